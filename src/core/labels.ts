@@ -1,0 +1,39 @@
+/** Names of labels, annotations, taints and well-known objects of the API group headcut.dev. One place, so that they are said once. */
+
+export const API_GROUP = 'headcut.dev';
+export const API_VERSION = 'headcut.dev/v1alpha1';
+
+/** Namespace label with which a user offloads a namespace. */
+export const OFFLOAD_LABEL = 'headcut.dev/offload';
+
+/** Node label of a virtual node: the ID of the peer that it stands for. */
+export const PEER_LABEL = 'headcut.dev/peer';
+
+/** Taint (NoSchedule) that every virtual node has; pods that can be offloaded tolerate it. */
+export const VIRTUAL_NODE_TAINT = 'headcut.dev/virtual-node';
+
+/** Taint (NoSchedule and NoExecute) that the agent sets after it saw the peer fail. */
+export const UNREACHABLE_TAINT = 'headcut.dev/unreachable';
+
+/** On reflected objects, twin namespaces, shadow pods and their pods: where they come from. */
+export const ORIGIN_CLUSTER_LABEL = 'headcut.dev/origin-cluster';
+export const ORIGIN_NAMESPACE_LABEL = 'headcut.dev/origin-namespace';
+export const ORIGIN_UID_LABEL = 'headcut.dev/origin-uid';
+
+/** Pod annotations on the provider from which the downward API answers as at home. */
+export const ORIGIN_NAMESPACE_ANNOTATION = 'headcut.dev/origin-namespace';
+export const ORIGIN_UID_ANNOTATION = 'headcut.dev/origin-uid';
+export const ORIGIN_NODE_ANNOTATION = 'headcut.dev/origin-node';
+export const ORIGIN_SERVICE_ACCOUNT_ANNOTATION = 'headcut.dev/origin-service-account';
+
+export const MANAGED_BY_LABEL = 'app.kubernetes.io/managed-by';
+export const MANAGED_BY = 'headcut';
+
+/** Field manager of every server-side apply of the agent. */
+export const FIELD_MANAGER = 'headcut';
+
+/** Prefix of the names of virtual nodes: `headcut-NAME`. */
+export const VIRTUAL_NODE_PREFIX = 'headcut-';
+
+/** The TCP port on which members talk to each other. */
+export const PEER_PORT = 7443;

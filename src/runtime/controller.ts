@@ -135,7 +135,10 @@ class KeyedController implements Controller {
     this.#errors += 1;
     this.#lastError = `${key}: ${error instanceof Error ? error.message : String(error)}`;
     const delay = backoffDelayMs(this.#options.backoff, failures, this.#options.random());
-    this.#options.logger.warn({ controller: this.#options.name, key, failures, retryInMs: delay, err: error }, 'reconcile failed');
+    this.#options.logger.warn(
+      { controller: this.#options.name, key, failures, retryInMs: delay, err: error },
+      'reconcile failed',
+    );
     return delay;
   }
 

@@ -11,7 +11,12 @@ export interface Logger {
 
 /** JSON lines on standard output; `level` is one of debug, info, warn, error, silent. */
 export function createLogger(level: string): Logger {
-  return pino({ level, base: null, timestamp: pino.stdTimeFunctions.isoTime, formatters: { level: (label) => ({ level: label }) } });
+  return pino({
+    level,
+    base: null,
+    timestamp: pino.stdTimeFunctions.isoTime,
+    formatters: { level: (label) => ({ level: label }) },
+  });
 }
 
 /** Says nothing; for tests. */

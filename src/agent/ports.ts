@@ -1,0 +1,98 @@
+/**
+ * The ports between the agent's features. A feature names here what it gives to others; compose.ts connects them.
+ * (Features never import each other; see src/README.md.)
+ */
+import type { Readable } from 'node:stream';
+import type { ConfigObject } from '../core/kube-objects.ts';
+import type { PeerRecord } from '../core/membership/peer-record.ts';
+import type { Offer } from '../core/offer/offer.ts';
+import type { PodSubmission, PodVerdict, RemotePod } from '../core/offloading/pod-submission.ts';
+import type { KubeClient } from '../kube/client.ts';
+
+export type PeerState = 'Connected' | 'Suspect' | 'Unreachable' | 'Left';
+
+/** What the consumer side knows of one peer and can ask of it. Made by the membership feature; one per peer, lives as long as the peer does. */
+export interface PeerLink {
+  readonly id: string;
+  /** Current name (may change). */
+  readonly name: string;
+  readonly state: PeerState;
+  /** Last offer received in this process; kept while the peer is unreachable. */
+  readonly offer: Offer | undefined;
+  /** Our pods there, by UID. */
+  readonly pods: ReadonlyMap<string, RemotePod>;
+  /** True while connected and after the full list of pods arrived in this connection: only then absence proves anything. */
+  readonly podsSynced: boolean;
+  /** Calls of the wire protocol; throw CodedError (`Unavailable` when the peer cannot be reached). */
+  submitPod(uid: string, submission: PodSubmission, signal?: AbortSignal): Promise<PodVerdict>;
+  deletePod(uid: string, gracePeriodSeconds: number | undefined, signal?: AbortSignal): Promise<void>;
+  /** New contents of objects that pods of a consumer namespace reference there. */
+  updateObjects(namespace: string, objects: ConfigObject[], signal?: AbortSignal): Promise<void>;
+  /** `query`: follow, previous, tailLines, sinceSeconds, sinceTime, timestamps, limitBytes as the kubelet API names them. */
+  streamLogs(uid: string, container: string, query: URLSearchParams, signal: AbortSignal): Promise<Readable>;
+  /** Opens the TLS connection's raw upgrade for exec, attach and portForward: see UpgradeRequest. */
+  upgrade(uid: string, request: UpgradeRequest): Promise<UpgradeResponse>;
+}
+
+export interface UpgradeRequest {
+  method: string;
+  action: 'exec' | 'attach' | 'portforward';
+  container: string | undefined;
+  /** In the API server's names: command, stdin, stdout, stderr, tty, ports. */
+  query: URLSearchParams;
+  /** Upgrade, Connection, X-Stream-Protocol-Version, Sec-WebSocket-*: raw pairs as node gives them (name, value, name, value …). */
+  rawHeaders: string[];
+}
+
+export type UpgradeResponse =
+  | { upgraded: true; status: number; rawHeaders: string[]; socket: import('node:stream').Duplex; head: Buffer }
+  | { upgraded: false; status: number; body: string; contentType: string };
+
+export type PeerChange = 'added' | 'removed' | 'state' | 'offer' | { podUid: string } | 'pods';
+
+/** All peers, and what changes about them. */
+export interface PeerLinks {
+  get(id: string): PeerLink | undefined;
+  list(): PeerLink[];
+  onChange(listener: (id: string, change: PeerChange) => void): void;
+}
+
+/** The provider side of a session with one peer: what is sent to it. Implemented by offer and provider features, used by the peer server. */
+export interface SessionSource {
+  offerFor(peerId: string): Offer | undefined;
+  /** undefined while caches are cold. */
+  podsFor(peerId: string): RemotePod[] | undefined;
+  podFor(peerId: string, uid: string): RemotePod | undefined;
+  onChange(listener: (peerId: string | 'all', change: 'offer' | 'pods' | { podUid: string }) => void): void;
+}
+
+/** What the peer server asks the provider feature to do, each for an authenticated peer. */
+export interface PodProvider {
+  submit(peerId: string, uid: string, submission: PodSubmission): Promise<PodVerdict>;
+  delete(peerId: string, uid: string, gracePeriodSeconds: number | undefined): Promise<void>;
+  updateObjects(peerId: string, namespace: string, objects: ConfigObject[]): Promise<void>;
+  /** Where the real pod is; throws NotFound when this peer has no such pod here. */
+  locate(peerId: string, uid: string): { namespace: string; name: string };
+}
+
+/** The identity of this member. */
+export interface OwnIdentity {
+  id: string;
+  record(): PeerRecord;
+}
+
+/** API access as the node identity of a virtual node (system:node:headcut-NAME). */
+export interface NodeIdentities {
+  /** The client for a virtual node; undefined until its certificate is there. */
+  client(virtualNode: string): KubeClient | undefined;
+  onReady(listener: (virtualNode: string) => void): void;
+}
+
+/** The virtual nodes of this cluster. */
+export interface VirtualNodes {
+  /** The peer that a node name stands for; undefined when it is no virtual node of ours. */
+  peerOf(nodeName: string): string | undefined;
+  nameFor(peerId: string): string | undefined;
+  /** A refusal for want of room: show less until the next offer. */
+  shrink(peerId: string, requests: Record<string, string>): void;
+}

@@ -1,0 +1,22 @@
+/**
+ * One member of the federation, as the roster holds it and members tell it each other. Written and signed only by its owner;
+ * the member that admitted it vouches for it with a signature of its own.
+ */
+export interface PeerRecord {
+  /** Cluster ID: the fingerprint of `certificate`'s public key (core/membership/cluster-id). */
+  id: string;
+  /** A label for people; DNS-label form, not unique. */
+  name: string;
+  /** `host:port` of the peer port, best first. */
+  endpoints: string[];
+  /** The self-signed certificate, DER in base64. */
+  certificate: string;
+  /** Grows whenever the owner changes the record; the larger wins. */
+  incarnation: number;
+  /** Protocol version that the owner speaks. */
+  protocol: number;
+  /** The owner's signature over the canonical form of all fields above, base64. */
+  signature: string;
+  /** The member that admitted this one; absent on the first member. Signature over `id` of the newcomer. */
+  vouch?: { by: string; signature: string };
+}

@@ -1,0 +1,45 @@
+import type { ConfigObject, Pod, PodStatus } from '../kube-objects.ts';
+
+/** A pod that a consumer sends to a provider, with all that it references. */
+export interface PodSubmission {
+  /** As the consumer's API server has it; unknown fields kept, status left out. */
+  pod: Pod;
+  /** The virtual node it is bound to on the consumer. */
+  virtualNode: string;
+  /** ConfigMaps and Secrets that the pod references (and, made by the agent, its service account tokens). */
+  objects: ConfigObject[];
+}
+
+/** Why a provider says no. `room`: try elsewhere. `policy`: the pod can never run there as it is. `later`: try again here. */
+export type RefusalKind = 'room' | 'policy' | 'later';
+
+/** The provider's answer to a submission. Submitting the same pod (UID) again is harmless and says the same. */
+export type PodVerdict = { accepted: true } | { accepted: false; kind: RefusalKind; reason: string; message: string };
+
+/** An event about an offloaded pod that its owner should see (image pull failures, failed mounts…). */
+export interface PodEvent {
+  /** Unique and stable for one event on the provider. */
+  id: string;
+  type: string;
+  reason: string;
+  message: string;
+  count: number;
+  lastTimestamp: string;
+}
+
+/** The state of one offloaded pod on the provider. */
+export interface RemotePod {
+  /** UID of the pod on the consumer. */
+  uid: string;
+  /** Namespace and name on the consumer. */
+  namespace: string;
+  name: string;
+  /** As the provider's API server has it, with the provider's own addresses; undefined before the pod exists there. */
+  status?: PodStatus;
+  /** True once the provider was told to delete it. */
+  deleting: boolean;
+  /** A refusal after the pod was admitted (not schedulable, rejected by the API server). */
+  refusal?: { kind: RefusalKind; reason: string; message: string };
+  /** The latest few events of the pod, oldest first. */
+  events?: PodEvent[];
+}

@@ -1,0 +1,43 @@
+/** An answer of the API server that says no: its HTTP status, and the reason and message of its `Status` object. */
+export class ApiError extends Error {
+  readonly status: number;
+  readonly reason: string;
+  readonly details: unknown;
+  /** Seconds the server asks to wait before another try (429, 503). */
+  readonly retryAfterSeconds: number | undefined;
+
+  constructor(status: number, body: unknown, retryAfterSeconds?: number) {
+    const fields = (typeof body === 'object' && body !== null ? body : {}) as Record<string, unknown>;
+    super(typeof fields.message === 'string' ? fields.message : `API server answered ${status}`);
+    this.name = 'ApiError';
+    this.status = status;
+    this.reason = typeof fields.reason === 'string' ? fields.reason : '';
+    this.details = fields.details;
+    this.retryAfterSeconds = retryAfterSeconds;
+  }
+}
+
+/** True for 404. */
+export function isNotFound(error: unknown): boolean {
+  return error instanceof ApiError && error.status === 404;
+}
+
+/** True for 409 of both kinds: the object exists already, or it changed in between. */
+export function isConflict(error: unknown): boolean {
+  return error instanceof ApiError && error.status === 409;
+}
+
+/** True for 409 AlreadyExists. */
+export function isAlreadyExists(error: unknown): boolean {
+  return error instanceof ApiError && error.status === 409 && error.reason === 'AlreadyExists';
+}
+
+/** True for 403. */
+export function isForbidden(error: unknown): boolean {
+  return error instanceof ApiError && error.status === 403;
+}
+
+/** True when a list or watch has to start anew (410 Gone, reason Expired). */
+export function isExpired(error: unknown): boolean {
+  return error instanceof ApiError && (error.status === 410 || error.reason === 'Expired');
+}

@@ -1,0 +1,67 @@
+import { readFileSync } from 'node:fs';
+import { KubeConfig } from '@kubernetes/client-node';
+import { CodedError } from '../core/coded-error.ts';
+import type { KubeConnection } from './connection.ts';
+
+/** Where a pod finds its ServiceAccount's credentials (kubelet's default mount). */
+const SERVICE_ACCOUNT_FOLDER = '/var/run/secrets/kubernetes.io/serviceaccount';
+
+/** The connection of a pod to its own cluster. @param env the process environment (KUBERNETES_SERVICE_HOST, _PORT) */
+export function inClusterConnection(
+  env: Record<string, string | undefined>,
+  folder = SERVICE_ACCOUNT_FOLDER,
+): KubeConnection {
+  const host = env.KUBERNETES_SERVICE_HOST;
+  if (host === undefined)
+    throw new CodedError('FailedPrecondition', 'not in a pod: KUBERNETES_SERVICE_HOST is not set');
+  const port = env.KUBERNETES_SERVICE_PORT ?? '443';
+  return {
+    server: `https://${host.includes(':') ? `[${host}]` : host}:${port}`,
+    ca: readFileSync(`${folder}/ca.crt`, 'utf8'),
+    tokenFile: `${folder}/token`,
+  };
+}
+
+/**
+ * The connection that a kubeconfig names, as kubectl would choose it.
+ * Static certificates and tokens only are carried over; exec plugins are asked once, now.
+ * @param options.path a kubeconfig; the default is KUBECONFIG, then ~/.kube/config
+ */
+export async function kubeconfigConnection(options: {
+  path?: string | undefined;
+  context?: string | undefined;
+}): Promise<KubeConnection> {
+  const config = new KubeConfig();
+  if (options.path === undefined) config.loadFromDefault();
+  else config.loadFromFile(options.path);
+  if (options.context !== undefined) {
+    if (config.getContextObject(options.context) === null) {
+      const known = config.getContexts().map((context) => context.name);
+      throw new CodedError(
+        'InvalidArgument',
+        `no context "${options.context}" in the kubeconfig; it has: ${known.join(', ')}`,
+      );
+    }
+    config.setCurrentContext(options.context);
+  }
+  const cluster = config.getCurrentCluster();
+  if (cluster === null)
+    throw new CodedError('InvalidArgument', 'the kubeconfig has no current context; give --context or --kubeconfig');
+  const tls: { ca?: unknown; cert?: unknown; key?: unknown; headers?: Record<string, string> } = {};
+  await config.applyToHTTPSOptions(tls);
+  const bearer = tls.headers?.Authorization;
+  return {
+    server: cluster.server.replace(/\/+$/, ''),
+    ca: asText(tls.ca),
+    cert: asText(tls.cert),
+    key: asText(tls.key),
+    token: bearer?.startsWith('Bearer ') === true ? bearer.slice('Bearer '.length) : undefined,
+    skipTlsVerify: cluster.skipTLSVerify,
+    tlsServerName: cluster.tlsServerName,
+  };
+}
+
+function asText(value: unknown): string | undefined {
+  if (value === undefined || value === null) return undefined;
+  return Buffer.isBuffer(value) ? value.toString('utf8') : String(value);
+}

@@ -1,0 +1,172 @@
+import { type KubeObject, objectKey } from '../core/kube-objects.ts';
+import { backoffDelayMs, CONNECT_BACKOFF } from '../runtime/backoff.ts';
+import type { Clock } from '../runtime/clock.ts';
+import { readLines } from '../runtime/lines.ts';
+import type { Logger } from '../runtime/logger.ts';
+import { ApiError, isExpired } from './api-error.ts';
+import type { KubeClient, Query } from './client.ts';
+import { type ResourceType, resourcePath } from './resources.ts';
+import type { ChangeListener, Store } from './store.ts';
+
+export interface ReflectorOptions<T extends KubeObject> {
+  client: Pick<KubeClient, 'list' | 'stream'>;
+  type: ResourceType;
+  namespace?: string;
+  labelSelector?: string;
+  fieldSelector?: string;
+  /** Makes objects smaller on intake; managedFields are dropped anyway. */
+  slim?: (object: T) => T;
+  clock: Clock;
+  logger: Logger;
+  random?: () => number;
+}
+
+interface WatchEvent<T> {
+  type: 'ADDED' | 'MODIFIED' | 'DELETED' | 'BOOKMARK' | 'ERROR';
+  object: T;
+}
+
+/** The server ends a watch after this long (plus up to as much again, at random, so that watches do not end together). */
+const WATCH_SECONDS = 300;
+
+/** Keeps a Store equal to a collection of the API server: list, then watch with bookmarks, from the start again when expired. */
+export class Reflector<T extends KubeObject> implements Store<T> {
+  readonly #options: ReflectorOptions<T>;
+  readonly #objects = new Map<string, T>();
+  readonly #listeners: ChangeListener<T>[] = [];
+  readonly #firstList = Promise.withResolvers<void>();
+  #synced = false;
+  #resourceVersion: string | undefined;
+
+  constructor(options: ReflectorOptions<T>) {
+    this.#options = options;
+  }
+
+  get synced(): boolean {
+    return this.#synced;
+  }
+
+  whenSynced(): Promise<void> {
+    return this.#firstList.promise;
+  }
+
+  get(key: string): T | undefined {
+    return this.#objects.get(key);
+  }
+
+  list(): T[] {
+    return [...this.#objects.values()];
+  }
+
+  onChange(listener: ChangeListener<T>): void {
+    this.#listeners.push(listener);
+  }
+
+  /** Works until `signal` aborts. */
+  async run(signal: AbortSignal): Promise<void> {
+    const { clock, logger, type } = this.#options;
+    let failures = 0;
+    while (!signal.aborted) {
+      try {
+        if (this.#resourceVersion === undefined) await this.#relist(signal);
+        await this.#watch(signal);
+        failures = 0;
+      } catch (error) {
+        if (signal.aborted) return;
+        if (isExpired(error)) {
+          this.#resourceVersion = undefined;
+          continue;
+        }
+        failures += 1;
+        const delay = backoffDelayMs(CONNECT_BACKOFF, failures, (this.#options.random ?? Math.random)());
+        if (failures > 2) logger.warn({ resource: type.plural, failures, err: error }, 'list or watch failed');
+        await clock.sleep(delay, signal).catch(() => {});
+      }
+    }
+  }
+
+  async #relist(signal: AbortSignal): Promise<void> {
+    const { client, type, namespace } = this.#options;
+    const { items, resourceVersion } = await client.list<T>(type, {
+      ...(namespace === undefined ? {} : { namespace }),
+      query: this.#selectors(),
+      signal,
+    });
+    const present = new Set<string>();
+    for (const item of items) {
+      present.add(objectKey(item));
+      this.#set(item);
+    }
+    for (const key of [...this.#objects.keys()]) if (!present.has(key)) this.#remove(key);
+    this.#resourceVersion = resourceVersion;
+    this.#synced = true;
+    this.#firstList.resolve();
+  }
+
+  async #watch(signal: AbortSignal): Promise<void> {
+    const { client, type, namespace } = this.#options;
+    const timeoutSeconds = Math.round(WATCH_SECONDS * (1 + (this.#options.random ?? Math.random)()));
+    const stop = new AbortController();
+    const { body } = await client.stream(resourcePath(type, { namespace }), {
+      query: {
+        ...this.#selectors(),
+        watch: true,
+        allowWatchBookmarks: true,
+        resourceVersion: this.#resourceVersion,
+        timeoutSeconds,
+      },
+      signal: AbortSignal.any([signal, stop.signal, AbortSignal.timeout((timeoutSeconds + 30) * 1000)]),
+    });
+    try {
+      for await (const line of readLines(body)) this.#apply(JSON.parse(line) as WatchEvent<T>);
+    } finally {
+      stop.abort();
+      body.destroy();
+    }
+  }
+
+  #apply(event: WatchEvent<T>): void {
+    if (event.type === 'ERROR') {
+      const status = event.object as unknown as { code?: number };
+      throw new ApiError(status.code ?? 500, event.object);
+    }
+    this.#resourceVersion = event.object.metadata.resourceVersion;
+    if (event.type === 'DELETED') this.#remove(objectKey(event.object));
+    else if (event.type !== 'BOOKMARK') this.#set(event.object);
+  }
+
+  #set(object: T): void {
+    delete object.metadata.managedFields;
+    const slimmed = this.#options.slim?.(object) ?? object;
+    const key = objectKey(slimmed);
+    const before = this.#objects.get(key);
+    if (before?.metadata.resourceVersion === slimmed.metadata.resourceVersion && before !== undefined) return;
+    this.#objects.set(key, slimmed);
+    // A delete and a re-creation that a relist folded into one: two changes for those who compare UIDs.
+    if (before !== undefined && before.metadata.uid !== slimmed.metadata.uid) {
+      this.#tell(key, undefined, before);
+      this.#tell(key, slimmed, undefined);
+    } else this.#tell(key, slimmed, before);
+  }
+
+  #remove(key: string): void {
+    const before = this.#objects.get(key);
+    if (before === undefined) return;
+    this.#objects.delete(key);
+    this.#tell(key, undefined, before);
+  }
+
+  #tell(key: string, after: T | undefined, before: T | undefined): void {
+    for (const listener of this.#listeners) {
+      try {
+        listener(key, after, before);
+      } catch (error) {
+        this.#options.logger.error({ resource: this.#options.type.plural, key, err: error }, 'change listener failed');
+      }
+    }
+  }
+
+  #selectors(): Query {
+    return { labelSelector: this.#options.labelSelector, fieldSelector: this.#options.fieldSelector };
+  }
+}

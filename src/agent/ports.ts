@@ -96,3 +96,14 @@ export interface VirtualNodes {
   /** A refusal for want of room: show less until the next offer. */
   shrink(peerId: string, requests: Record<string, string>): void;
 }
+
+/** Room on this cluster, given out without double counting. Implemented by the offer feature, used by the provider side. */
+export interface Admission {
+  /** Holds room for a pod until it shows up among the cluster's pods, or is released. Same UID again: same answer, held once. */
+  reserve(
+    uid: string,
+    pod: import('../core/kube-objects.ts').Pod,
+    peerId: string,
+  ): { ok: true } | { ok: false; reason: string; message: string };
+  release(uid: string): void;
+}

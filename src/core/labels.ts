@@ -37,3 +37,6 @@ export const VIRTUAL_NODE_PREFIX = 'headcut-';
 
 /** The TCP port on which members talk to each other. */
 export const PEER_PORT = 7443;
+
+/** Labels, annotations and taints below this prefix are headcut's own and never copied from a consumer's pod. */
+export const RESERVED_PREFIX = 'headcut.dev/';

@@ -1,0 +1,97 @@
+import type { Condition, Pod, PodStatus } from '../kube-objects.ts';
+
+/** Fields of a remote status that hold on the consumer as they are. */
+const COPIED_FIELDS = [
+  'phase',
+  'reason',
+  'message',
+  'startTime',
+  'containerStatuses',
+  'initContainerStatuses',
+  'ephemeralContainerStatuses',
+] as const;
+
+/** Conditions that belong to the consumer: its own scheduler bound the pod. */
+const HOME_CONDITIONS = new Set(['PodScheduled']);
+
+/**
+ * The status that an offloaded pod shows on the consumer. Addresses are left out: as long as pod traffic between clusters
+ * is not built, an address would send traffic to a wrong place.
+ */
+export function toLocalStatus(remote: PodStatus, local: Pod): PodStatus {
+  const status: PodStatus = {};
+  for (const field of COPIED_FIELDS) if (remote[field] !== undefined) Object.assign(status, { [field]: remote[field] });
+  const conditions = (remote.conditions ?? [])
+    .filter((condition) => !HOME_CONDITIONS.has(condition.type))
+    .map((condition) => withoutNulls({ ...condition, observedGeneration: undefined }) as Condition);
+  if (conditions.length > 0) status.conditions = conditions;
+  if (local.metadata.generation !== undefined) status.observedGeneration = local.metadata.generation;
+  return withoutNulls(status) as PodStatus;
+}
+
+/** The status of a pod that the provider refused for want of room, as a kubelet reports it; its controller makes another. */
+export function failedStatus(reason: string, message: string): PodStatus {
+  return { phase: 'Failed', reason, message };
+}
+
+/** The status of a pod that waits because its provider forbids it or cannot take it now. */
+export function waitingStatus(reason: string, message: string): PodStatus {
+  return { phase: 'Pending', reason, message };
+}
+
+/**
+ * The strategic merge patch that turns the consumer's status into the wanted one, or undefined when nothing differs.
+ * `uid` in it makes the API server refuse (409) when a namesake took the pod's place.
+ */
+export function statusPatch(
+  local: Pod,
+  wanted: PodStatus,
+): { metadata: { uid: string }; status: Record<string, unknown> } | undefined {
+  const current = (withoutNulls(local.status ?? {}) ?? {}) as PodStatus;
+  const status: Record<string, unknown> = {};
+  for (const field of ['phase', 'reason', 'message', 'startTime', 'observedGeneration'] as const) {
+    const value = wanted[field];
+    if (value === current[field]) continue;
+    // A terminal or running pod keeps its start; reasons that no longer hold are removed.
+    if (value !== undefined) status[field] = value;
+    else if (field === 'reason' || field === 'message') status[field] = null;
+  }
+  for (const field of ['containerStatuses', 'initContainerStatuses', 'ephemeralContainerStatuses'] as const) {
+    if (wanted[field] !== undefined && !isEqual(wanted[field], current[field])) status[field] = wanted[field];
+  }
+  const conditions = (wanted.conditions ?? []).filter(
+    (condition) =>
+      !isEqual(
+        withoutGeneration(condition),
+        withoutGeneration(current.conditions?.find((one) => one.type === condition.type)),
+      ),
+  );
+  if (conditions.length > 0) status.conditions = conditions;
+  const onlyGeneration = Object.keys(status).every((field) => field === 'observedGeneration');
+  if (onlyGeneration) return undefined;
+  return { metadata: { uid: local.metadata.uid ?? '' }, status };
+}
+
+function withoutGeneration(condition: Condition | undefined): unknown {
+  if (condition === undefined) return undefined;
+  const { observedGeneration: _, ...rest } = condition;
+  return rest;
+}
+
+/** Deep equality of JSON values, whatever the order of keys. */
+export function isEqual(a: unknown, b: unknown): boolean {
+  if (a === b) return true;
+  if (typeof a !== 'object' || typeof b !== 'object' || a === null || b === null) return false;
+  if (Array.isArray(a) !== Array.isArray(b)) return false;
+  const keys = Object.keys(a);
+  if (keys.length !== Object.keys(b).length) return false;
+  return keys.every((key) => isEqual((a as Record<string, unknown>)[key], (b as Record<string, unknown>)[key]));
+}
+
+/** JSON without null and undefined members: the API server writes `lastProbeTime: null`, and we do not. */
+function withoutNulls(value: unknown): unknown {
+  if (Array.isArray(value)) return value.map(withoutNulls);
+  if (typeof value !== 'object' || value === null) return value;
+  const entries = Object.entries(value).filter(([, member]) => member !== null && member !== undefined);
+  return Object.fromEntries(entries.map(([key, member]) => [key, withoutNulls(member)]));
+}

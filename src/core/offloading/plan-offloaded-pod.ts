@@ -1,0 +1,128 @@
+import type { Pod, PodStatus } from '../kube-objects.ts';
+import { isTerminal } from '../pod-phase.ts';
+import { failedStatus, statusPatch, toLocalStatus, waitingStatus } from './local-status.ts';
+import type { PodVerdict, RemotePod } from './pod-submission.ts';
+
+export type OffloadingAction =
+  | { type: 'submit' }
+  /** `verify`: ask the API server first whether the pod is really gone. */
+  | { type: 'delete-remote'; gracePeriodSeconds?: number; verify: boolean }
+  | { type: 'delete-local' }
+  | { type: 'patch-status'; patch: { metadata: { uid: string }; status: Record<string, unknown> } }
+  | { type: 'shrink-virtual-node' }
+  | { type: 'record-event'; eventType: 'Normal' | 'Warning'; reason: string; message: string };
+
+export interface OffloadedPodObservation {
+  /** The consumer's pod of this UID; undefined when it is gone (from a warm cache). */
+  local: Pod | undefined;
+  remote: RemotePod | undefined;
+  /** The peer answers, and told all pods that it has: only then a missing remote pod is known to be absent. */
+  remoteKnown: boolean;
+  /** The peer is no member any more: nothing can be asked of it. */
+  peerGone: boolean;
+  /** The last answer to a submission of this pod in this process, and when the next try is due. */
+  lastVerdict: { verdict: PodVerdict; retryAt: number } | undefined;
+  now: number;
+}
+
+export interface OffloadedPodPlan {
+  actions: OffloadingAction[];
+  requeueAfterMs?: number;
+}
+
+const NOTHING: OffloadedPodPlan = { actions: [] };
+
+/** What the consumer does for one pod bound to a virtual node. */
+export function planOffloadedPod(observed: OffloadedPodObservation): OffloadedPodPlan {
+  const { local, remote, remoteKnown } = observed;
+  if (local === undefined) {
+    if (remote === undefined || !remoteKnown || remote.deleting) return NOTHING;
+    return { actions: [{ type: 'delete-remote', verify: true }] };
+  }
+  if (local.metadata.deletionTimestamp !== undefined) return planDeletion(observed, local);
+  if (isTerminal(local.status)) return planAfterEnd(remote, remoteKnown);
+  if (observed.peerGone) return NOTHING;
+  if (remote === undefined) return remoteKnown ? planAbsent(observed, local) : NOTHING;
+  if (remote.refusal !== undefined) return planRefusal(observed, local, remote.refusal);
+  return { actions: reflectStatus(local, remote) };
+}
+
+/** The remote pod of an ended one stays for its logs, unless it never ran. */
+function planAfterEnd(remote: RemotePod | undefined, remoteKnown: boolean): OffloadedPodPlan {
+  if (remote?.refusal === undefined || remote.deleting || !remoteKnown) return NOTHING;
+  return { actions: [{ type: 'delete-remote', verify: false }] };
+}
+
+function planDeletion({ remote, remoteKnown, peerGone }: OffloadedPodObservation, local: Pod): OffloadedPodPlan {
+  if (remote !== undefined && !peerGone) {
+    const actions = reflectStatus(local, remote);
+    const grace = local.metadata.deletionGracePeriodSeconds;
+    if (remoteKnown && !remote.deleting) {
+      actions.push({
+        type: 'delete-remote',
+        verify: false,
+        ...(grace === undefined ? {} : { gracePeriodSeconds: grace }),
+      });
+    }
+    return { actions };
+  }
+  return remoteKnown || peerGone ? { actions: [{ type: 'delete-local' }] } : NOTHING;
+}
+
+function planAbsent(observed: OffloadedPodObservation, local: Pod): OffloadedPodPlan {
+  if (wasStarted(local.status)) {
+    const message = 'the pod ran on the provider and is not there any more';
+    return { actions: patched(local, failedStatus('LostOnProvider', message)) };
+  }
+  const last = observed.lastVerdict;
+  if (last === undefined) return { actions: [{ type: 'submit' }] };
+  const leftMs = last.retryAt - observed.now;
+  if (last.verdict.accepted)
+    return leftMs > 0 ? { actions: [], requeueAfterMs: leftMs } : { actions: [{ type: 'submit' }] };
+  const { actions } = planRefusal(observed, local, last.verdict);
+  if (last.verdict.kind === 'room') return { actions };
+  return leftMs > 0 ? { actions, requeueAfterMs: leftMs } : { actions: [...actions, { type: 'submit' }] };
+}
+
+function planRefusal(
+  observed: OffloadedPodObservation,
+  local: Pod,
+  refusal: { kind: 'room' | 'policy' | 'later'; reason: string; message: string },
+): OffloadedPodPlan {
+  const wanted = refusal.kind === 'room' ? failedStatus : waitingStatus;
+  const actions: OffloadingAction[] = patched(local, wanted(refusal.reason, refusal.message));
+  if (refusal.kind === 'room' && actions.length > 0) actions.unshift({ type: 'shrink-virtual-node' });
+  if (refusal.kind === 'policy' && actions.length > 0) {
+    actions.push({ type: 'record-event', eventType: 'Warning', reason: refusal.reason, message: refusal.message });
+  }
+  if (observed.remote !== undefined && !observed.remote.deleting)
+    actions.push({ type: 'delete-remote', verify: false });
+  return { actions };
+}
+
+function reflectStatus(local: Pod, remote: RemotePod): OffloadingAction[] {
+  if (remote.status === undefined || isTerminal(local.status)) return [];
+  return patched(local, toLocalStatus(remote.status, local));
+}
+
+function patched(local: Pod, wanted: PodStatus): OffloadingAction[] {
+  const patch = statusPatch(local, wanted);
+  return patch === undefined ? [] : [{ type: 'patch-status', patch }];
+}
+
+/** True when containers of the pod have run, or may have: it must not be started a second time. */
+function wasStarted(status: PodStatus | undefined): boolean {
+  return status?.startTime !== undefined;
+}
+
+const FIRST_RETRY_MS = { policy: 30_000, later: 1_000 };
+const LAST_RETRY_MS = { policy: 300_000, later: 30_000 };
+/** An accepted pod shows up in the session's stream within moments; after this long it is submitted once more (harmless). */
+const ACCEPTED_RECHECK_MS = 10_000;
+
+/** When to submit again after a verdict. @param tries how many submissions got this kind of answer in a row, at least 1 */
+export function retryDelayMs(verdict: PodVerdict, tries: number): number {
+  if (verdict.accepted) return ACCEPTED_RECHECK_MS;
+  if (verdict.kind === 'room') return 0;
+  return Math.min(LAST_RETRY_MS[verdict.kind], FIRST_RETRY_MS[verdict.kind] * 2 ** (tries - 1));
+}

@@ -1,0 +1,79 @@
+import type { Container, Pod, ProjectedSource, Volume } from '../kube-objects.ts';
+
+/** A ConfigMap or Secret that a pod names. */
+export interface ObjectReference {
+  kind: 'ConfigMap' | 'Secret';
+  name: string;
+}
+
+/** A service account token that a pod mounts. */
+export interface TokenReference {
+  volume: string;
+  /** Position among the volume's projected sources. */
+  index: number;
+  audience: string | undefined;
+  expirationSeconds: number;
+}
+
+/** What the API server sets where a pod does not say (pkg/apis/core/v1/defaults.go). */
+const DEFAULT_TOKEN_SECONDS = 3600;
+
+/**
+ * All ConfigMaps and Secrets that a pod references, each once, in a stable order: volumes, projected volumes, env, envFrom
+ * and image pull secrets. The same set as the Node authorizer grants to the pod's node.
+ */
+export function referencedObjects(pod: Pod): ObjectReference[] {
+  const found = new Map<string, ObjectReference>();
+  const add = (kind: ObjectReference['kind'], name: string | undefined): void => {
+    if (name !== undefined && name !== '') found.set(`${kind}/${name}`, { kind, name });
+  };
+  for (const volume of pod.spec.volumes ?? []) addVolume(volume, add);
+  for (const container of allContainers(pod)) addEnvironment(container, add);
+  for (const secret of pod.spec.imagePullSecrets ?? []) add('Secret', secret.name);
+  return [...found.values()].sort((a, b) => compare(`${a.kind}/${a.name}`, `${b.kind}/${b.name}`));
+}
+
+/** The service account tokens that a pod mounts. */
+export function referencedTokens(pod: Pod): TokenReference[] {
+  return (pod.spec.volumes ?? []).flatMap((volume) =>
+    (volume.projected?.sources ?? []).flatMap((source, index) => {
+      const token = source.serviceAccountToken;
+      if (token === undefined) return [];
+      const expirationSeconds = token.expirationSeconds ?? DEFAULT_TOKEN_SECONDS;
+      return [{ volume: volume.name, index, audience: token.audience, expirationSeconds }];
+    }),
+  );
+}
+
+/** Init containers and containers (ephemeral ones may not reference objects). */
+export function allContainers(pod: Pod): Container[] {
+  return [...(pod.spec.initContainers ?? []), ...pod.spec.containers];
+}
+
+type Add = (kind: ObjectReference['kind'], name: string | undefined) => void;
+
+function addVolume(volume: Volume, add: Add): void {
+  add('ConfigMap', volume.configMap?.name);
+  add('Secret', volume.secret?.secretName);
+  for (const source of volume.projected?.sources ?? []) addSource(source, add);
+}
+
+function addSource(source: ProjectedSource, add: Add): void {
+  add('ConfigMap', source.configMap?.name);
+  add('Secret', source.secret?.name);
+}
+
+function addEnvironment(container: Container, add: Add): void {
+  for (const variable of container.env ?? []) {
+    add('ConfigMap', variable.valueFrom?.configMapKeyRef?.name);
+    add('Secret', variable.valueFrom?.secretKeyRef?.name);
+  }
+  for (const source of container.envFrom ?? []) {
+    add('ConfigMap', source.configMapRef?.name);
+    add('Secret', source.secretRef?.name);
+  }
+}
+
+function compare(a: string, b: string): number {
+  return a < b ? -1 : a > b ? 1 : 0;
+}

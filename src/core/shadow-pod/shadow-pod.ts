@@ -1,0 +1,59 @@
+import type { KubeObject, Pod, PodStatus } from '../kube-objects.ts';
+import {
+  MANAGED_BY,
+  MANAGED_BY_LABEL,
+  ORIGIN_CLUSTER_LABEL,
+  ORIGIN_NAMESPACE_LABEL,
+  ORIGIN_UID_LABEL,
+} from '../labels.ts';
+import type { PodSubmission, RefusalKind } from '../offloading/pod-submission.ts';
+import { twinNamespaceName } from './twin-namespace.ts';
+
+/** The wanted pod on the provider (kind ShadowPod). */
+export interface ShadowPod extends KubeObject {
+  spec: {
+    originCluster: string;
+    originNamespace: string;
+    originName: string;
+    originUID: string;
+    virtualNode: string;
+    /** The consumer's pod, untranslated. */
+    pod: Pod;
+  };
+  status?: ShadowPodStatus;
+}
+
+export interface ShadowPodStatus {
+  phase?: string;
+  /** UID of the pod that was made from it; once set, a missing pod is never made again. */
+  podUID?: string;
+  /** The last status of a pod that ended or vanished; final. */
+  terminal?: PodStatus;
+  refusal?: { kind: RefusalKind; reason: string; message: string };
+}
+
+/** The shadow pod of a submission; it has the name of the pod. */
+export function toShadowPod(cluster: string, submission: PodSubmission): ShadowPod {
+  const { pod, virtualNode } = submission;
+  const { name, namespace = '', uid = '' } = pod.metadata;
+  return {
+    metadata: {
+      name,
+      namespace: twinNamespaceName({ cluster, namespace }),
+      labels: {
+        [MANAGED_BY_LABEL]: MANAGED_BY,
+        [ORIGIN_CLUSTER_LABEL]: cluster,
+        [ORIGIN_NAMESPACE_LABEL]: namespace,
+        [ORIGIN_UID_LABEL]: uid,
+      },
+    },
+    spec: {
+      originCluster: cluster,
+      originNamespace: namespace,
+      originName: name,
+      originUID: uid,
+      virtualNode,
+      pod: { metadata: pod.metadata, spec: pod.spec },
+    },
+  };
+}

@@ -1,0 +1,202 @@
+import type {
+  Container,
+  DownwardItem,
+  EnvVar,
+  Pod,
+  PodSpec,
+  ProjectedSource,
+  Toleration,
+  Volume,
+} from '../kube-objects.ts';
+import {
+  MANAGED_BY,
+  MANAGED_BY_LABEL,
+  ORIGIN_CLUSTER_LABEL,
+  ORIGIN_NAMESPACE_ANNOTATION,
+  ORIGIN_NAMESPACE_LABEL,
+  ORIGIN_NODE_ANNOTATION,
+  ORIGIN_SERVICE_ACCOUNT_ANNOTATION,
+  ORIGIN_UID_ANNOTATION,
+  ORIGIN_UID_LABEL,
+  RESERVED_PREFIX,
+} from '../labels.ts';
+import { reflectedConfigMapName, tokenKey, tokenSecretName } from '../reflection/reflected-object.ts';
+import type { ShadowPod } from './shadow-pod.ts';
+
+/**
+ * Fields of a pod spec that speak of the consumer's nodes, scheduler, priorities or accounts and mean nothing, or something
+ * else, on the provider. Everything that is not named here or below goes through as it is, fields we do not know included.
+ */
+const HOME_ONLY_FIELDS = [
+  'nodeName',
+  'nodeSelector',
+  'affinity',
+  'topologySpreadConstraints',
+  'schedulerName',
+  'schedulingGates',
+  'priority',
+  'priorityClassName',
+  'preemptionPolicy',
+  'serviceAccount',
+  'ephemeralContainers',
+] as const;
+
+/** Annotations that hold the pod's whole manifest or belong to controllers of the consumer. */
+const DROPPED_ANNOTATIONS = new Set(['kubectl.kubernetes.io/last-applied-configuration']);
+
+/** The downward API's fields whose answer differs on the provider, and the annotation that has the consumer's answer. */
+const REDIRECTED_FIELDS: Record<string, string> = {
+  'metadata.namespace': ORIGIN_NAMESPACE_ANNOTATION,
+  'metadata.uid': ORIGIN_UID_ANNOTATION,
+  'spec.nodeName': ORIGIN_NODE_ANNOTATION,
+  'spec.serviceAccountName': ORIGIN_SERVICE_ACCOUNT_ANNOTATION,
+};
+
+/** Keeps pods off the provider's own virtual nodes: an offloaded pod is not offloaded again. */
+const NOT_ON_VIRTUAL_NODES = {
+  nodeAffinity: {
+    requiredDuringSchedulingIgnoredDuringExecution: {
+      nodeSelectorTerms: [{ matchExpressions: [{ key: 'type', operator: 'NotIn', values: ['virtual-kubelet'] }] }],
+    },
+  },
+};
+
+/** The pod that the provider's agent makes from a shadow pod. Deterministic. */
+export function translatePod(shadow: ShadowPod): Pod {
+  const { pod, originCluster, originNamespace, originUID, virtualNode } = shadow.spec;
+  return {
+    apiVersion: 'v1',
+    kind: 'Pod',
+    metadata: {
+      name: shadow.metadata.name,
+      namespace: shadow.metadata.namespace ?? '',
+      labels: {
+        ...withoutReserved(pod.metadata.labels),
+        [MANAGED_BY_LABEL]: MANAGED_BY,
+        [ORIGIN_CLUSTER_LABEL]: originCluster,
+        [ORIGIN_NAMESPACE_LABEL]: originNamespace,
+        [ORIGIN_UID_LABEL]: originUID,
+      },
+      annotations: {
+        ...withoutReserved(pod.metadata.annotations),
+        [ORIGIN_NAMESPACE_ANNOTATION]: originNamespace,
+        [ORIGIN_UID_ANNOTATION]: originUID,
+        [ORIGIN_NODE_ANNOTATION]: virtualNode,
+        [ORIGIN_SERVICE_ACCOUNT_ANNOTATION]: pod.spec.serviceAccountName ?? 'default',
+      },
+      ...(shadow.metadata.uid === undefined ? {} : { ownerReferences: [ownerReference(shadow, shadow.metadata.uid)] }),
+    },
+    spec: translateSpec(pod.spec, originUID),
+  };
+}
+
+function ownerReference(shadow: ShadowPod, uid: string) {
+  return { apiVersion: 'headcut.dev/v1alpha1', kind: 'ShadowPod', name: shadow.metadata.name, uid, controller: true };
+}
+
+function translateSpec(spec: PodSpec, originUid: string): PodSpec {
+  const kept: PodSpec = { ...spec };
+  for (const field of HOME_ONLY_FIELDS) delete kept[field];
+  const { initContainers, volumes, tolerations } = spec;
+  return {
+    ...kept,
+    containers: spec.containers.map(translateContainer),
+    ...(initContainers === undefined ? {} : { initContainers: initContainers.map(translateContainer) }),
+    ...(volumes === undefined ? {} : { volumes: volumes.map((volume) => translateVolume(volume, originUid)) }),
+    ...(tolerations === undefined ? {} : { tolerations: tolerations.filter(isForeignToleration) }),
+    affinity: NOT_ON_VIRTUAL_NODES,
+    serviceAccountName: 'default',
+    automountServiceAccountToken: false,
+    enableServiceLinks: false,
+  };
+}
+
+/** Tolerations of headcut's taints, and those for failing nodes, which the provider's own defaults replace. */
+function isForeignToleration(toleration: Toleration): boolean {
+  const key = toleration.key ?? '';
+  return (
+    !key.startsWith(RESERVED_PREFIX) &&
+    key !== 'node.kubernetes.io/not-ready' &&
+    key !== 'node.kubernetes.io/unreachable'
+  );
+}
+
+function translateContainer(container: Container): Container {
+  const { env, envFrom } = container;
+  return {
+    ...container,
+    ...(env === undefined ? {} : { env: env.map(translateVariable) }),
+    ...(envFrom === undefined
+      ? {}
+      : { envFrom: envFrom.map((source) => ({ ...source, ...renamed('configMapRef', source.configMapRef) })) }),
+  };
+}
+
+function translateVariable(variable: EnvVar): EnvVar {
+  const source = variable.valueFrom;
+  if (source === undefined) return variable;
+  return {
+    ...variable,
+    valueFrom: {
+      ...source,
+      ...renamed('configMapKeyRef', source.configMapKeyRef),
+      ...(source.fieldRef === undefined ? {} : { fieldRef: redirected(source.fieldRef) }),
+    },
+  };
+}
+
+function translateVolume(volume: Volume, originUid: string): Volume {
+  const { projected, downwardAPI } = volume;
+  const sources = projected?.sources?.map((source, index) =>
+    translateSource(source, { volume: volume.name, index, originUid }),
+  );
+  return {
+    ...volume,
+    ...renamed('configMap', volume.configMap),
+    ...(downwardAPI === undefined ? {} : { downwardAPI: withRedirectedItems(downwardAPI) }),
+    ...(projected === undefined || sources === undefined ? {} : { projected: { ...projected, sources } }),
+  };
+}
+
+function translateSource(
+  source: ProjectedSource,
+  at: { volume: string; index: number; originUid: string },
+): ProjectedSource {
+  const { serviceAccountToken, ...rest } = source;
+  if (serviceAccountToken !== undefined) {
+    const items = [{ key: tokenKey(at.volume, at.index), path: serviceAccountToken.path }];
+    return { ...rest, secret: { name: tokenSecretName(at.originUid), items } };
+  }
+  return {
+    ...source,
+    ...renamed('configMap', source.configMap),
+    ...(source.downwardAPI === undefined ? {} : { downwardAPI: withRedirectedItems(source.downwardAPI) }),
+  };
+}
+
+/** `{ [field]: reference }` with the name that the ConfigMap has in the twin namespace; nothing where there is no reference. */
+function renamed(field: string, reference: { name?: string } | undefined): Record<string, unknown> {
+  if (reference?.name === undefined) return {};
+  return { [field]: { ...reference, name: reflectedConfigMapName(reference.name) } };
+}
+
+function withRedirectedItems<T extends { items?: DownwardItem[] }>(source: T): T {
+  if (source.items === undefined) return source;
+  return {
+    ...source,
+    items: source.items.map((item) =>
+      item.fieldRef === undefined ? item : { ...item, fieldRef: redirected(item.fieldRef) },
+    ),
+  };
+}
+
+function redirected(fieldRef: { fieldPath: string; apiVersion?: string }): { fieldPath: string; apiVersion?: string } {
+  const annotation = REDIRECTED_FIELDS[fieldRef.fieldPath];
+  return annotation === undefined ? fieldRef : { ...fieldRef, fieldPath: `metadata.annotations['${annotation}']` };
+}
+
+function withoutReserved(map: Record<string, string> | undefined): Record<string, string> {
+  return Object.fromEntries(
+    Object.entries(map ?? {}).filter(([name]) => !name.startsWith(RESERVED_PREFIX) && !DROPPED_ANNOTATIONS.has(name)),
+  );
+}

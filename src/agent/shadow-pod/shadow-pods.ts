@@ -1,0 +1,328 @@
+import { CodedError, messageOf } from '../../core/coded-error.ts';
+import { type ConfigObject, objectKey, type Pod } from '../../core/kube-objects.ts';
+import { ORIGIN_CLUSTER_LABEL, ORIGIN_UID_LABEL } from '../../core/labels.ts';
+import type { PodSubmission, PodVerdict, RemotePod } from '../../core/offloading/pod-submission.ts';
+import { isTerminal } from '../../core/pod-phase.ts';
+import { planShadowPod, type ShadowPodAction, toRemotePod } from '../../core/shadow-pod/plan-shadow-pod.ts';
+import { refusalByPolicy } from '../../core/shadow-pod/policy.ts';
+import { type ShadowPod, toShadowPod } from '../../core/shadow-pod/shadow-pod.ts';
+import { translatePod } from '../../core/shadow-pod/translate-pod.ts';
+import { twinNamespaceName } from '../../core/shadow-pod/twin-namespace.ts';
+import { ApiError, isAlreadyExists, isConflict, isNotFound } from '../../kube/api-error.ts';
+import type { KubeClient } from '../../kube/client.ts';
+import { PODS, SHADOW_PODS } from '../../kube/resources.ts';
+import type { Store } from '../../kube/store.ts';
+import type { Clock } from '../../runtime/clock.ts';
+import { type Controller, createController, type ReconcileResult } from '../../runtime/controller.ts';
+import type { Logger } from '../../runtime/logger.ts';
+import type { Admission, PodProvider } from '../ports.ts';
+import { PodEvents } from './pod-events.ts';
+import { ReflectedObjects } from './reflected-objects.ts';
+import { TwinNamespaces } from './twin-namespaces.ts';
+
+export interface ShadowPodsDeps {
+  client: KubeClient;
+  /** All pods of this cluster, and all shadow pods. */
+  pods: Store<Pod>;
+  shadowPods: Store<ShadowPod>;
+  admission: Admission;
+  /** The agent's own namespace and ServiceAccount. */
+  agent: { namespace: string; serviceAccount: string };
+  podSecurityLevel(): string;
+  clock: Clock;
+  logger: Logger;
+}
+
+export type PodsListener = (peerId: string, change: 'pods' | { podUid: string }) => void;
+
+/** A twin namespace without shadow pods is removed after this long. */
+const EMPTY_TWIN_MS = 60_000;
+
+/**
+ * The provider side of offloading: admits pods of peers, keeps a ShadowPod for each, makes the real Pod from it, and tells
+ * what becomes of it.
+ */
+export class ShadowPods implements PodProvider {
+  readonly controller: Controller;
+  readonly #deps: ShadowPodsDeps;
+  readonly #twins: TwinNamespaces;
+  readonly #objects: ReflectedObjects;
+  readonly #events: PodEvents;
+  readonly #listeners: PodsListener[] = [];
+  /** Shadow pod keys by UID of the consumer's pod. */
+  readonly #keyByUid = new Map<string, string>();
+  /** UIDs whose consumer asked for their end. In memory only: after a restart the consumer asks again. */
+  readonly #deleting = new Map<string, number | undefined>();
+  readonly #submitting = new Map<string, Promise<PodVerdict>>();
+
+  constructor(deps: ShadowPodsDeps) {
+    this.#deps = deps;
+    this.#twins = new TwinNamespaces(deps);
+    this.#objects = new ReflectedObjects(deps.client);
+    this.#events = new PodEvents({
+      ...deps,
+      onChange: (namespace, name) => this.#announce(deps.shadowPods.get(`${namespace}/${name}`)),
+    });
+    this.controller = createController({
+      name: 'shadow-pods',
+      reconcile: (key) => (key.includes('/') ? this.#reconcile(key) : this.#reconcileTwin(key)),
+      clock: deps.clock,
+      logger: deps.logger,
+      concurrency: 8,
+    });
+    this.#listen();
+  }
+
+  async run(signal: AbortSignal): Promise<void> {
+    await Promise.all([this.#deps.pods.whenSynced(), this.#deps.shadowPods.whenSynced()]);
+    if (signal.aborted) return;
+    for (const peerId of new Set(this.#deps.shadowPods.list().map((one) => one.spec.originCluster)))
+      this.#tell(peerId, 'pods');
+    await this.controller.run(signal);
+    this.#events.unfollow();
+  }
+
+  onChange(listener: PodsListener): void {
+    this.#listeners.push(listener);
+  }
+
+  /** What a peer's session tells; undefined while the caches are cold, since then absence proves nothing. */
+  podsFor(peerId: string): RemotePod[] | undefined {
+    if (!this.#deps.pods.synced || !this.#deps.shadowPods.synced) return undefined;
+    return this.#deps.shadowPods
+      .list()
+      .filter((shadow) => shadow.spec.originCluster === peerId)
+      .map((shadow) => this.#toRemotePod(shadow));
+  }
+
+  podFor(peerId: string, uid: string): RemotePod | undefined {
+    const shadow = this.#shadowOf(uid);
+    return shadow?.spec.originCluster === peerId ? this.#toRemotePod(shadow) : undefined;
+  }
+
+  submit(peerId: string, uid: string, submission: PodSubmission): Promise<PodVerdict> {
+    const running = this.#submitting.get(uid);
+    if (running !== undefined) return running;
+    const work = this.#submit(peerId, uid, submission).finally(() => this.#submitting.delete(uid));
+    this.#submitting.set(uid, work);
+    return work;
+  }
+
+  async delete(peerId: string, uid: string, gracePeriodSeconds: number | undefined): Promise<void> {
+    const shadow = this.#shadowOf(uid);
+    if (shadow === undefined || shadow.spec.originCluster !== peerId) return;
+    const key = objectKey(shadow);
+    this.#deleting.set(uid, gracePeriodSeconds);
+    const pod = this.#deps.pods.get(key);
+    if (pod?.metadata.labels?.[ORIGIN_UID_LABEL] === uid) {
+      await this.#deletePod(key, pod.metadata.uid ?? '', gracePeriodSeconds);
+    }
+    this.#announce(shadow);
+    this.controller.enqueue(key);
+  }
+
+  async updateObjects(peerId: string, namespace: string, objects: ConfigObject[]): Promise<void> {
+    const origin = { cluster: peerId, namespace };
+    const twin = twinNamespaceName(origin);
+    const shadows = this.#deps.shadowPods.list().filter((shadow) => shadow.metadata.namespace === twin);
+    if (shadows.length === 0) return;
+    for (const object of objects) {
+      const owner = shadows.find((shadow) => object.metadata.name.endsWith(shadow.spec.originUID));
+      await this.#objects.apply([object], origin, twin, owner && ownerReference(owner));
+    }
+  }
+
+  locate(peerId: string, uid: string): { namespace: string; name: string } {
+    const shadow = this.#shadowOf(uid);
+    const pod = shadow && this.#deps.pods.get(objectKey(shadow));
+    if (shadow?.spec.originCluster !== peerId || pod === undefined) {
+      throw new CodedError('NotFound', 'the pod does not exist on the provider');
+    }
+    return { namespace: pod.metadata.namespace ?? '', name: pod.metadata.name };
+  }
+
+  async #submit(peerId: string, uid: string, submission: PodSubmission): Promise<PodVerdict> {
+    const shadow = toShadowPod(peerId, submission);
+    if (shadow.spec.originUID !== uid)
+      throw new CodedError('InvalidArgument', 'the UID in the path is not that of the pod');
+    if (!this.#deps.shadowPods.synced || !this.#deps.pods.synced) return later('Starting', 'the agent is starting');
+    const existing = this.#deps.shadowPods.get(objectKey(shadow));
+    if (existing !== undefined) return this.#verdictOnExisting(existing, uid);
+    const refusal = refusalByPolicy(submission.pod);
+    if (refusal !== undefined) return refusal;
+    const room = this.#deps.admission.reserve(uid, submission.pod, peerId);
+    if (!room.ok) return { accepted: false, kind: 'room', reason: room.reason, message: room.message };
+    try {
+      const verdict = await this.#accept(shadow, submission);
+      if (!verdict.accepted) this.#deps.admission.release(uid);
+      return verdict;
+    } catch (error) {
+      this.#deps.admission.release(uid);
+      return verdictOfError(error);
+    }
+  }
+
+  #verdictOnExisting(existing: ShadowPod, uid: string): PodVerdict {
+    if (existing.spec.originUID !== uid) {
+      return later(
+        'NameTaken',
+        `an earlier pod named ${existing.metadata.name} is still being removed on the provider`,
+      );
+    }
+    const refusal = existing.status?.refusal;
+    return refusal === undefined ? { accepted: true } : { accepted: false, ...refusal };
+  }
+
+  /** Namespace, a trial by the API server (pod security, quota, validation), referenced objects, ShadowPod, Pod. */
+  async #accept(shadow: ShadowPod, submission: PodSubmission): Promise<PodVerdict> {
+    const { client } = this.#deps;
+    const origin = { cluster: shadow.spec.originCluster, namespace: shadow.spec.originNamespace };
+    const twin = await this.#twins.ensure(origin);
+    this.#events.follow(twin);
+    try {
+      await client.create(PODS, translatePod(shadow), { dryRun: true });
+    } catch (error) {
+      if (!isAlreadyExists(error)) throw error;
+      return later('NameTaken', `an earlier pod named ${shadow.metadata.name} is still being removed on the provider`);
+    }
+    const created = await client.create(SHADOW_PODS, shadow);
+    await this.#objects.apply(submission.objects, origin, twin, ownerReference(created));
+    await this.#createPod(created);
+    return { accepted: true };
+  }
+
+  async #createPod(shadow: ShadowPod): Promise<void> {
+    await this.#deps.client.create(PODS, translatePod(shadow)).catch((error) => {
+      if (!isAlreadyExists(error)) throw error;
+    });
+  }
+
+  async #reconcile(key: string): Promise<ReconcileResult> {
+    const { shadowPods, pods, clock } = this.#deps;
+    const shadow = shadowPods.get(key);
+    if (shadow === undefined) return;
+    if (this.#submitting.has(shadow.spec.originUID)) return { requeueAfterMs: 1_000 };
+    this.#events.follow(shadow.metadata.namespace ?? '');
+    const deleting = this.#deleting.has(shadow.spec.originUID);
+    const plan = planShadowPod({ shadow, pod: pods.get(key), deleting, now: clock.now() });
+    for (const action of plan.actions) await this.#apply(key, shadow, action);
+    return plan.requeueAfterMs === undefined ? undefined : { requeueAfterMs: plan.requeueAfterMs };
+  }
+
+  async #apply(key: string, shadow: ShadowPod, action: ShadowPodAction): Promise<void> {
+    const { client } = this.#deps;
+    const { namespace, name } = shadow.metadata;
+    switch (action.type) {
+      case 'create-pod':
+        return this.#createPod(shadow);
+      case 'delete-pod':
+        return this.#deletePod(key, action.uid, action.gracePeriodSeconds ?? this.#deleting.get(shadow.spec.originUID));
+      case 'delete-shadow-pod':
+        await client.delete(SHADOW_PODS, { namespace, name }, uidOf(shadow)).catch(ignoreGone);
+        this.#deps.admission.release(shadow.spec.originUID);
+        return;
+      case 'write-status':
+        // Merge patch: the status is written by this agent only.
+        await client
+          .patch(SHADOW_PODS, { namespace, name, subresource: 'status' }, { status: action.status })
+          .catch(ignoreGone);
+        return;
+    }
+  }
+
+  async #deletePod(key: string, uid: string, gracePeriodSeconds: number | undefined): Promise<void> {
+    const [namespace, name = ''] = key.split('/');
+    const grace = gracePeriodSeconds === undefined ? {} : { gracePeriodSeconds };
+    await this.#deps.client.delete(PODS, { namespace, name }, { uid, ...grace }).catch(ignoreGone);
+  }
+
+  /** A twin namespace that has been empty for a while goes, with the Secrets in it. */
+  async #reconcileTwin(twin: string): Promise<ReconcileResult> {
+    const inUse = this.#deps.shadowPods.list().some((shadow) => shadow.metadata.namespace === twin);
+    if (inUse || this.#submitting.size > 0) return inUse ? undefined : { requeueAfterMs: EMPTY_TWIN_MS };
+    await this.#twins.remove(twin);
+    this.#objects.forget(twin);
+    this.#events.unfollow(twin);
+    return undefined;
+  }
+
+  #listen(): void {
+    const { pods, shadowPods } = this.#deps;
+    shadowPods.onChange((key, after, before) => {
+      if (after !== undefined) this.#keyByUid.set(after.spec.originUID, key);
+      else if (before !== undefined) this.#forget(before);
+      this.#announce(after ?? before);
+      this.controller.enqueue(key);
+    });
+    pods.onChange((key, after, before) => {
+      if ((after ?? before)?.metadata.labels?.[ORIGIN_CLUSTER_LABEL] === undefined) return;
+      this.#announce(shadowPods.get(key));
+      this.controller.enqueue(key);
+    });
+  }
+
+  #forget(shadow: ShadowPod): void {
+    const uid = shadow.spec.originUID;
+    this.#keyByUid.delete(uid);
+    this.#deleting.delete(uid);
+    this.#deps.admission.release(uid);
+    const twin = shadow.metadata.namespace ?? '';
+    this.controller.enqueueAfter(twin, EMPTY_TWIN_MS);
+  }
+
+  #shadowOf(uid: string): ShadowPod | undefined {
+    const key = this.#keyByUid.get(uid);
+    return key === undefined ? undefined : this.#deps.shadowPods.get(key);
+  }
+
+  #toRemotePod(shadow: ShadowPod): RemotePod {
+    const pod = this.#deps.pods.get(objectKey(shadow));
+    const deleting = this.#deleting.has(shadow.spec.originUID);
+    const remote = toRemotePod({ shadow, pod, deleting });
+    const events = isTerminal(remote.status) ? [] : this.#events.of(shadow.metadata.namespace ?? '', pod?.metadata.uid);
+    return events.length === 0 ? remote : { ...remote, events };
+  }
+
+  #announce(shadow: ShadowPod | undefined): void {
+    if (shadow !== undefined) this.#tell(shadow.spec.originCluster, { podUid: shadow.spec.originUID });
+  }
+
+  #tell(peerId: string, change: 'pods' | { podUid: string }): void {
+    for (const listener of this.#listeners) listener(peerId, change);
+  }
+}
+
+function ownerReference(shadow: ShadowPod) {
+  return {
+    apiVersion: 'headcut.dev/v1alpha1',
+    kind: 'ShadowPod',
+    name: shadow.metadata.name,
+    uid: shadow.metadata.uid ?? '',
+  };
+}
+
+function uidOf(shadow: ShadowPod): { uid: string } | Record<string, never> {
+  return shadow.metadata.uid === undefined ? {} : { uid: shadow.metadata.uid };
+}
+
+function ignoreGone(error: unknown): void {
+  if (!isNotFound(error) && !isConflict(error)) throw error;
+}
+
+function later(reason: string, message: string): PodVerdict {
+  return { accepted: false, kind: 'later', reason, message };
+}
+
+/** The API server's no to a pod (403 pod security and quota, 422 validation, 400) is the provider's policy; the rest may pass. */
+function verdictOfError(error: unknown): PodVerdict {
+  if (error instanceof ApiError && (error.status === 403 || error.status === 422 || error.status === 400)) {
+    const quota = /exceeded quota/.test(error.message);
+    return quota
+      ? { accepted: false, kind: 'room', reason: 'ExceededQuota', message: error.message }
+      : { accepted: false, kind: 'policy', reason: 'RefusedByProvider', message: error.message };
+  }
+  if (error instanceof CodedError && error.code === 'Conflict') {
+    return { accepted: false, kind: 'policy', reason: 'NamespaceTaken', message: error.message };
+  }
+  return later('ProviderError', messageOf(error));
+}

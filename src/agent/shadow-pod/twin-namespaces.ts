@@ -1,0 +1,119 @@
+import { CodedError } from '../../core/coded-error.ts';
+import type { KubeObject } from '../../core/kube-objects.ts';
+import { MANAGED_BY, MANAGED_BY_LABEL, ORIGIN_CLUSTER_LABEL, ORIGIN_NAMESPACE_LABEL } from '../../core/labels.ts';
+import { toTwinNamespace, twinNamespaceName } from '../../core/shadow-pod/twin-namespace.ts';
+import { isAlreadyExists, isForbidden, isNotFound } from '../../kube/api-error.ts';
+import type { KubeClient } from '../../kube/client.ts';
+import { NAMESPACES, ROLE_BINDINGS, SERVICE_ACCOUNTS } from '../../kube/resources.ts';
+import type { Clock } from '../../runtime/clock.ts';
+
+export interface Origin {
+  cluster: string;
+  namespace: string;
+}
+
+export interface TwinNamespacesDeps {
+  client: Pick<KubeClient, 'get' | 'create' | 'delete'>;
+  clock: Clock;
+  /** The agent's own namespace and ServiceAccount, which gets its rights in each twin namespace by a RoleBinding. */
+  agent: { namespace: string; serviceAccount: string };
+  podSecurityLevel(): string;
+}
+
+/** The ClusterRole that holds the agent's rights in a twin namespace (manifests/). */
+const TWIN_ROLE = 'headcut-twin';
+
+/** How long the controllers of the cluster may take to give a new namespace its ServiceAccount, and RBAC to see a RoleBinding. */
+const READY_WITHIN_MS = 10_000;
+const POLL_MS = 50;
+
+/** Makes twin namespaces, each with the agent's RoleBinding, and says when they can take pods. */
+export class TwinNamespaces {
+  readonly #deps: TwinNamespacesDeps;
+  readonly #ready = new Map<string, Promise<string>>();
+
+  constructor(deps: TwinNamespacesDeps) {
+    this.#deps = deps;
+  }
+
+  /** The name of the twin namespace, which then exists and works. Throws Unavailable while one of that name is being removed. */
+  ensure(origin: Origin): Promise<string> {
+    const name = twinNamespaceName(origin);
+    const known = this.#ready.get(name);
+    if (known !== undefined) return known;
+    const making = this.#make(origin, name);
+    this.#ready.set(name, making);
+    making.catch(() => this.#ready.delete(name));
+    return making;
+  }
+
+  /** To be called when a namespace went away or is going. */
+  forget(name: string): void {
+    this.#ready.delete(name);
+  }
+
+  /** Removes a twin namespace with all that is in it. */
+  async remove(name: string): Promise<void> {
+    this.forget(name);
+    await this.#deps.client.delete(NAMESPACES, { name }).catch((error) => {
+      if (!isNotFound(error)) throw error;
+    });
+  }
+
+  async #make(origin: Origin, name: string): Promise<string> {
+    const existing = await this.#getOrCreate(origin, name);
+    if (existing.metadata.deletionTimestamp !== undefined) {
+      throw new CodedError('Unavailable', `namespace ${name} is being removed; it is made anew when that is done`);
+    }
+    const { labels = {} } = existing.metadata;
+    if (labels[ORIGIN_CLUSTER_LABEL] !== origin.cluster || labels[ORIGIN_NAMESPACE_LABEL] !== origin.namespace) {
+      throw new CodedError(
+        'Conflict',
+        `namespace ${name} exists on the provider and is not headcut's; it is left alone`,
+      );
+    }
+    await this.#bind(name);
+    await this.#waitUntilUsable(name);
+    return name;
+  }
+
+  async #getOrCreate(origin: Origin, name: string): Promise<KubeObject> {
+    const wanted = toTwinNamespace(origin, this.#deps.podSecurityLevel());
+    try {
+      return await this.#deps.client.create(NAMESPACES, wanted);
+    } catch (error) {
+      if (!isAlreadyExists(error)) throw error;
+      return this.#deps.client.get(NAMESPACES, { name });
+    }
+  }
+
+  async #bind(namespace: string): Promise<void> {
+    const { agent, client } = this.#deps;
+    const binding = {
+      metadata: { name: TWIN_ROLE, namespace, labels: { [MANAGED_BY_LABEL]: MANAGED_BY } },
+      roleRef: { apiGroup: 'rbac.authorization.k8s.io', kind: 'ClusterRole', name: TWIN_ROLE },
+      subjects: [{ kind: 'ServiceAccount', name: agent.serviceAccount, namespace: agent.namespace }],
+    };
+    await client.create(ROLE_BINDINGS, binding).catch((error) => {
+      if (!isAlreadyExists(error)) throw error;
+    });
+  }
+
+  /** Pods are refused until the namespace has its default ServiceAccount; reading it also proves that RBAC knows our binding. */
+  async #waitUntilUsable(namespace: string): Promise<void> {
+    const { client, clock } = this.#deps;
+    const end = clock.monotonic() + READY_WITHIN_MS;
+    for (;;) {
+      try {
+        await client.get(SERVICE_ACCOUNTS, { namespace, name: 'default' });
+        return;
+      } catch (error) {
+        if (!isNotFound(error) && !isForbidden(error)) throw error;
+        if (clock.monotonic() > end) {
+          throw new CodedError('Unavailable', `namespace ${namespace} has no usable ServiceAccount yet`, error);
+        }
+      }
+      await clock.sleep(POLL_MS);
+    }
+  }
+}

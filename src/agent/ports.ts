@@ -54,6 +54,8 @@ export type PeerChange = 'added' | 'removed' | 'state' | 'offer' | { podUid: str
 export interface PeerLinks {
   get(id: string): PeerLink | undefined;
   list(): PeerLink[];
+  /** False until the stored peers were read: until then a missing peer proves nothing. */
+  readonly synced: boolean;
   onChange(listener: (id: string, change: PeerChange) => void): void;
 }
 

@@ -1,0 +1,141 @@
+import type { Node, Pod, ResourceList } from '../../core/kube-objects.ts';
+import { ORIGIN_UID_LABEL } from '../../core/labels.ts';
+import { computeOffer, fits, freeNow, isSmaller, type Usage, usageOf } from '../../core/offer/compute-offer.ts';
+import type { Offer } from '../../core/offer/offer.ts';
+import { isEqual } from '../../core/offloading/local-status.ts';
+import { type Amounts, amountsFrom, podRequests } from '../../core/quantities/resources.ts';
+import type { Store } from '../../kube/store.ts';
+import type { Clock } from '../../runtime/clock.ts';
+import type { Admission, PeerLinks } from '../ports.ts';
+
+export interface OffersDeps {
+  pods: Store<Pod>;
+  nodes: Store<Node>;
+  links: Pick<PeerLinks, 'list' | 'onChange'>;
+  /** What the provider keeps for itself. */
+  reserve(): ResourceList;
+  clock: Clock;
+}
+
+/** Changes of pods come in bursts; one look at the end of each is enough. */
+const SETTLE_MS = 100;
+/** A larger offer is sent only after it held this long: what a finished pod frees is often taken again at once. */
+const GROW_AFTER_MS = 3_000;
+
+interface Sent {
+  offer: Offer;
+  /** Since when the computed offer has been larger than the sent one. */
+  largerSince: number | undefined;
+}
+
+/** Keeps an offer for every peer, and gives out room to admitted pods without double counting. */
+export class Offers implements Admission {
+  readonly #deps: OffersDeps;
+  readonly #sent = new Map<string, Sent>();
+  readonly #listeners: ((peerId: string) => void)[] = [];
+  /** Admitted pods that the cluster's pod list does not show yet. */
+  readonly #reserved = new Map<string, Usage>();
+  #wake: () => void = () => {};
+  #changed = true;
+
+  constructor(deps: OffersDeps) {
+    this.#deps = deps;
+    const touch = (): void => this.#touch();
+    deps.nodes.onChange(touch);
+    deps.links.onChange((_id, change) => {
+      if (change === 'added' || change === 'removed') touch();
+    });
+    deps.pods.onChange((_key, after) => {
+      const uid = after?.metadata.labels?.[ORIGIN_UID_LABEL];
+      if (uid !== undefined) this.#reserved.delete(uid);
+      touch();
+    });
+  }
+
+  onChange(listener: (peerId: string) => void): void {
+    this.#listeners.push(listener);
+  }
+
+  offerFor(peerId: string): Offer | undefined {
+    return this.#sent.get(peerId)?.offer;
+  }
+
+  async run(signal: AbortSignal): Promise<void> {
+    await Promise.all([this.#deps.pods.whenSynced(), this.#deps.nodes.whenSynced()]);
+    signal.addEventListener('abort', () => this.#wake(), { once: true });
+    while (!signal.aborted) {
+      this.#changed = false;
+      const waitMs = this.#refresh();
+      if (!this.#changed) await this.#sleep(waitMs, signal);
+      await this.#deps.clock.sleep(SETTLE_MS, signal).catch(() => {});
+    }
+  }
+
+  reserve(uid: string, pod: Pod, peerId: string): ReturnType<Admission['reserve']> {
+    if (this.#reserved.has(uid)) return { ok: true };
+    const requests = podRequests(pod);
+    const verdict = fits(requests, freeNow(this.#deps.nodes.list(), this.#usage(), this.#reserve()));
+    if (verdict.ok) this.#reserved.set(uid, { peerId, requests });
+    if (verdict.ok) this.#touch();
+    return verdict;
+  }
+
+  release(uid: string): void {
+    if (this.#reserved.delete(uid)) this.#touch();
+  }
+
+  #usage(): Usage[] {
+    return [...usageOf(this.#deps.pods.list(), this.#deps.nodes.list()), ...this.#reserved.values()];
+  }
+
+  #reserve(): Amounts {
+    return amountsFrom(this.#deps.reserve());
+  }
+
+  /** Computes all offers; returns how long a held-back growth has still to wait, if any. */
+  #refresh(): number | undefined {
+    const usage = this.#usage();
+    const now = this.#deps.clock.monotonic();
+    let waitMs: number | undefined;
+    for (const { id } of this.#deps.links.list()) {
+      const next = computeOffer(this.#deps.nodes.list(), usage, { peerId: id, reserve: this.#reserve() });
+      const left = this.#consider(id, next, now);
+      if (left !== undefined) waitMs = Math.min(waitMs ?? left, left);
+    }
+    return waitMs;
+  }
+
+  #consider(peerId: string, next: Offer, now: number): number | undefined {
+    const sent = this.#sent.get(peerId);
+    if (sent !== undefined && isEqual(sent.offer, next)) {
+      sent.largerSince = undefined;
+      return undefined;
+    }
+    const since = sent?.largerSince ?? now;
+    const heldMs = now - since;
+    if (sent !== undefined && !isSmaller(next, sent.offer) && sent.offer.accepting && heldMs < GROW_AFTER_MS) {
+      sent.largerSince = since;
+      return GROW_AFTER_MS - heldMs;
+    }
+    this.#sent.set(peerId, { offer: next, largerSince: undefined });
+    for (const listener of this.#listeners) listener(peerId);
+    return undefined;
+  }
+
+  #touch(): void {
+    this.#changed = true;
+    this.#wake();
+  }
+
+  async #sleep(ms: number | undefined, signal: AbortSignal): Promise<void> {
+    const stop = new AbortController();
+    const woken = new Promise<void>((resolve) => {
+      this.#wake = resolve;
+    });
+    if (signal.aborted) return;
+    const timer =
+      ms === undefined ? new Promise<void>(() => {}) : this.#deps.clock.sleep(ms, stop.signal).catch(() => {});
+    await Promise.race([woken, timer]);
+    stop.abort();
+  }
+}

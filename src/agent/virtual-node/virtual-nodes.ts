@@ -1,0 +1,293 @@
+import type { KubeObject, Node, Pod, ResourceList } from '../../core/kube-objects.ts';
+import { PEER_LABEL } from '../../core/labels.ts';
+import type { Offer } from '../../core/offer/offer.ts';
+import { isEqual } from '../../core/offloading/local-status.ts';
+import {
+  nodeLabels,
+  nodeStatus,
+  nodeTaints,
+  sameTaints,
+  shrunkAllocatable,
+  virtualNodeName,
+} from '../../core/virtual-node/plan-node.ts';
+import { isNotFound } from '../../kube/api-error.ts';
+import type { KubeClient } from '../../kube/client.ts';
+import { NODES } from '../../kube/resources.ts';
+import type { Store } from '../../kube/store.ts';
+import { type Clock, toKubeTime } from '../../runtime/clock.ts';
+import { type Controller, createController, type ReconcileResult } from '../../runtime/controller.ts';
+import type { Logger } from '../../runtime/logger.ts';
+import type { NodeIdentities, PeerLink, PeerLinks, VirtualNodes } from '../ports.ts';
+import { CertificateStore } from './certificate-store.ts';
+import { type NodeCertificates, startNodeCertificates } from './node-certificates.ts';
+import { NodeLease } from './node-lease.ts';
+
+/** The kubelet port of one virtual node, as this feature needs it (implemented by kubelet-server). */
+export interface KubeletPort {
+  listen(preferred: number): Promise<number>;
+  setCertificate(pair: { key: string; certificate: string }): void;
+  close(): Promise<void>;
+}
+
+export interface VirtualNodesDeps {
+  /** As the agent's ServiceAccount. */
+  client: KubeClient;
+  /** Opens a client with a node's certificate. */
+  connectAs(pair: { key: string; certificate: string }): KubeClient;
+  nodes: Store<Node>;
+  pods: Store<Pod>;
+  links: PeerLinks;
+  createKubeletPort(node: string, peerId: string): KubeletPort;
+  /** Where the API server reaches this agent. */
+  hostIp: string;
+  agentNamespace: string;
+  /** First port to try for kubelet servers. */
+  firstKubeletPort: number;
+  clock: Clock;
+  logger: Logger;
+}
+
+interface Running {
+  name: string;
+  port: number;
+  kubelet: KubeletPort;
+  certificates: NodeCertificates;
+  lease: NodeLease;
+  stop: AbortController;
+}
+
+/** Keeps one virtual node for every peer: the Node object, its Lease, its node identity and its kubelet port. */
+export class VirtualNodeController implements VirtualNodes, NodeIdentities {
+  readonly controller: Controller;
+  readonly #deps: VirtualNodesDeps;
+  readonly #store: CertificateStore;
+  readonly #running = new Map<string, Running>();
+  readonly #readyListeners: ((node: string) => void)[] = [];
+  /** Room taken off after a refusal, and the offer it was taken off. */
+  readonly #shrunk = new Map<string, { offer: Offer; allocatable: ResourceList }>();
+  #signal: AbortSignal | undefined;
+
+  constructor(deps: VirtualNodesDeps) {
+    this.#deps = deps;
+    this.#store = new CertificateStore(deps.client, deps.agentNamespace);
+    this.controller = createController({
+      name: 'virtual-nodes',
+      reconcile: (peerId) => this.#reconcile(peerId),
+      clock: deps.clock,
+      logger: deps.logger,
+    });
+    deps.links.onChange((id, change) => {
+      if (change === 'added' || change === 'removed' || change === 'state' || change === 'offer')
+        this.controller.enqueue(id);
+    });
+    deps.nodes.onChange((_key, after, before) => {
+      const peerId = (after ?? before)?.metadata.labels?.[PEER_LABEL];
+      if (peerId !== undefined) this.controller.enqueue(peerId);
+    });
+  }
+
+  async run(signal: AbortSignal): Promise<void> {
+    this.#signal = signal;
+    await Promise.all([this.#deps.nodes.whenSynced(), this.#deps.pods.whenSynced()]);
+    await this.controller.run(signal);
+    await Promise.all([...this.#running.values()].map((running) => this.#stop(running)));
+  }
+
+  peerOf(nodeName: string): string | undefined {
+    return this.#deps.nodes.get(nodeName)?.metadata.labels?.[PEER_LABEL];
+  }
+
+  nameFor(peerId: string): string | undefined {
+    return this.#running.get(peerId)?.name;
+  }
+
+  client(virtualNode: string): KubeClient | undefined {
+    return [...this.#running.values()].find((running) => running.name === virtualNode)?.certificates.client;
+  }
+
+  onReady(listener: (virtualNode: string) => void): void {
+    this.#readyListeners.push(listener);
+  }
+
+  shrink(peerId: string, requests: Record<string, string>): void {
+    const offer = this.#deps.links.get(peerId)?.offer;
+    if (offer === undefined) return;
+    const before = this.#shrunk.get(peerId);
+    const from = before?.offer === offer ? { ...offer, allocatable: before.allocatable } : offer;
+    this.#shrunk.set(peerId, { offer, allocatable: shrunkAllocatable(from, requests) });
+    this.controller.enqueue(peerId);
+  }
+
+  async #reconcile(peerId: string): Promise<ReconcileResult> {
+    const link = this.#deps.links.get(peerId);
+    if (link === undefined) return this.#remove(peerId);
+    const name = virtualNodeName(link.name);
+    const node = this.#deps.nodes.get(name);
+    if (node !== undefined && node.metadata.labels?.[PEER_LABEL] !== peerId) {
+      this.#deps.logger.error(
+        { node: name, peer: peerId },
+        'a node of this name exists and is not ours; it is left alone',
+      );
+      return { requeueAfterMs: 60_000 };
+    }
+    if (node === undefined) {
+      // The peer has to be met once before it can be shown truthfully.
+      if (link.offer === undefined) return undefined;
+      await this.#create(link);
+      return undefined;
+    }
+    const running = await this.#ensureRunning(link, node);
+    await this.#updateObject(link, node);
+    return this.#updateStatus(link, node, running);
+  }
+
+  async #create(link: PeerLink): Promise<void> {
+    const input = { peerId: link.id, peerName: link.name, offer: link.offer };
+    await this.#deps.client.create(NODES, {
+      metadata: { name: virtualNodeName(link.name), labels: nodeLabels(input) },
+      spec: { taints: nodeTaints([], link.state) },
+    });
+  }
+
+  /** Labels and taints, by the ServiceAccount: a node identity may not change its own taints. */
+  async #updateObject(link: PeerLink, node: Node): Promise<void> {
+    const input = { peerId: link.id, peerName: link.name, offer: link.offer };
+    const labels = Object.fromEntries(
+      Object.entries(nodeLabels(input)).filter(([key, value]) => node.metadata.labels?.[key] !== value),
+    );
+    const current = node.spec?.taints ?? [];
+    // At the start of the agent the taints of its former life stay until contact was made or missed.
+    const taints = link.state === 'Suspect' ? current : nodeTaints(current, link.state);
+    const patch = {
+      ...(Object.keys(labels).length === 0 ? {} : { labels }),
+    };
+    const taintsDiffer = !sameTaints(current, taints);
+    if (Object.keys(patch).length === 0 && !taintsDiffer) return;
+    await this.#deps.client.patch(
+      NODES,
+      { name: node.metadata.name },
+      {
+        metadata: { ...patch, ...(taintsDiffer ? { resourceVersion: node.metadata.resourceVersion } : {}) },
+        ...(taintsDiffer ? { spec: { taints } } : {}),
+      },
+    );
+  }
+
+  async #updateStatus(link: PeerLink, node: Node, running: Running): Promise<ReconcileResult> {
+    const client = running.certificates.client;
+    if (client === undefined || (link.offer === undefined && link.state !== 'Unreachable')) return undefined;
+    // A peer that has not been met in this life of the agent keeps what its node showed, but for its readiness.
+    const shrunk = this.#shrunk.get(link.id);
+    const wanted = nodeStatus(
+      {
+        peerId: link.id,
+        peerName: link.name,
+        state: link.state,
+        offer: link.offer ?? shownOffer(node),
+        address: this.#deps.hostIp,
+        port: running.port,
+        now: toKubeTime(this.#deps.clock.now()),
+      },
+      node,
+      shrunk?.offer === link.offer ? shrunk?.allocatable : undefined,
+    );
+    const changed = Object.fromEntries(
+      Object.entries(wanted).filter(
+        ([field, value]) => !isEqual(value, comparable(field, node.status?.[field], value)),
+      ),
+    );
+    if (Object.keys(changed).length === 0) return undefined;
+    await client.patch(NODES, { name: node.metadata.name, subresource: 'status' }, { status: changed }, 'strategic');
+    return undefined;
+  }
+
+  async #ensureRunning(link: PeerLink, node: Node): Promise<Running> {
+    const existing = this.#running.get(link.id);
+    if (existing?.name === node.metadata.name) return existing;
+    if (existing !== undefined) await this.#stop(existing);
+    const { name } = node.metadata;
+    const { clock, client, connectAs, hostIp, logger } = this.#deps;
+    const stop = new AbortController();
+    if (this.#signal !== undefined) this.#signal.addEventListener('abort', () => stop.abort(), { once: true });
+    const kubelet = this.#deps.createKubeletPort(name, link.id);
+    const shownPort = node.status?.daemonEndpoints?.kubeletEndpoint?.Port;
+    const port = await kubelet.listen(shownPort !== undefined && shownPort > 0 ? shownPort : this.#freePort());
+    const certificates = startNodeCertificates({
+      node: name,
+      ip: hostIp,
+      client,
+      connectAs,
+      store: this.#store,
+      addressShown: () => this.#deps.nodes.get(name)?.status?.addresses?.some((one) => one.address === hostIp) === true,
+      onClient: () => this.#onIdentity(link.id, name),
+      onServing: (pair) => kubelet.setCertificate(pair),
+      clock,
+      logger,
+      signal: stop.signal,
+    });
+    const lease = new NodeLease({
+      node: () => this.#deps.nodes.get(name),
+      client: () => certificates.client,
+      clock,
+      logger,
+    });
+    void lease.run(() => this.#deps.links.get(link.id)?.state === 'Connected', stop.signal);
+    const running = { name, port, kubelet, certificates, lease, stop };
+    this.#running.set(link.id, running);
+    return running;
+  }
+
+  #onIdentity(peerId: string, node: string): void {
+    this.controller.enqueue(peerId);
+    for (const listener of this.#readyListeners) listener(node);
+  }
+
+  #freePort(): number {
+    const used = new Set([...this.#running.values()].map((running) => running.port));
+    let port = this.#deps.firstKubeletPort;
+    while (used.has(port)) port += 1;
+    return port;
+  }
+
+  async #remove(peerId: string): Promise<undefined> {
+    const running = this.#running.get(peerId);
+    if (running !== undefined) {
+      this.#running.delete(peerId);
+      await this.#stop(running);
+    }
+    this.#shrunk.delete(peerId);
+    if (!this.#deps.links.synced) return undefined;
+    for (const node of this.#deps.nodes.list()) {
+      if (node.metadata.labels?.[PEER_LABEL] !== peerId) continue;
+      await this.#deps.client.delete(NODES, { name: node.metadata.name }, uidOf(node)).catch((error) => {
+        if (!isNotFound(error)) throw error;
+      });
+      await this.#store.remove(node.metadata.name);
+    }
+    return undefined;
+  }
+
+  async #stop(running: Running): Promise<void> {
+    running.stop.abort();
+    await running.kubelet.close();
+    await running.certificates.client?.close();
+  }
+}
+
+function uidOf(object: KubeObject): { uid?: string } {
+  return object.metadata.uid === undefined ? {} : { uid: object.metadata.uid };
+}
+
+/** What the node shows of a peer, as an offer: for a peer that could not be met since the agent started. */
+function shownOffer(node: Node): Offer {
+  const { capacity = {}, allocatable = {}, nodeInfo = {} } = node.status ?? {};
+  return { capacity, allocatable, nodeInfo, labels: {}, accepting: true };
+}
+
+/** The current value reduced to what we write: controllers of the cluster add conditions and node info fields of their own. */
+function comparable(field: string, current: unknown, wanted: unknown): unknown {
+  if (field === 'conditions' && Array.isArray(current) && Array.isArray(wanted)) {
+    return wanted.map((one) => current.find((other) => other.type === one.type));
+  }
+  return current;
+}

@@ -1,0 +1,123 @@
+import type { Node, NodeInfo, Pod, ResourceList } from '../kube-objects.ts';
+import { ORIGIN_CLUSTER_LABEL, PEER_LABEL } from '../labels.ts';
+import { isTerminal } from '../pod-phase.ts';
+import {
+  type Amounts,
+  add,
+  amountsFrom,
+  clampedTo,
+  podRequests,
+  subtract,
+  toResourceList,
+} from '../quantities/resources.ts';
+import type { Offer } from './offer.ts';
+
+/** What runs, or is promised to run, on this cluster's real nodes. */
+export interface Usage {
+  /** Owner of the pod: the consumer's cluster ID, or undefined for pods of our own. */
+  peerId: string | undefined;
+  requests: Amounts;
+}
+
+/** Labels that a virtual node copies from the real node. */
+const COPIED_LABELS = [
+  'kubernetes.io/arch',
+  'kubernetes.io/os',
+  'topology.kubernetes.io/region',
+  'node.kubernetes.io/instance-type',
+];
+
+/** Real nodes that take pods now. */
+export function usableNodes(nodes: readonly Node[]): Node[] {
+  return nodes.filter(
+    (node) =>
+      node.metadata.labels?.[PEER_LABEL] === undefined &&
+      node.spec?.unschedulable !== true &&
+      node.status?.conditions?.some((condition) => condition.type === 'Ready' && condition.status === 'True') === true,
+  );
+}
+
+/** Usage of all pods that are bound to a real node, or wait for one as offloaded pods do. */
+export function usageOf(pods: readonly Pod[], nodes: readonly Node[]): Usage[] {
+  const virtual = new Set(
+    nodes.filter((node) => node.metadata.labels?.[PEER_LABEL] !== undefined).map((node) => node.metadata.name),
+  );
+  return pods
+    .filter((pod) => countsHere(pod, virtual))
+    .map((pod) => ({ peerId: pod.metadata.labels?.[ORIGIN_CLUSTER_LABEL], requests: podRequests(pod) }));
+}
+
+/** True for pods that take, or wait for, room on a real node of this cluster. */
+export function countsHere(pod: Pod, virtualNodes: ReadonlySet<string>): boolean {
+  if (isTerminal(pod.status)) return false;
+  const { nodeName } = pod.spec;
+  if (nodeName === undefined || nodeName === '') return pod.metadata.labels?.[ORIGIN_CLUSTER_LABEL] !== undefined;
+  return !virtualNodes.has(nodeName);
+}
+
+/**
+ * The offer for one peer: allocatable of the usable nodes − requests of everything that is not the peer's − reserve.
+ * The peer's own pods are left in, since its scheduler subtracts them again.
+ */
+export function computeOffer(
+  nodes: readonly Node[],
+  usage: readonly Usage[],
+  options: { peerId: string; reserve: Amounts },
+): Offer {
+  const usable = usableNodes(nodes);
+  const allocatable = add(...usable.map((node) => amountsFrom(node.status?.allocatable)));
+  const others = usage.filter((one) => one.peerId !== options.peerId).map((one) => one.requests);
+  const free = clampedTo(allocatable, subtract(allocatable, add(options.reserve, ...others)));
+  const first = usable[0];
+  return {
+    capacity: toResourceList(add(...usable.map((node) => amountsFrom(node.status?.capacity)))),
+    allocatable: toResourceList(free),
+    nodeInfo: offeredNodeInfo(first?.status?.nodeInfo ?? {}),
+    labels: Object.fromEntries(COPIED_LABELS.flatMap((name) => labelEntry(first, name))),
+    accepting: usable.length > 0,
+    ...(usable.length > 0 ? {} : { reason: 'no node of the cluster is Ready and schedulable' }),
+  };
+}
+
+function labelEntry(node: Node | undefined, name: string): [string, string][] {
+  const value = node?.metadata.labels?.[name];
+  return value === undefined ? [] : [[name, value]];
+}
+
+/** IDs of machines stay at home. */
+function offeredNodeInfo(info: NodeInfo): NodeInfo {
+  const { architecture, operatingSystem, osImage, kernelVersion, kubeletVersion, containerRuntimeVersion } = info;
+  return JSON.parse(
+    JSON.stringify({ architecture, operatingSystem, osImage, kernelVersion, kubeletVersion, containerRuntimeVersion }),
+  ) as NodeInfo;
+}
+
+/** What is free for any pod now; reservations are usage too. */
+export function freeNow(nodes: readonly Node[], usage: readonly Usage[], reserve: Amounts): Amounts {
+  const allocatable = add(...usableNodes(nodes).map((node) => amountsFrom(node.status?.allocatable)));
+  return subtract(allocatable, add(reserve, ...usage.map((one) => one.requests)));
+}
+
+/** Whether a pod fits; the reason is the one that a kubelet gives (pkg/kubelet/lifecycle/predicate.go: `OutOf` + resource). */
+export function fits(requests: Amounts, free: Amounts): { ok: true } | { ok: false; reason: string; message: string } {
+  for (const [resource, wanted] of Object.entries(requests)) {
+    const left = free[resource] ?? 0n;
+    if (wanted === 0n || wanted <= left) continue;
+    const { [resource]: asked = '' } = toResourceList({ [resource]: wanted });
+    const { [resource]: rest = '' } = toResourceList({ [resource]: left > 0n ? left : 0n });
+    return {
+      ok: false,
+      reason: `OutOf${resource}`,
+      message: `the provider has not enough ${resource}: the pod asks for ${asked}, ${rest} left`,
+    };
+  }
+  return { ok: true };
+}
+
+/** True when some resource of `next` is below `previous`, or it stopped accepting: such an offer is sent at once. */
+export function isSmaller(next: Offer, previous: Offer): boolean {
+  if (previous.accepting && !next.accepting) return true;
+  const before: ResourceList = previous.allocatable;
+  const after = amountsFrom(next.allocatable);
+  return Object.entries(amountsFrom(before)).some(([name, milli]) => (after[name] ?? 0n) < milli);
+}

@@ -1,0 +1,149 @@
+import type { Condition, Node, NodeInfo, ResourceList, Taint } from '../kube-objects.ts';
+import {
+  MANAGED_BY,
+  MANAGED_BY_LABEL,
+  PEER_LABEL,
+  UNREACHABLE_TAINT,
+  VIRTUAL_NODE_PREFIX,
+  VIRTUAL_NODE_TAINT,
+} from '../labels.ts';
+import type { Offer } from '../offer/offer.ts';
+import { amountsFrom, clampedTo, subtract, toResourceList } from '../quantities/resources.ts';
+
+export type PeerReachability = 'Connected' | 'Suspect' | 'Unreachable' | 'Left';
+
+export interface VirtualNodeInput {
+  peerId: string;
+  peerName: string;
+  state: PeerReachability;
+  offer: Offer | undefined;
+  /** Address and port at which the API server reaches our kubelet server. */
+  address: string;
+  port: number;
+  /** RFC 3339. */
+  now: string;
+}
+
+/** The name of the virtual node of a peer. */
+export function virtualNodeName(peerName: string): string {
+  return `${VIRTUAL_NODE_PREFIX}${peerName}`;
+}
+
+/** Labels of a virtual node. `type` keeps autoscalers and our DaemonSet exclusion informed; each has a zone of its own. */
+export function nodeLabels(input: Pick<VirtualNodeInput, 'peerId' | 'peerName' | 'offer'>): Record<string, string> {
+  const name = virtualNodeName(input.peerName);
+  const info: NodeInfo = input.offer?.nodeInfo ?? {};
+  return {
+    ...(info.architecture === undefined ? {} : { 'kubernetes.io/arch': info.architecture }),
+    ...(info.operatingSystem === undefined ? {} : { 'kubernetes.io/os': info.operatingSystem }),
+    ...input.offer?.labels,
+    'kubernetes.io/hostname': name,
+    'kubernetes.io/role': 'peer',
+    'topology.kubernetes.io/zone': name,
+    type: 'virtual-kubelet',
+    'node.kubernetes.io/exclude-from-external-load-balancers': 'true',
+    [PEER_LABEL]: input.peerId,
+    [MANAGED_BY_LABEL]: MANAGED_BY,
+  };
+}
+
+/** Taints of ours; those of Kubernetes' own controllers are kept. */
+export function nodeTaints(current: readonly Taint[], state: PeerReachability): Taint[] {
+  const foreign = current.filter((taint) => taint.key !== VIRTUAL_NODE_TAINT && taint.key !== UNREACHABLE_TAINT);
+  const own: Taint[] = [{ key: VIRTUAL_NODE_TAINT, effect: 'NoSchedule' }];
+  if (state === 'Unreachable') {
+    own.push({ key: UNREACHABLE_TAINT, effect: 'NoSchedule' }, { key: UNREACHABLE_TAINT, effect: 'NoExecute' });
+  }
+  return [...own, ...foreign];
+}
+
+/** True when both lists hold the same keys and effects, whatever the order and times. */
+export function sameTaints(a: readonly Taint[], b: readonly Taint[]): boolean {
+  const texts = (taints: readonly Taint[]): string =>
+    taints
+      .map((taint) => `${taint.key}=${taint.value ?? ''}:${taint.effect}`)
+      .sort()
+      .join();
+  return texts(a) === texts(b);
+}
+
+/** What a refused pod takes off the shown capacity until the peer's next offer. */
+export function shrunkAllocatable(offer: Offer, refused: ResourceList): ResourceList {
+  const allocatable = amountsFrom(offer.allocatable);
+  return toResourceList(clampedTo(allocatable, subtract(allocatable, amountsFrom(refused))));
+}
+
+/** The status part that says all we know about the peer; conditions keep their transition time while nothing changes. */
+export function nodeStatus(
+  input: VirtualNodeInput,
+  current: Node | undefined,
+  shrunk?: ResourceList,
+): NonNullable<Node['status']> {
+  const { offer } = input;
+  const zero = Object.fromEntries(
+    Object.keys(offer?.allocatable ?? { cpu: '', memory: '', pods: '' }).map((name) => [name, '0']),
+  );
+  const allocatable = offer?.accepting === true ? (shrunk ?? offer.allocatable) : zero;
+  return {
+    capacity: offer?.capacity ?? zero,
+    allocatable,
+    conditions: conditionsOf(input, current),
+    addresses: [{ type: 'InternalIP', address: input.address }],
+    daemonEndpoints: { kubeletEndpoint: { Port: input.port } },
+    nodeInfo: { ...emptyNodeInfo(), ...offer?.nodeInfo },
+  };
+}
+
+/** The API server wants all of these to be there. */
+function emptyNodeInfo(): NodeInfo {
+  const names = [
+    'machineID',
+    'systemUUID',
+    'bootID',
+    'kernelVersion',
+    'osImage',
+    'containerRuntimeVersion',
+    'kubeletVersion',
+  ];
+  return Object.fromEntries(
+    [...names, 'kubeProxyVersion', 'operatingSystem', 'architecture'].map((name) => [name, '']),
+  );
+}
+
+function conditionsOf(input: VirtualNodeInput, current: Node | undefined): Condition[] {
+  const ready = readyCondition(input);
+  const healthy = ['MemoryPressure', 'DiskPressure', 'PIDPressure', 'NetworkUnavailable'].map((type) => ({
+    type,
+    status: 'False' as const,
+    reason: 'PeerHasNoPressure',
+    message: 'not a machine of its own: the peer says what it can take by its offer',
+  }));
+  return [ready, ...healthy].map((wanted) => {
+    const before = current?.status?.conditions?.find((one) => one.type === wanted.type);
+    const same = before?.status === wanted.status;
+    const unchanged = same && before.reason === wanted.reason && before.message === wanted.message;
+    return {
+      ...wanted,
+      lastTransitionTime: (same ? before.lastTransitionTime : undefined) ?? input.now,
+      lastHeartbeatTime: (unchanged ? (before.lastHeartbeatTime as string | undefined) : undefined) ?? input.now,
+    };
+  });
+}
+
+function readyCondition({ state, peerName, offer }: VirtualNodeInput): Condition {
+  if (state === 'Unreachable' || state === 'Left') {
+    return { type: 'Ready', status: 'False', reason: 'PeerUnreachable', message: `no contact with ${peerName}` };
+  }
+  if (offer === undefined) {
+    return { type: 'Ready', status: 'False', reason: 'NoOffer', message: `${peerName} has not made an offer yet` };
+  }
+  if (!offer.accepting) {
+    return {
+      type: 'Ready',
+      status: 'False',
+      reason: 'PeerNotReady',
+      message: offer.reason ?? `${peerName} takes no pods now`,
+    };
+  }
+  return { type: 'Ready', status: 'True', reason: 'PeerConnected', message: `${peerName} answers and offers room` };
+}

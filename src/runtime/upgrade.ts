@@ -1,0 +1,66 @@
+import { STATUS_CODES } from 'node:http';
+import type { Socket } from 'node:net';
+import type { Duplex } from 'node:stream';
+
+/** The mechanism of HTTP upgrades that pass through (exec, attach, port-forward): bytes are never looked at. */
+
+/** Headers that belong to the upgrade itself; credentials and forwarding headers of one hop never reach the next. */
+const UPGRADE_HEADERS = /^(upgrade|connection|x-stream-protocol-version|sec-websocket-[a-z-]+)$/i;
+
+/** Protocols that kubectl and API servers speak on such connections. */
+const ALLOWED_PROTOCOLS = new Set(['websocket', 'spdy/3.1']);
+
+/** The headers of an upgrade request that may be passed on, as pairs; undefined when it asks for a protocol we do not carry. */
+export function upgradeHeaders(rawHeaders: readonly string[]): [string, string][] | undefined {
+  const pairs: [string, string][] = [];
+  for (let i = 0; i + 1 < rawHeaders.length; i += 2) {
+    const [name = '', value = ''] = [rawHeaders[i], rawHeaders[i + 1]];
+    if (UPGRADE_HEADERS.test(name)) pairs.push([name, value]);
+  }
+  const protocol = pairs.find(([name]) => name.toLowerCase() === 'upgrade')?.[1].toLowerCase();
+  return protocol !== undefined && ALLOWED_PROTOCOLS.has(protocol) ? pairs : undefined;
+}
+
+/** Pairs as node's request options want them: repeated names become lists. */
+export function toHeaderRecord(pairs: readonly [string, string][]): Record<string, string | string[]> {
+  const record: Record<string, string | string[]> = {};
+  for (const [name, value] of pairs) {
+    const before = record[name];
+    record[name] = before === undefined ? value : [before, value].flat();
+  }
+  return record;
+}
+
+/** Writes the status line and headers of an answer on a raw connection. @param rawHeaders name, value, name, value … */
+export function writeResponseHead(socket: Duplex, status: number, rawHeaders: readonly string[]): void {
+  let text = `HTTP/1.1 ${status} ${STATUS_CODES[status] ?? ''}\r\n`;
+  for (let i = 0; i + 1 < rawHeaders.length; i += 2) text += `${rawHeaders[i]}: ${rawHeaders[i + 1]}\r\n`;
+  socket.write(`${text}\r\n`);
+}
+
+interface Side {
+  stream: Duplex;
+  /** Bytes that came with the request or answer head. */
+  head: Buffer;
+}
+
+/** Connects two raw connections until either ends; then both are closed. */
+export function joinStreams(a: Side, b: Side): void {
+  for (const [from, to] of [
+    [a, b],
+    [b, a],
+  ] as const) {
+    tune(from.stream);
+    if (from.head.length > 0) to.stream.write(from.head);
+    from.stream.pipe(to.stream);
+    from.stream.on('error', () => to.stream.destroy());
+    from.stream.on('close', () => to.stream.destroy());
+  }
+}
+
+function tune(stream: Duplex): void {
+  const socket = stream as Partial<Socket>;
+  socket.setNoDelay?.(true);
+  socket.setTimeout?.(0);
+  socket.setKeepAlive?.(true, 30_000);
+}

@@ -109,3 +109,20 @@ export interface Admission {
   ): { ok: true } | { ok: false; reason: string; message: string };
   release(uid: string): void;
 }
+
+/** Logs and streams of real pods on this cluster. */
+export interface PodStreams {
+  logs(pod: { namespace: string; name: string }, container: string, query: URLSearchParams, signal: AbortSignal): Promise<Readable>;
+  upgrade(pod: { namespace: string; name: string }, request: UpgradeRequest): Promise<UpgradeResponse>;
+}
+
+/** The members of the federation as the peer server needs them. */
+export interface Roster {
+  /** Records of all members, the own one included. */
+  records(): PeerRecord[];
+  /** Takes over what a member told; unknown members need a voucher. */
+  tell(records: PeerRecord[], from: string): Promise<void>;
+  /** A newcomer that spent an invitation: vouched for and stored. */
+  admit(record: PeerRecord): Promise<void>;
+  onChange(listener: () => void): void;
+}

@@ -16,7 +16,9 @@ export type SessionMessage =
   | { type: 'pod'; pod: RemotePod }
   /** The pod with this UID is gone from the provider, with everything that belonged to it. */
   | { type: 'pod-gone'; uid: string }
-  | { type: 'heartbeat' };
+  | { type: 'heartbeat' }
+  /** The agent stops on purpose and means to be back soon. */
+  | { type: 'bye' };
 
 /** Sent by the server at least this often. */
 export const HEARTBEAT_INTERVAL_MS = 1_000;

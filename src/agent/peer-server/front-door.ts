@@ -1,0 +1,35 @@
+import { createServer, type Server as NetServer, type Socket } from 'node:net';
+import { JOIN_SERVER_NAME } from '../../wire/endpoints.ts';
+import { MAX_CLIENT_HELLO, parseServerName } from '../../wire/client-hello.ts';
+
+/** Anything that takes over raw connections: an https server. */
+export interface Door {
+  emit(event: 'connection', socket: Socket): boolean;
+}
+
+/** A client has this long to say which door it wants. */
+const HELLO_WITHIN_MS = 5_000;
+
+/**
+ * One port, two doors: who names `join.headcut` in its ClientHello gets the join server, which asks for no certificate;
+ * everybody else gets the server that refuses unknown keys in the handshake.
+ */
+export function createFrontDoor(doors: { join: Door; peers: Door }): NetServer {
+  return createServer({ noDelay: true, keepAlive: true, keepAliveInitialDelay: 10_000 }, (socket) => {
+    let seen = Buffer.alloc(0);
+    socket.setTimeout(HELLO_WITHIN_MS, () => socket.destroy());
+    socket.on('error', () => socket.destroy());
+    const onData = (chunk: Buffer): void => {
+      seen = Buffer.concat([seen, chunk]);
+      const name = parseServerName(seen);
+      if (name === 'incomplete' && seen.length <= MAX_CLIENT_HELLO) return;
+      socket.off('data', onData);
+      socket.pause();
+      socket.setTimeout(0);
+      socket.removeAllListeners('timeout');
+      socket.unshift(seen);
+      (name === JOIN_SERVER_NAME ? doors.join : doors.peers).emit('connection', socket);
+    };
+    socket.on('data', onData);
+  });
+}

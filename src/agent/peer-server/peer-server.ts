@@ -1,0 +1,267 @@
+import { type ServerOptions as HttpsOptions, createServer as createHttpsServer, type Server as HttpsServer } from 'node:https';
+import type { IncomingMessage, RequestListener } from 'node:http';
+import type { Server as NetServer } from 'node:net';
+import type { Duplex } from 'node:stream';
+import type { TLSSocket } from 'node:tls';
+import fastify, { type FastifyInstance, type FastifyRequest } from 'fastify';
+import { CodedError, hasCode, httpStatusOf, messageOf } from '../../core/coded-error.ts';
+import type { ConfigObject } from '../../core/kube-objects.ts';
+import { clusterIdOfCertificate } from '../../core/membership/cluster-id.ts';
+import type { PeerRecord } from '../../core/membership/peer-record.ts';
+import type { PodSubmission } from '../../core/offloading/pod-submission.ts';
+import { type Bucket, type RateLimit, takeToken } from '../../core/rate-limit.ts';
+import type { Clock } from '../../runtime/clock.ts';
+import type { Logger } from '../../runtime/logger.ts';
+import { joinStreams, writeResponseHead } from '../../runtime/upgrade.ts';
+import { type Endpoint, ENDPOINTS, parseUpgradePath, PROTOCOL_VERSION } from '../../wire/endpoints.ts';
+import type { PodProvider, PodStreams, Roster, SessionSource } from '../ports.ts';
+import { createFrontDoor } from './front-door.ts';
+import type { JoinRequest, JoinAnswer } from './join-desk.ts';
+import { SessionStream } from './session-stream.ts';
+
+export interface PeerServerDeps {
+  identity: { id: string; key: string; certificate: string };
+  version: string;
+  roster: Roster;
+  source: SessionSource;
+  provider: PodProvider;
+  streams: PodStreams;
+  join(request: JoinRequest): Promise<JoinAnswer>;
+  clock: Clock;
+  logger: Logger;
+}
+
+const PEER_LIMIT: RateLimit = { perSecond: 100, burst: 500 };
+/** Everybody who wants to join shares one bucket: guesses of secrets are slow. */
+const JOIN_LIMIT: RateLimit = { perSecond: 1, burst: 20 };
+
+/** The peer port of this member. */
+export class PeerServer {
+  readonly #deps: PeerServerDeps;
+  readonly #door: NetServer;
+  readonly #peersApp: FastifyInstance;
+  readonly #joinApp: FastifyInstance;
+  #peersServer!: HttpsServer;
+  #joinServer!: HttpsServer;
+  readonly #sessions = new Set<SessionStream>();
+  readonly #sockets = new Map<TLSSocket, string>();
+  readonly #buckets = new Map<string, Bucket>();
+
+  constructor(deps: PeerServerDeps) {
+    this.#deps = deps;
+    this.#joinApp = this.#createApp({ requestCert: false }, (server) => {
+      this.#joinServer = server;
+    });
+    this.#peersApp = this.#createApp({ requestCert: true, rejectUnauthorized: true, ca: this.#pinned() }, (server) => {
+      this.#peersServer = server;
+    });
+    this.#addRoutes();
+    this.#peersServer.on('secureConnection', (socket: TLSSocket) => this.#onConnection(socket));
+    this.#peersServer.on('upgrade', (request: IncomingMessage, socket: Duplex, head: Buffer) => void this.#onUpgrade(request, socket, head));
+    this.#door = createFrontDoor({ join: this.#joinServer, peers: this.#peersServer });
+    deps.roster.onChange(() => this.#onRoster());
+    deps.source.onChange((peerId, change) => {
+      for (const session of this.#sessions) if (peerId === 'all' || session.peerId === peerId) session.note(change);
+    });
+  }
+
+  async listen(host: string, port: number): Promise<void> {
+    await Promise.all([this.#joinApp.ready(), this.#peersApp.ready()]);
+    await new Promise<void>((resolve, reject) => {
+      this.#door.once('error', reject);
+      this.#door.listen(port, host, resolve);
+    });
+  }
+
+  /** Tells peers that this agent will be back, and closes everything. */
+  async close(): Promise<void> {
+    for (const session of this.#sessions) session.bye();
+    this.#door.close();
+    await this.#deps.clock.sleep(50);
+    for (const socket of this.#sockets.keys()) socket.destroy();
+    await Promise.all([this.#joinApp.close(), this.#peersApp.close()]);
+  }
+
+  #createApp(tls: HttpsOptions, keep: (server: HttpsServer) => void): FastifyInstance {
+    const { identity } = this.#deps;
+    const app = fastify({
+      serverFactory: (handler: RequestListener) => {
+        const server = createHttpsServer({ key: identity.key, cert: identity.certificate, minVersion: 'TLSv1.3', ...tls }, handler);
+        server.on('tlsClientError', (error) => this.#deps.logger.debug({ err: error }, 'TLS handshake refused'));
+        keep(server);
+        return server;
+      },
+      // Objects of Kubernetes pass through: nothing may be removed, converted or filled in.
+      ajv: { customOptions: { removeAdditional: false, coerceTypes: false, useDefaults: false } },
+      requestTimeout: 60_000,
+      forceCloseConnections: true,
+    });
+    app.setErrorHandler((error, _request, reply) => {
+      const coded = toCodedError(error);
+      if (coded.code === 'Internal') this.#deps.logger.error({ err: error }, 'request failed');
+      return reply.status(httpStatusOf(coded.code)).send({ code: coded.code, message: messageOf(coded) });
+    });
+    app.setNotFoundHandler((request, reply) => reply.status(404).send({ code: 'NotFound', message: `no endpoint ${request.method} ${request.url}` }));
+    return app;
+  }
+
+  #addRoutes(): void {
+    const { provider, roster, streams } = this.#deps;
+    this.#route(this.#joinApp, ENDPOINTS.join, async (request) => {
+      this.#limit('join', JOIN_LIMIT);
+      return this.#deps.join(request.body as JoinRequest);
+    });
+    this.#route(this.#peersApp, ENDPOINTS.roster, async (request, peerId) => {
+      await roster.tell((request.body as { records: PeerRecord[] }).records, peerId);
+      return {};
+    });
+    this.#route(this.#peersApp, ENDPOINTS.submitPod, (request, peerId) => provider.submit(peerId, uidOf(request), request.body as PodSubmission));
+    this.#route(this.#peersApp, ENDPOINTS.deletePod, async (request, peerId) => {
+      await provider.delete(peerId, uidOf(request), graceOf(request));
+      return {};
+    });
+    this.#route(this.#peersApp, ENDPOINTS.updateObjects, async (request, peerId) => {
+      const { namespace } = request.params as { namespace: string };
+      await provider.updateObjects(peerId, namespace, (request.body as { objects: ConfigObject[] }).objects);
+      return {};
+    });
+    const { session, logs } = ENDPOINTS;
+    this.#peersApp.route({
+      method: session.method,
+      url: session.path,
+      handler: (request, reply) => {
+        const peerId = this.#caller(request.raw.socket);
+        reply.hijack();
+        reply.raw.writeHead(200, { 'content-type': 'application/x-ndjson' });
+        this.#openSession(peerId, reply.raw);
+      },
+    });
+    this.#peersApp.route({
+      method: logs.method,
+      url: logs.path,
+      handler: async (request, reply) => {
+        const peerId = this.#caller(request.raw.socket);
+        const { uid, container } = request.params as { uid: string; container: string };
+        const gone = new AbortController();
+        reply.raw.on('close', () => gone.abort());
+        const query = new URL(request.url, 'https://peer').searchParams;
+        const body = await streams.logs(provider.locate(peerId, uid), container, query, gone.signal);
+        return reply.type('text/plain').send(body);
+      },
+    });
+  }
+
+  #route(app: FastifyInstance, endpoint: Endpoint, handle: (request: FastifyRequest, peerId: string) => Promise<unknown>): void {
+    app.route({
+      method: endpoint.method,
+      url: endpoint.path,
+      bodyLimit: endpoint.bodyLimit,
+      schema: {
+        ...(endpoint.body === undefined ? {} : { body: endpoint.body }),
+        ...(endpoint.params === undefined ? {} : { params: endpoint.params }),
+      },
+      handler: async (request) => {
+        const peerId = app === this.#joinApp ? '' : this.#caller(request.raw.socket);
+        if (peerId !== '') this.#limit(peerId, PEER_LIMIT);
+        return handle(request, peerId);
+      },
+    });
+  }
+
+  #openSession(peerId: string, out: import('node:http').ServerResponse): void {
+    const { source, roster, clock, identity, version } = this.#deps;
+    // A peer has one session: a newer one replaces the older, which may be half-open.
+    for (const session of this.#sessions) if (session.peerId === peerId) session.close();
+    const hello = { type: 'hello', id: identity.id, protocol: PROTOCOL_VERSION, version } as const;
+    const session = new SessionStream(peerId, out, { source, roster, hello, clock });
+    this.#sessions.add(session);
+    out.on('close', () => this.#sessions.delete(session));
+  }
+
+  async #onUpgrade(incoming: IncomingMessage, socket: Duplex, head: Buffer): Promise<void> {
+    socket.on('error', () => socket.destroy());
+    try {
+      const peerId = this.#caller(incoming.socket);
+      this.#limit(peerId, PEER_LIMIT);
+      const wanted = parseUpgradePath(incoming.url ?? '/');
+      if (wanted === undefined) throw new CodedError('NotFound', 'nothing here upgrades its connection');
+      const { action, query } = wanted;
+      const container = query.get('container') ?? undefined;
+      query.delete('container');
+      const pod = this.#deps.provider.locate(peerId, wanted.uid);
+      const { method = 'GET', rawHeaders } = incoming;
+      const answer = await this.#deps.streams.upgrade(pod, { method, action, container, query, rawHeaders });
+      if (!answer.upgraded) {
+        writeResponseHead(socket, answer.status, ['Content-Type', answer.contentType, 'Connection', 'close']);
+        return void socket.end(answer.body);
+      }
+      writeResponseHead(socket, answer.status, answer.rawHeaders);
+      joinStreams({ stream: socket, head }, { stream: answer.socket, head: answer.head });
+    } catch (error) {
+      const coded = toCodedError(error);
+      writeResponseHead(socket, httpStatusOf(coded.code), ['Content-Type', 'application/json', 'Connection', 'close']);
+      socket.end(JSON.stringify({ code: coded.code, message: messageOf(coded) }));
+    }
+  }
+
+  /** The member behind a connection, by its certificate alone. */
+  #caller(socket: unknown): string {
+    const peerId = this.#sockets.get(socket as TLSSocket);
+    if (peerId === undefined) throw new CodedError('Unauthenticated', 'this connection has no pinned certificate');
+    return peerId;
+  }
+
+  #onConnection(socket: TLSSocket): void {
+    const certificate = socket.getPeerX509Certificate();
+    const id = certificate === undefined ? undefined : clusterIdOfCertificate(certificate);
+    if (id === undefined || !this.#memberIds().has(id)) return void socket.destroy();
+    this.#sockets.set(socket, id);
+    socket.on('close', () => this.#sockets.delete(socket));
+  }
+
+  #onRoster(): void {
+    const { identity } = this.#deps;
+    this.#peersServer.setSecureContext({ key: identity.key, cert: identity.certificate, minVersion: 'TLSv1.3', ca: this.#pinned() });
+    const members = this.#memberIds();
+    for (const [socket, id] of this.#sockets) if (!members.has(id)) socket.destroy();
+    for (const session of this.#sessions) session.note('roster');
+  }
+
+  #memberIds(): Set<string> {
+    return new Set(this.#deps.roster.records().map((record) => record.id));
+  }
+
+  #pinned(): string[] {
+    return this.#deps.roster.records().filter((record) => record.id !== this.#deps.identity.id).map(toPem);
+  }
+
+  #limit(who: string, limit: RateLimit): void {
+    const bucket = takeToken(limit, this.#buckets.get(who), this.#deps.clock.monotonic());
+    if (bucket === undefined) throw new CodedError('ResourceExhausted', 'too many requests; try again in a moment');
+    this.#buckets.set(who, bucket);
+  }
+}
+
+function toPem(record: PeerRecord): string {
+  const lines = record.certificate.match(/.{1,64}/g) ?? [];
+  return `-----BEGIN CERTIFICATE-----\n${lines.join('\n')}\n-----END CERTIFICATE-----\n`;
+}
+
+function uidOf(request: FastifyRequest): string {
+  return (request.params as { uid: string }).uid;
+}
+
+function graceOf(request: FastifyRequest): number | undefined {
+  const text = (request.query as { gracePeriodSeconds?: string }).gracePeriodSeconds;
+  const value = Number(text);
+  return text === undefined || !Number.isInteger(value) || value < 0 ? undefined : value;
+}
+
+function toCodedError(error: unknown): CodedError {
+  if (error instanceof CodedError) return error;
+  const { statusCode, validation } = error as { statusCode?: number; validation?: unknown };
+  if (validation !== undefined || statusCode === 400 || statusCode === 415) return new CodedError('InvalidArgument', messageOf(error));
+  if (statusCode === 413) return new CodedError('ResourceExhausted', 'the request is too large');
+  if (hasCode((error as Error).cause)) return (error as Error).cause as CodedError;
+  return new CodedError('Internal', messageOf(error));
+}

@@ -1,0 +1,110 @@
+import type { Writable } from 'node:stream';
+import type { Clock } from '../../runtime/clock.ts';
+import { HEARTBEAT_INTERVAL_MS, type SessionMessage } from '../../wire/session-message.ts';
+import type { Roster, SessionSource } from '../ports.ts';
+
+/** Changes within this time go out together. */
+const COALESCE_MS = 20;
+
+export interface SessionDeps {
+  source: SessionSource;
+  roster: Pick<Roster, 'records'>;
+  hello: Extract<SessionMessage, { type: 'hello' }>;
+  clock: Clock;
+}
+
+/** One open session: tells a peer, over one stream, the state of everything that concerns it, and what changes about it. */
+export class SessionStream {
+  readonly peerId: string;
+  readonly #deps: SessionDeps;
+  readonly #out: Writable;
+  readonly #changedPods = new Set<string>();
+  #offer = true;
+  #roster = true;
+  #allPods = true;
+  #closed = false;
+  #flushing = false;
+
+  constructor(peerId: string, out: Writable, deps: SessionDeps) {
+    this.peerId = peerId;
+    this.#deps = deps;
+    this.#out = out;
+    out.on('close', () => this.close());
+    out.on('error', () => this.close());
+    this.#write(deps.hello);
+    void this.#beat();
+    void this.#flushSoon();
+  }
+
+  get closed(): boolean {
+    return this.#closed;
+  }
+
+  note(change: 'offer' | 'pods' | 'roster' | { podUid: string }): void {
+    if (change === 'offer') this.#offer = true;
+    else if (change === 'roster') this.#roster = true;
+    else if (change === 'pods') this.#allPods = true;
+    else this.#changedPods.add(change.podUid);
+    void this.#flushSoon();
+  }
+
+  /** Says that this agent means to be back soon, and ends the stream. */
+  bye(): void {
+    if (!this.#closed) this.#out.end(`${JSON.stringify({ type: 'bye' } satisfies SessionMessage)}\n`);
+  }
+
+  close(): void {
+    this.#closed = true;
+    this.#out.destroy();
+  }
+
+  async #beat(): Promise<void> {
+    while (!this.#closed) {
+      await this.#deps.clock.sleep(HEARTBEAT_INTERVAL_MS);
+      // A peer that reads nothing gets no pile of heartbeats.
+      if (!this.#closed && !this.#out.writableNeedDrain) this.#write({ type: 'heartbeat' });
+    }
+  }
+
+  async #flushSoon(): Promise<void> {
+    if (this.#flushing) return;
+    this.#flushing = true;
+    await this.#deps.clock.sleep(COALESCE_MS);
+    if (this.#out.writableNeedDrain && !this.#closed) await new Promise<void>((resolve) => this.#onceFree(resolve));
+    this.#flushing = false;
+    if (!this.#closed) this.#flush();
+  }
+
+  #onceFree(resolve: () => void): void {
+    this.#out.once('drain', resolve);
+    this.#out.once('close', resolve);
+  }
+
+  #flush(): void {
+    const { source, roster } = this.#deps;
+    if (this.#roster) this.#write({ type: 'roster', records: roster.records() });
+    this.#roster = false;
+    const offer = this.#offer ? source.offerFor(this.peerId) : undefined;
+    if (offer !== undefined) {
+      this.#write({ type: 'offer', offer });
+      this.#offer = false;
+    }
+    const pods = this.#allPods ? source.podsFor(this.peerId) : undefined;
+    if (pods !== undefined) {
+      this.#write({ type: 'pods', pods });
+      this.#allPods = false;
+      this.#changedPods.clear();
+    }
+    // Until the full list went out, single changes are part of it.
+    if (this.#allPods) return;
+    for (const uid of this.#changedPods) {
+      const pod = source.podFor(this.peerId, uid);
+      this.#write(pod === undefined ? { type: 'pod-gone', uid } : { type: 'pod', pod });
+    }
+    this.#changedPods.clear();
+  }
+
+  #write(message: SessionMessage): void {
+    this.#out.write(`${JSON.stringify(message)}\n`);
+  }
+}

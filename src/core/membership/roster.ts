@@ -1,0 +1,47 @@
+import type { PeerRecord } from './peer-record.ts';
+import { isVouchedBy, problemOfRecord } from './signed-record.ts';
+
+export type RecordDecision = { type: 'add' | 'update'; record: PeerRecord } | { type: 'reject'; id: string; reason: string };
+
+/**
+ * What to do with records that a member told us. A known member's newer record replaces the older; an unknown one is
+ * admitted when a member that we know vouched for it (also one admitted by the same batch). Order of the input is irrelevant.
+ */
+export function considerRecords(told: readonly PeerRecord[], known: ReadonlyMap<string, PeerRecord>, own: PeerRecord): RecordDecision[] {
+  const decisions: RecordDecision[] = [];
+  const members = new Map([...known, [own.id, own]]);
+  let open = told.filter((record) => record.id !== own.id);
+  for (let progress = true; progress; ) {
+    progress = false;
+    const unsettled: PeerRecord[] = [];
+    for (const record of open) {
+      const decision = considerOne(record, members);
+      if (decision === 'unknown-voucher') unsettled.push(record);
+      else if (decision !== 'old') {
+        decisions.push(decision);
+        if (decision.type !== 'reject') members.set(record.id, record);
+        progress = true;
+      }
+    }
+    open = unsettled;
+  }
+  return [...decisions, ...open.map((record) => ({ type: 'reject' as const, id: record.id, reason: 'no member that we know vouches for it' }))];
+}
+
+function considerOne(record: PeerRecord, members: ReadonlyMap<string, PeerRecord>): RecordDecision | 'old' | 'unknown-voucher' {
+  const before = members.get(record.id);
+  if (before !== undefined && before.incarnation >= record.incarnation) return 'old';
+  const problem = problemOfRecord(record);
+  if (problem !== undefined) return { type: 'reject', id: record.id, reason: problem };
+  if (before !== undefined) return { type: 'update', record: { ...record, ...(before.vouch === undefined ? {} : { vouch: before.vouch }) } };
+  const voucher = members.get(record.vouch?.by ?? '');
+  if (voucher === undefined) return 'unknown-voucher';
+  if (!isVouchedBy(record, voucher)) return { type: 'reject', id: record.id, reason: `the vouching of ${voucher.name} is forged` };
+  return { type: 'add', record };
+}
+
+/** The name of the Peer object of a record: the member's name, told apart by the ID where another member has it already. */
+export function peerObjectName(record: PeerRecord, taken: ReadonlyMap<string, string>): string {
+  const owner = taken.get(record.name);
+  return owner === undefined || owner === record.id ? record.name : `${record.name}-${record.id.slice(0, 6)}`;
+}

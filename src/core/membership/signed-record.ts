@@ -1,0 +1,59 @@
+import { createPrivateKey, sign, verify, X509Certificate } from 'node:crypto';
+import { messageOf } from '../coded-error.ts';
+import { clusterIdOfCertificate } from './cluster-id.ts';
+import type { PeerRecord } from './peer-record.ts';
+
+/** The bytes that an owner signs: the fields in a fixed order, with a prefix that no other signature of ours has. */
+function canonicalBytes(record: Omit<PeerRecord, 'signature' | 'vouch'>): Buffer {
+  const { id, name, endpoints, certificate, incarnation, protocol } = record;
+  return Buffer.from(`headcut-record-v1\n${JSON.stringify([id, name, endpoints, certificate, incarnation, protocol])}`);
+}
+
+const vouchBytes = (id: string): Buffer => Buffer.from(`headcut-vouch-v1\n${id}`);
+
+/** The proof that a newcomer holds its key: bound to the invitation and the member that it joins. */
+const joinBytes = (inviterId: string, invitation: string): Buffer => Buffer.from(`headcut-join-v1\n${inviterId}\n${invitation}`);
+
+function signBytes(bytes: Buffer, key: string): string {
+  return sign('sha256', bytes, createPrivateKey(key)).toString('base64');
+}
+
+function verifyBytes(bytes: Buffer, certificate: string, signature: string): boolean {
+  const { publicKey } = new X509Certificate(Buffer.from(certificate, 'base64'));
+  return verify('sha256', bytes, publicKey, Buffer.from(signature, 'base64'));
+}
+
+/** @param key PKCS #8 PEM of the owner */
+export function signRecord(record: Omit<PeerRecord, 'signature' | 'vouch'>, key: string): PeerRecord {
+  return { ...record, signature: signBytes(canonicalBytes(record), key) };
+}
+
+/** A member's signature that it admitted the newcomer. */
+export function signVouch(newcomerId: string, by: string, key: string): NonNullable<PeerRecord['vouch']> {
+  return { by, signature: signBytes(vouchBytes(newcomerId), key) };
+}
+
+export function signJoin(inviterId: string, invitation: string, key: string): string {
+  return signBytes(joinBytes(inviterId, invitation), key);
+}
+
+export function isJoinSignedBy(record: PeerRecord, inviterId: string, invitation: string, signature: string): boolean {
+  return verifyBytes(joinBytes(inviterId, invitation), record.certificate, signature);
+}
+
+/** Why a record is not its owner's own word, or undefined when it is. */
+export function problemOfRecord(record: PeerRecord): string | undefined {
+  try {
+    if (clusterIdOfCertificate(Buffer.from(record.certificate, 'base64')) !== record.id) return 'its ID is not the fingerprint of its key';
+    if (!verifyBytes(canonicalBytes(record), record.certificate, record.signature)) return 'its signature is not that of its key';
+    return undefined;
+  } catch (error) {
+    return `its certificate cannot be read: ${messageOf(error)}`;
+  }
+}
+
+/** True when `voucher` signed that it admitted `newcomer`. */
+export function isVouchedBy(newcomer: PeerRecord, voucher: PeerRecord): boolean {
+  const { vouch } = newcomer;
+  return vouch?.by === voucher.id && verifyBytes(vouchBytes(newcomer.id), voucher.certificate, vouch.signature);
+}

@@ -1,0 +1,105 @@
+import Type from 'typebox';
+
+/** The peer protocol, once: what the server serves, the client calls, and tests and docs go through. */
+
+export const PROTOCOL_VERSION = 1;
+
+/** TLS server names: which of the two doors of the peer port a client wants. */
+export const JOIN_SERVER_NAME = 'join.headcut';
+export const PEER_SERVER_NAME = 'peer.headcut';
+
+const MIB = 1024 * 1024;
+
+const Uid = Type.String({ minLength: 1, maxLength: 64, pattern: '^[A-Za-z0-9-]+$' });
+const Label = Type.String({ minLength: 1, maxLength: 63, pattern: '^[a-z0-9]([a-z0-9-]*[a-z0-9])?$' });
+const Base64 = Type.String({ maxLength: 8192 });
+
+export const PeerRecordSchema = Type.Object({
+  id: Type.String({ pattern: '^[a-z2-7]{52}$' }),
+  name: Label,
+  endpoints: Type.Array(Type.String({ maxLength: 300 }), { minItems: 1, maxItems: 16 }),
+  certificate: Base64,
+  incarnation: Type.Integer({ minimum: 1 }),
+  protocol: Type.Integer({ minimum: 1 }),
+  signature: Base64,
+  vouch: Type.Optional(Type.Object({ by: Type.String({ maxLength: 64 }), signature: Base64 })),
+});
+
+/** Objects of Kubernetes: only what we read is described, everything else passes. */
+const KubeObjectSchema = Type.Object({
+  metadata: Type.Object({ name: Type.String({ minLength: 1, maxLength: 253 }) }, { additionalProperties: true }),
+});
+const ConfigObjectSchema = Type.Intersect([
+  KubeObjectSchema,
+  Type.Object({ kind: Type.Union([Type.Literal('ConfigMap'), Type.Literal('Secret')]) }),
+]);
+const PodSchema = Type.Object({
+  metadata: Type.Object({ name: Type.String({ minLength: 1, maxLength: 253 }), namespace: Label, uid: Uid }),
+  spec: Type.Object({ containers: Type.Array(Type.Object({ name: Type.String() }), { minItems: 1 }) }),
+});
+
+export interface Endpoint {
+  method: 'GET' | 'PUT' | 'POST' | 'DELETE';
+  path: string;
+  body?: object;
+  params?: object;
+  /** Largest body in bytes. */
+  bodyLimit: number;
+}
+
+const UidParams = Type.Object({ uid: Uid });
+
+export const ENDPOINTS = {
+  join: {
+    method: 'POST',
+    path: '/join',
+    bodyLimit: 64 * 1024,
+    body: Type.Object({
+      record: PeerRecordSchema,
+      invitation: Type.String({ minLength: 1, maxLength: 64, pattern: '^[a-z0-9]+$' }),
+      secret: Type.String({ minLength: 1, maxLength: 256 }),
+      signature: Base64,
+    }),
+  },
+  session: { method: 'GET', path: '/v1/session', bodyLimit: 1024 },
+  roster: {
+    method: 'POST',
+    path: '/v1/roster',
+    bodyLimit: MIB,
+    body: Type.Object({ records: Type.Array(PeerRecordSchema, { maxItems: 500 }) }),
+  },
+  submitPod: {
+    method: 'PUT',
+    path: '/v1/pods/:uid',
+    bodyLimit: 8 * MIB,
+    params: UidParams,
+    body: Type.Object({
+      pod: PodSchema,
+      virtualNode: Type.String({ maxLength: 253 }),
+      objects: Type.Array(ConfigObjectSchema, { maxItems: 200 }),
+    }),
+  },
+  deletePod: { method: 'DELETE', path: '/v1/pods/:uid', bodyLimit: 1024, params: UidParams },
+  updateObjects: {
+    method: 'PUT',
+    path: '/v1/namespaces/:namespace/objects',
+    bodyLimit: 8 * MIB,
+    params: Type.Object({ namespace: Label }),
+    body: Type.Object({ objects: Type.Array(ConfigObjectSchema, { maxItems: 200 }) }),
+  },
+  logs: { method: 'GET', path: '/v1/pods/:uid/logs/:container', bodyLimit: 1024 },
+} as const satisfies Record<string, Endpoint>;
+
+/** Upgrades (exec, attach, portforward) are not routes of a framework: the path is parsed here. */
+export function parseUpgradePath(target: string): { uid: string; action: 'exec' | 'attach' | 'portforward'; query: URLSearchParams } | undefined {
+  const url = new URL(target, 'https://peer');
+  const match = /^\/v1\/pods\/([A-Za-z0-9-]{1,64})\/(exec|attach|portforward)$/.exec(url.pathname);
+  if (match === null) return undefined;
+  return { uid: match[1] ?? '', action: match[2] as 'exec', query: url.searchParams };
+}
+
+/** The body of every answer that is an error. */
+export interface WireError {
+  code: string;
+  message: string;
+}

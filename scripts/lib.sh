@@ -44,17 +44,23 @@ ensure_node_modules() {
   export PATH
 }
 
+# find_go_tools: sets HEADCUT_TOOLS to the folder of the pinned Kubernetes components, whether they are there or not.
+find_go_tools() {
+  command -v go >/dev/null || die "Go is missing: install Go 1.26 or newer first"
+  local tools="$HEADCUT_ROOT/scripts/tools" key
+  key="$({ cat "$tools"/go.{mod,sum} "$tools"/*/go.{mod,sum} "$tools/build"; go env GOVERSION GOARCH; } | sha256sum | cut -c1-16)"
+  HEADCUT_TOOLS="$HEADCUT_CACHE/tools-$key/bin"
+  export HEADCUT_TOOLS
+}
+
 # ensure_go_tools: compiles the pinned Kubernetes components once; sets HEADCUT_TOOLS to the folder that holds them.
 ensure_go_tools() {
-  command -v go >/dev/null || die "Go is missing: install Go 1.26 or newer first"
-  local tools="$HEADCUT_ROOT/scripts/tools" key folder
-  key="$({ cat "$tools"/go.{mod,sum} "$tools"/*/go.{mod,sum} "$tools/build"; go env GOVERSION GOARCH; } | sha256sum | cut -c1-16)"
-  folder="$HEADCUT_CACHE/tools-$key"
-  if [ ! -e "$folder/complete" ]; then
-    say "compiling the Kubernetes test tools into $folder (5 to 15 minutes, once)"
-    mkdir -p "$folder/bin"
-    (flock 9; [ -e "$folder/complete" ] || "$tools/build" "$folder") 9>"$folder/lock" || die "compiling the test tools failed; see $folder/build.log"
-  fi
-  HEADCUT_TOOLS="$folder/bin"
-  export HEADCUT_TOOLS
+  find_go_tools
+  local folder="${HEADCUT_TOOLS%/bin}"
+  [ -e "$folder/complete" ] && return 0
+  ensure_debian_packages gcc libc6-dev # kine needs cgo
+  say "compiling the Kubernetes test tools into $folder (5 to 15 minutes, once)"
+  mkdir -p "$folder/bin"
+  (flock 9; [ -e "$folder/complete" ] || "$HEADCUT_ROOT/scripts/tools/build" "$folder") 9>"$folder/lock" ||
+    die "compiling the test tools failed; see $folder/build.log"
 }

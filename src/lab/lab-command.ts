@@ -1,0 +1,98 @@
+import { parseArgs } from 'node:util';
+import { CodedError } from '../core/coded-error.ts';
+
+/** What the user asked the lab to do. */
+export type LabCommand =
+  | { verb: 'help' }
+  | {
+      verb: 'up';
+      name: string;
+      clusterCount: number | undefined;
+      provider: string | undefined;
+      federation: boolean;
+    }
+  | { verb: 'down' | 'status'; name: string }
+  | { verb: 'logs'; name: string; cluster: string; component: string | undefined; follow: boolean }
+  | { verb: 'shell'; name: string; cluster: string; argv: string[] }
+  | { verb: 'restart'; name: string; cluster: string };
+
+export const LAB_USAGE = `usage: scripts/lab COMMAND [--name NAME]
+
+  up [--clusters N] [--no-federation] [--provider kubernetes]
+                               bring the lab up, or what is missing of it (N: 1 to 8, default 3)
+  down                         end the lab and remove all that it made
+  status                       what every cluster is doing
+  logs CLUSTER [COMPONENT] [-f]
+                               log of kine, kube-apiserver, kubelet, containerd, …
+  shell CLUSTER [-- COMMAND…]  a shell (or a command) in the cluster's namespaces, with kubectl and ctr
+  restart CLUSTER              switch a cluster off and on again; its data stays
+
+Labs of different names (default: lab) run side by side.
+`;
+
+/** @param argv without program names */
+export function parseLabCommand(argv: readonly string[]): LabCommand {
+  const { values, positionals } = parseOptions(argv);
+  const [verb = 'help', cluster, ...rest] = positionals;
+  const name = values.name ?? 'lab';
+  if (values.help === true || verb === 'help') return { verb: 'help' };
+  switch (verb) {
+    case 'up':
+      refuseMore(verb, [cluster, ...rest]);
+      return {
+        verb,
+        name,
+        clusterCount: values.clusters === undefined ? undefined : parseCount(values.clusters),
+        provider: values.provider,
+        federation: values['no-federation'] !== true,
+      };
+    case 'down':
+    case 'status':
+      refuseMore(verb, [cluster, ...rest]);
+      return { verb, name };
+    case 'logs':
+      refuseMore(verb, rest.slice(1));
+      return { verb, name, cluster: required(verb, cluster), component: rest[0], follow: values.follow === true };
+    case 'shell':
+      return { verb, name, cluster: required(verb, cluster), argv: rest };
+    case 'restart':
+      refuseMore(verb, rest);
+      return { verb, name, cluster: required(verb, cluster) };
+    default:
+      throw new CodedError('InvalidArgument', `there is no command "${verb}"\n${LAB_USAGE}`);
+  }
+}
+
+function parseOptions(argv: readonly string[]) {
+  try {
+    return parseArgs({
+      args: [...argv],
+      allowPositionals: true,
+      options: {
+        name: { type: 'string' },
+        clusters: { type: 'string' },
+        provider: { type: 'string' },
+        'no-federation': { type: 'boolean' },
+        follow: { type: 'boolean', short: 'f' },
+        help: { type: 'boolean', short: 'h' },
+      },
+    });
+  } catch (error) {
+    throw new CodedError('InvalidArgument', `${(error as Error).message}\n${LAB_USAGE}`);
+  }
+}
+
+function parseCount(text: string): number {
+  if (/^[1-8]$/.test(text)) return Number(text);
+  throw new CodedError('InvalidArgument', `--clusters takes a number from 1 to 8, not "${text}"`);
+}
+
+function required(verb: string, cluster: string | undefined): string {
+  if (cluster !== undefined) return cluster;
+  throw new CodedError('InvalidArgument', `"${verb}" needs the name of a cluster\n${LAB_USAGE}`);
+}
+
+function refuseMore(verb: string, arguments_: readonly (string | undefined)[]): void {
+  const extra = arguments_.find((argument) => argument !== undefined);
+  if (extra !== undefined) throw new CodedError('InvalidArgument', `"${verb}" takes no "${extra}"`);
+}

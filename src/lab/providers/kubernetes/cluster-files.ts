@@ -1,0 +1,65 @@
+import { existsSync, mkdirSync } from 'node:fs';
+import { join } from 'node:path';
+import { CodedError } from '../../../core/coded-error.ts';
+import { execute } from '../../../runtime/command.ts';
+import { writeFileAtomically } from '../../lab-state.ts';
+import type { ClusterTopology } from '../../topology.ts';
+import { corefile } from './cluster-dns.ts';
+import { allComponents } from './components.ts';
+import { componentScript, holderScript, type LauncherSettings, namespacesScript } from './launchers.ts';
+import { layoutOf } from './layout.ts';
+import {
+  type ContainerdSettings,
+  cniConfiguration,
+  containerdConfiguration,
+  kubeletConfiguration,
+  kubeProxyConfiguration,
+} from './node-configuration.ts';
+
+/** Where Debian and others put CNI plugins. */
+const CNI_PLUGIN_FOLDERS = ['/usr/lib/cni', '/opt/cni/bin', '/usr/libexec/cni'];
+
+/** Every configuration file and launcher of a cluster: path below `etc` → text. Pure. */
+export function clusterFiles(
+  cluster: ClusterTopology,
+  launchers: LauncherSettings,
+  containerd: ContainerdSettings,
+): Record<string, string> {
+  return {
+    'containerd.toml': containerdConfiguration(cluster, containerd),
+    'cni/10-pods.conflist': cniConfiguration(),
+    'kubelet.yaml': kubeletConfiguration(cluster),
+    'kube-proxy.yaml': kubeProxyConfiguration(cluster),
+    Corefile: corefile(cluster),
+    'resolv.conf': '# No resolver: a lab reaches nothing outside.\n',
+    'namespaces.sh': namespacesScript(cluster),
+    'holder.sh': holderScript(cluster, launchers),
+    ...Object.fromEntries(
+      allComponents(cluster).map((component) => [
+        `${component.name}.sh`,
+        componentScript(cluster, component, launchers),
+      ]),
+    ),
+  };
+}
+
+/** Writes them all, and the folders that must exist. */
+export async function writeClusterFiles(cluster: ClusterTopology, launchers: LauncherSettings): Promise<void> {
+  const layout = layoutOf(cluster);
+  for (const folder of [layout.etc, layout.logs, layout.run, layout.data]) mkdirSync(folder, { recursive: true });
+  const containerd = { cniPluginFolders: findPluginFolders(), snapshotter: await chooseSnapshotter(layout.data) };
+  for (const [name, text] of Object.entries(clusterFiles(cluster, launchers, containerd)))
+    writeFileAtomically(join(layout.etc, name), text);
+}
+
+function findPluginFolders(): string[] {
+  const found = CNI_PLUGIN_FOLDERS.filter((folder) => existsSync(join(folder, 'bridge')));
+  if (found.length > 0) return found;
+  throw new CodedError('FailedPrecondition', `no CNI plugins in ${CNI_PLUGIN_FOLDERS.join(', ')}`);
+}
+
+/** An overlay cannot lie on another one, as in a container whose disk is one. */
+async function chooseSnapshotter(folder: string): Promise<'overlayfs' | 'native'> {
+  const fileSystem = (await execute(['stat', '--file-system', '--format=%T', folder])).trim();
+  return fileSystem === 'overlayfs' ? 'native' : 'overlayfs';
+}

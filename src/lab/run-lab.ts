@@ -1,0 +1,75 @@
+import { existsSync } from 'node:fs';
+import { CodedError } from '../core/coded-error.ts';
+import { runAttached } from '../runtime/command.ts';
+import { takeDown } from './down.ts';
+import { LAB_USAGE, type LabCommand } from './lab-command.ts';
+import type { LabContext } from './lab-context.ts';
+import { withLabLock } from './lab-registry.ts';
+import { openLab } from './open-lab.ts';
+import { restartCluster } from './restart.ts';
+import { readLabStatus, renderLabStatus } from './status.ts';
+import { findCluster } from './topology.ts';
+import { bringUp, type LabDeps } from './up.ts';
+
+export interface LabConsole extends LabDeps {
+  /** Standard output. */
+  print(text: string): void;
+  /** Terminal type, for shells. */
+  terminal: string;
+}
+
+/** Carries out one command of the lab; gives the exit code. Throws CodedError with what the user should know. */
+export async function runLab(command: LabCommand, console: LabConsole): Promise<number> {
+  switch (command.verb) {
+    case 'help':
+      console.print(LAB_USAGE);
+      return 0;
+    case 'up': {
+      const { topology } = await withLabLock(command.name, () => bringUp(command, console));
+      console.progress.say(`lab "${command.name}" is up; export KUBECONFIG=${topology.folder}/kubeconfig`);
+      return 0;
+    }
+    case 'down':
+      await withLabLock(command.name, () => takeDown(command.name, console));
+      return 0;
+    case 'status':
+      return printStatus(openLab(command.name, console), console);
+    case 'logs':
+      return showLog(openLab(command.name, console), command);
+    case 'shell':
+      return openShell(openLab(command.name, console), command, console.terminal);
+    case 'restart': {
+      const lab = openLab(command.name, console);
+      const cluster = findCluster(lab.topology, command.cluster);
+      await withLabLock(command.name, () => restartCluster(lab, cluster));
+      return 0;
+    }
+  }
+}
+
+async function printStatus(lab: LabContext, console: LabConsole): Promise<number> {
+  const entries = await readLabStatus(lab);
+  console.print(renderLabStatus(entries));
+  return entries.every(({ status }) => status.ready) ? 0 : 1;
+}
+
+type LogsCommand = Extract<LabCommand, { verb: 'logs' }>;
+type ShellCommand = Extract<LabCommand, { verb: 'shell' }>;
+
+function showLog({ topology, provider }: LabContext, command: LogsCommand): Promise<number> {
+  const cluster = findCluster(topology, command.cluster);
+  const known = provider.components(cluster);
+  const component = command.component;
+  if (component === undefined || !known.includes(component))
+    throw new CodedError('InvalidArgument', `name a component of cluster ${cluster.name}: ${known.join(', ')}`);
+  const file = provider.logFile(cluster, component);
+  if (!existsSync(file)) throw new CodedError('NotFound', `${component} has not been started: there is no ${file}`);
+  return runAttached(command.follow ? ['tail', '-n', '50', '-F', file] : ['cat', file]);
+}
+
+async function openShell({ topology, provider }: LabContext, command: ShellCommand, terminal: string): Promise<number> {
+  const cluster = findCluster(topology, command.cluster);
+  const argv = command.argv.length > 0 ? command.argv : ['bash', '--norc'];
+  const environment = { ...provider.shellEnvironment(cluster), TERM: terminal };
+  return runAttached(await provider.inNamespaces(cluster, argv), environment);
+}

@@ -1,0 +1,85 @@
+import { CodedError } from '../core/coded-error.ts';
+import type { Clock } from '../runtime/clock.ts';
+import type { LabContext } from './lab-context.ts';
+import { claimLabName } from './lab-registry.ts';
+import { type LabState, readLabState, writeLabState } from './lab-state.ts';
+import { listNamespaces, readHostRoutes } from './network.ts';
+import type { Progress } from './progress.ts';
+import { chooseProvider, DEFAULT_PROVIDER } from './providers/choose-provider.ts';
+import { clustersStep } from './steps/clusters.ts';
+import { demoStep } from './steps/demo.ts';
+import { federationStep } from './steps/federation.ts';
+import { imagesStep } from './steps/images.ts';
+import { chooseSubnet, collides } from './subnet.ts';
+import { createTopology, labFolderOf } from './topology.ts';
+
+export interface LabDeps {
+  clock: Clock;
+  progress: Progress;
+  /** The checkout. */
+  root: string;
+  toolsFolder: string;
+  signal: AbortSignal;
+}
+
+export interface UpOptions {
+  name: string;
+  clusterCount?: number | undefined;
+  provider?: string | undefined;
+  /** False: only bare clusters. */
+  federation: boolean;
+}
+
+const DEFAULT_CLUSTERS = 3;
+
+/** Brings a lab up, or what is missing of it. */
+export async function bringUp(options: UpOptions, deps: LabDeps): Promise<LabContext> {
+  const context = await prepareLab(options, deps);
+  const steps = options.federation ? [clustersStep, imagesStep, federationStep, demoStep] : [clustersStep];
+  for (const step of steps) {
+    deps.progress.say(step.title);
+    await step.run(context);
+  }
+  return context;
+}
+
+async function prepareLab(options: UpOptions, deps: LabDeps): Promise<LabContext> {
+  const folder = labFolderOf(deps.root, options.name);
+  const existing = readLabState(folder);
+  const hasNetwork = (await listNamespaces()).includes(`headcut-${options.name}-net`);
+  const state = planLabState(options, { existing, hasNetwork, routes: await readHostRoutes() });
+  const topology = createTopology({ ...state, folder });
+  const provider = chooseProvider(state.provider, deps);
+  claimLabName(options.name, folder);
+  writeLabState(folder, state);
+  return { ...deps, topology, provider };
+}
+
+export interface LabWorld {
+  existing: LabState | undefined;
+  /** The lab's network exists; its own route is then no collision. */
+  hasNetwork: boolean;
+  routes: readonly string[];
+}
+
+/** What the lab is to be: as asked for, as far as that fits what there is already. */
+export function planLabState(options: UpOptions, world: LabWorld): LabState {
+  const { existing, routes } = world;
+  const provider = options.provider ?? existing?.provider ?? DEFAULT_PROVIDER;
+  const clusterCount = options.clusterCount ?? existing?.clusterCount ?? DEFAULT_CLUSTERS;
+  if (existing === undefined)
+    return { name: options.name, provider, clusterCount, subnet: chooseSubnet(options.name, routes) };
+  if (existing.provider !== provider)
+    throw new CodedError('FailedPrecondition', `lab "${options.name}" is one of ${existing.provider}; end it first`);
+  if (clusterCount < existing.clusterCount)
+    throw new CodedError(
+      'FailedPrecondition',
+      `lab "${options.name}" has ${existing.clusterCount} clusters; it can grow, to shrink it end it first`,
+    );
+  if (!world.hasNetwork && collides(existing.subnet, routes))
+    throw new CodedError(
+      'FailedPrecondition',
+      `the lab's network ${existing.subnet}.0/24 now collides with a route of this machine; end the lab and bring it up anew`,
+    );
+  return { ...existing, clusterCount };
+}

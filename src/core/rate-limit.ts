@@ -12,6 +12,9 @@ export interface Bucket {
 
 /** The bucket after one more call, or undefined when the call is over the limit. */
 export function takeToken(limit: RateLimit, bucket: Bucket | undefined, now: number): Bucket | undefined {
-  const filled = bucket === undefined ? limit.burst : Math.min(limit.burst, bucket.tokens + ((now - bucket.at) / 1000) * limit.perSecond);
+  const filled =
+    bucket === undefined
+      ? limit.burst
+      : Math.min(limit.burst, bucket.tokens + ((now - bucket.at) / 1000) * limit.perSecond);
   return filled < 1 ? undefined : { tokens: filled - 1, at: now };
 }

@@ -4,8 +4,6 @@ import * as x509 from '@peculiar/x509';
 
 /** Certificates and signing requests on P-256, which Go's TLS and the cluster's signers take. PEM in and out. */
 
-x509.cryptoProvider.set(webcrypto as Parameters<typeof x509.cryptoProvider.set>[0]);
-
 const ALGORITHM = { name: 'ECDSA', namedCurve: 'P-256', hash: 'SHA-256' } as const;
 
 /** The library names the DOM's type, which is the same at run time. */

@@ -91,11 +91,18 @@ export const ENDPOINTS = {
 } as const satisfies Record<string, Endpoint>;
 
 /** Upgrades (exec, attach, portforward) are not routes of a framework: the path is parsed here. */
-export function parseUpgradePath(target: string): { uid: string; action: 'exec' | 'attach' | 'portforward'; query: URLSearchParams } | undefined {
+export function parseUpgradePath(
+  target: string,
+): { uid: string; action: 'exec' | 'attach' | 'portforward'; query: URLSearchParams } | undefined {
   const url = new URL(target, 'https://peer');
   const match = /^\/v1\/pods\/([A-Za-z0-9-]{1,64})\/(exec|attach|portforward)$/.exec(url.pathname);
   if (match === null) return undefined;
   return { uid: match[1] ?? '', action: match[2] as 'exec', query: url.searchParams };
+}
+
+/** A path with its parameters filled in. */
+export function toPath(path: string, params: Record<string, string>): string {
+  return path.replace(/:([a-z]+)/g, (_whole, name: string) => encodeURIComponent(params[name] ?? ''));
 }
 
 /** The body of every answer that is an error. */

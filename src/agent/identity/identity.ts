@@ -15,7 +15,8 @@ export interface Identity extends KeyAndCertificate {
   certificateDer: string;
 }
 
-const SECRET_NAME = 'headcut-identity';
+/** The Secret that holds it, in the agent's namespace. */
+export const IDENTITY_SECRET = 'headcut-identity';
 /** The certificate is only a container of the key: far longer than any cluster lives, with room for clocks that are wrong. */
 const VALID_YEARS = 30;
 const YEAR_MS = 365 * 86_400_000;
@@ -25,13 +26,20 @@ interface SecretObject extends KubeObject {
 }
 
 /** Reads the identity, or makes it at the first start. Two racing starts end with the same one: the Secret is created once. */
-export async function loadIdentity(client: Pick<KubeClient, 'get' | 'create'>, namespace: string, clock: Clock): Promise<Identity> {
+export async function loadIdentity(
+  client: Pick<KubeClient, 'get' | 'create'>,
+  namespace: string,
+  clock: Clock,
+): Promise<Identity> {
   const stored = await read(client, namespace);
   if (stored !== undefined) return stored;
   const now = clock.now();
-  const pair = await createSelfSigned('headcut', { from: new Date(now - YEAR_MS), to: new Date(now + VALID_YEARS * YEAR_MS) });
+  const pair = await createSelfSigned('headcut', {
+    from: new Date(now - YEAR_MS),
+    to: new Date(now + VALID_YEARS * YEAR_MS),
+  });
   const secret: SecretObject = {
-    metadata: { name: SECRET_NAME, namespace, labels: { [MANAGED_BY_LABEL]: MANAGED_BY } },
+    metadata: { name: IDENTITY_SECRET, namespace, labels: { [MANAGED_BY_LABEL]: MANAGED_BY } },
     type: 'kubernetes.io/tls',
     data: { 'tls.key': encode(pair.key), 'tls.crt': encode(pair.certificate) },
   };
@@ -46,7 +54,7 @@ export async function loadIdentity(client: Pick<KubeClient, 'get' | 'create'>, n
 
 async function read(client: Pick<KubeClient, 'get'>, namespace: string): Promise<Identity | undefined> {
   try {
-    const { data = {} } = await client.get<SecretObject>(SECRETS, { namespace, name: SECRET_NAME });
+    const { data = {} } = await client.get<SecretObject>(SECRETS, { namespace, name: IDENTITY_SECRET });
     const { 'tls.key': key = '', 'tls.crt': certificate = '' } = data;
     return toIdentity({ key: decode(key), certificate: decode(certificate) });
   } catch (error) {

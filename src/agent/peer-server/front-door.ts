@@ -1,6 +1,6 @@
 import { createServer, type Server as NetServer, type Socket } from 'node:net';
-import { JOIN_SERVER_NAME } from '../../wire/endpoints.ts';
 import { MAX_CLIENT_HELLO, parseServerName } from '../../wire/client-hello.ts';
+import { JOIN_SERVER_NAME } from '../../wire/endpoints.ts';
 
 /** Anything that takes over raw connections: an https server. */
 export interface Door {

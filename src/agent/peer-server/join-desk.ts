@@ -2,26 +2,13 @@ import { timingSafeEqual } from 'node:crypto';
 import { CodedError } from '../../core/coded-error.ts';
 import type { KubeObject } from '../../core/kube-objects.ts';
 import { hashSecret } from '../../core/membership/join-token.ts';
-import type { PeerRecord } from '../../core/membership/peer-record.ts';
 import { isJoinSignedBy, problemOfRecord } from '../../core/membership/signed-record.ts';
 import { isConflict, isNotFound } from '../../kube/api-error.ts';
 import type { KubeClient } from '../../kube/client.ts';
 import { SECRETS } from '../../kube/resources.ts';
 import type { Clock } from '../../runtime/clock.ts';
+import type { JoinAnswer, JoinRequest } from '../../wire/join-client.ts';
 import type { Roster } from '../ports.ts';
-
-export interface JoinRequest {
-  record: PeerRecord;
-  invitation: string;
-  secret: string;
-  /** Proof of the newcomer's key, bound to this invitation and member. */
-  signature: string;
-}
-
-export interface JoinAnswer {
-  /** All members, the one that answers first. */
-  records: PeerRecord[];
-}
 
 export interface JoinDeskDeps {
   ownId: string;
@@ -40,15 +27,22 @@ export function createJoinDesk(deps: JoinDeskDeps): (request: JoinRequest) => Pr
   return async (request) => {
     const { record } = request;
     const problem = problemOfRecord(record);
-    if (problem !== undefined) throw new CodedError('InvalidArgument', `the newcomer's record is not valid: ${problem}`);
+    if (problem !== undefined)
+      throw new CodedError('InvalidArgument', `the newcomer's record is not valid: ${problem}`);
     if (!isJoinSignedBy(record, deps.ownId, request.invitation, request.signature)) {
       throw new CodedError('Unauthenticated', "the newcomer did not prove that it holds its record's key");
     }
-    if (record.id === deps.ownId) throw new CodedError('FailedPrecondition', 'this token was made by this very cluster; join with it from another one');
+    if (record.id === deps.ownId)
+      throw new CodedError(
+        'FailedPrecondition',
+        'this token was made by this very cluster; join with it from another one',
+      );
     await spend(deps, request);
     await deps.roster.admit(record);
     const records = deps.roster.records();
-    return { records: [...records.filter((one) => one.id === deps.ownId), ...records.filter((one) => one.id !== deps.ownId)] };
+    return {
+      records: [...records.filter((one) => one.id === deps.ownId), ...records.filter((one) => one.id !== deps.ownId)],
+    };
   };
 }
 
@@ -56,7 +50,10 @@ async function spend(deps: JoinDeskDeps, request: JoinRequest): Promise<void> {
   const secret = await findInvitation(deps, request.invitation);
   const field = (name: string): string => Buffer.from(secret.data?.[name] ?? '', 'base64').toString('utf8');
   if (!isSame(field('secretHash'), hashSecret(request.secret))) {
-    throw new CodedError('Unauthenticated', 'the token is altered: its secret is not the one of the invitation; copy it again as a whole');
+    throw new CodedError(
+      'Unauthenticated',
+      'the token is altered: its secret is not the one of the invitation; copy it again as a whole',
+    );
   }
   const usedBy = field('usedBy');
   if (usedBy === request.record.id) return;
@@ -69,22 +66,34 @@ async function spend(deps: JoinDeskDeps, request: JoinRequest): Promise<void> {
     throw new CodedError('FailedPrecondition', `this token expired at ${field('expiresAt')}; run headcut invite again`);
   }
   const use = { usedBy: request.record.id, usedByName: request.record.name, usedAt: new Date(now).toISOString() };
-  const encoded = Object.fromEntries(Object.entries(use).map(([name, value]) => [name, Buffer.from(value).toString('base64')]));
+  const encoded = Object.fromEntries(
+    Object.entries(use).map(([name, value]) => [name, Buffer.from(value).toString('base64')]),
+  );
   try {
     // resourceVersion is kept, so that of two who spend it at once exactly one wins.
     await deps.client.replace(SECRETS, { ...secret, data: { ...secret.data, ...encoded } });
   } catch (error) {
-    if (isConflict(error)) throw new CodedError('FailedPrecondition', 'this token was used by another cluster at the same moment; run headcut invite again');
+    if (isConflict(error))
+      throw new CodedError(
+        'FailedPrecondition',
+        'this token was used by another cluster at the same moment; run headcut invite again',
+      );
     throw error;
   }
 }
 
 async function findInvitation(deps: JoinDeskDeps, invitation: string): Promise<InvitationSecret> {
   try {
-    return await deps.client.get<InvitationSecret>(SECRETS, { namespace: deps.namespace, name: `headcut-invitation-${invitation}` });
+    return await deps.client.get<InvitationSecret>(SECRETS, {
+      namespace: deps.namespace,
+      name: `headcut-invitation-${invitation}`,
+    });
   } catch (error) {
     if (!isNotFound(error)) throw error;
-    throw new CodedError('FailedPrecondition', 'this token is not known any more: it was revoked, or expired long ago; run headcut invite again');
+    throw new CodedError(
+      'FailedPrecondition',
+      'this token is not known any more: it was revoked, or expired long ago; run headcut invite again',
+    );
   }
 }
 

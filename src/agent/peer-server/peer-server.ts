@@ -1,5 +1,9 @@
-import { type ServerOptions as HttpsOptions, createServer as createHttpsServer, type Server as HttpsServer } from 'node:https';
 import type { IncomingMessage, RequestListener } from 'node:http';
+import {
+  createServer as createHttpsServer,
+  type ServerOptions as HttpsOptions,
+  type Server as HttpsServer,
+} from 'node:https';
 import type { Server as NetServer } from 'node:net';
 import type { Duplex } from 'node:stream';
 import type { TLSSocket } from 'node:tls';
@@ -13,10 +17,10 @@ import { type Bucket, type RateLimit, takeToken } from '../../core/rate-limit.ts
 import type { Clock } from '../../runtime/clock.ts';
 import type { Logger } from '../../runtime/logger.ts';
 import { joinStreams, writeResponseHead } from '../../runtime/upgrade.ts';
-import { type Endpoint, ENDPOINTS, parseUpgradePath, PROTOCOL_VERSION } from '../../wire/endpoints.ts';
+import { ENDPOINTS, type Endpoint, PROTOCOL_VERSION, parseUpgradePath } from '../../wire/endpoints.ts';
+import type { JoinAnswer, JoinRequest } from '../../wire/join-client.ts';
 import type { PodProvider, PodStreams, Roster, SessionSource } from '../ports.ts';
 import { createFrontDoor } from './front-door.ts';
-import type { JoinRequest, JoinAnswer } from './join-desk.ts';
 import { SessionStream } from './session-stream.ts';
 
 export interface PeerServerDeps {
@@ -57,7 +61,10 @@ export class PeerServer {
     });
     this.#addRoutes();
     this.#peersServer.on('secureConnection', (socket: TLSSocket) => this.#onConnection(socket));
-    this.#peersServer.on('upgrade', (request: IncomingMessage, socket: Duplex, head: Buffer) => void this.#onUpgrade(request, socket, head));
+    this.#peersServer.on(
+      'upgrade',
+      (request: IncomingMessage, socket: Duplex, head: Buffer) => void this.#onUpgrade(request, socket, head),
+    );
     this.#door = createFrontDoor({ join: this.#joinServer, peers: this.#peersServer });
     deps.roster.onChange(() => this.#onRoster());
     deps.source.onChange((peerId, change) => {
@@ -86,7 +93,10 @@ export class PeerServer {
     const { identity } = this.#deps;
     const app = fastify({
       serverFactory: (handler: RequestListener) => {
-        const server = createHttpsServer({ key: identity.key, cert: identity.certificate, minVersion: 'TLSv1.3', ...tls }, handler);
+        const server = createHttpsServer(
+          { key: identity.key, cert: identity.certificate, minVersion: 'TLSv1.3', ...tls },
+          handler,
+        );
         server.on('tlsClientError', (error) => this.#deps.logger.debug({ err: error }, 'TLS handshake refused'));
         keep(server);
         return server;
@@ -101,7 +111,9 @@ export class PeerServer {
       if (coded.code === 'Internal') this.#deps.logger.error({ err: error }, 'request failed');
       return reply.status(httpStatusOf(coded.code)).send({ code: coded.code, message: messageOf(coded) });
     });
-    app.setNotFoundHandler((request, reply) => reply.status(404).send({ code: 'NotFound', message: `no endpoint ${request.method} ${request.url}` }));
+    app.setNotFoundHandler((request, reply) =>
+      reply.status(404).send({ code: 'NotFound', message: `no endpoint ${request.method} ${request.url}` }),
+    );
     return app;
   }
 
@@ -115,7 +127,9 @@ export class PeerServer {
       await roster.tell((request.body as { records: PeerRecord[] }).records, peerId);
       return {};
     });
-    this.#route(this.#peersApp, ENDPOINTS.submitPod, (request, peerId) => provider.submit(peerId, uidOf(request), request.body as PodSubmission));
+    this.#route(this.#peersApp, ENDPOINTS.submitPod, (request, peerId) =>
+      provider.submit(peerId, uidOf(request), request.body as PodSubmission),
+    );
     this.#route(this.#peersApp, ENDPOINTS.deletePod, async (request, peerId) => {
       await provider.delete(peerId, uidOf(request), graceOf(request));
       return {};
@@ -151,7 +165,11 @@ export class PeerServer {
     });
   }
 
-  #route(app: FastifyInstance, endpoint: Endpoint, handle: (request: FastifyRequest, peerId: string) => Promise<unknown>): void {
+  #route(
+    app: FastifyInstance,
+    endpoint: Endpoint,
+    handle: (request: FastifyRequest, peerId: string) => Promise<unknown>,
+  ): void {
     app.route({
       method: endpoint.method,
       url: endpoint.path,
@@ -221,7 +239,12 @@ export class PeerServer {
 
   #onRoster(): void {
     const { identity } = this.#deps;
-    this.#peersServer.setSecureContext({ key: identity.key, cert: identity.certificate, minVersion: 'TLSv1.3', ca: this.#pinned() });
+    this.#peersServer.setSecureContext({
+      key: identity.key,
+      cert: identity.certificate,
+      minVersion: 'TLSv1.3',
+      ca: this.#pinned(),
+    });
     const members = this.#memberIds();
     for (const [socket, id] of this.#sockets) if (!members.has(id)) socket.destroy();
     for (const session of this.#sessions) session.note('roster');
@@ -232,7 +255,10 @@ export class PeerServer {
   }
 
   #pinned(): string[] {
-    return this.#deps.roster.records().filter((record) => record.id !== this.#deps.identity.id).map(toPem);
+    return this.#deps.roster
+      .records()
+      .filter((record) => record.id !== this.#deps.identity.id)
+      .map(toPem);
   }
 
   #limit(who: string, limit: RateLimit): void {
@@ -260,7 +286,8 @@ function graceOf(request: FastifyRequest): number | undefined {
 function toCodedError(error: unknown): CodedError {
   if (error instanceof CodedError) return error;
   const { statusCode, validation } = error as { statusCode?: number; validation?: unknown };
-  if (validation !== undefined || statusCode === 400 || statusCode === 415) return new CodedError('InvalidArgument', messageOf(error));
+  if (validation !== undefined || statusCode === 400 || statusCode === 415)
+    return new CodedError('InvalidArgument', messageOf(error));
   if (statusCode === 413) return new CodedError('ResourceExhausted', 'the request is too large');
   if (hasCode((error as Error).cause)) return (error as Error).cause as CodedError;
   return new CodedError('Internal', messageOf(error));

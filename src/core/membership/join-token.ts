@@ -16,12 +16,15 @@ export interface JoinToken {
 const PREFIX = 'headcut1.';
 const CHECK_CHARS = 8;
 
-const checksum = (payload: string): string => createHash('sha256').update(payload).digest('base64url').slice(0, CHECK_CHARS);
+const checksum = (payload: string): string =>
+  createHash('sha256').update(payload).digest('base64url').slice(0, CHECK_CHARS);
 
 /** One line, safe for URLs and shells, with a checksum that tells a damaged token from a refused one. */
 export function formatJoinToken(token: JoinToken): string {
   const { endpoints, inviter, invitation, secret, expiresAt } = token;
-  const payload = Buffer.from(JSON.stringify([endpoints, inviter, invitation, secret, expiresAt])).toString('base64url');
+  const payload = Buffer.from(JSON.stringify([endpoints, inviter, invitation, secret, expiresAt])).toString(
+    'base64url',
+  );
   return `${PREFIX}${payload}.${checksum(payload)}`;
 }
 
@@ -29,19 +32,21 @@ export function formatJoinToken(token: JoinToken): string {
 export function parseJoinToken(text: string): JoinToken {
   const trimmed = text.trim();
   if (!trimmed.startsWith(PREFIX)) {
-    throw new CodedError('InvalidArgument', `this is not a join token: it should start with "${PREFIX}"; make one with headcut invite`);
+    throw new CodedError(
+      'InvalidArgument',
+      `this is not a join token: it should start with "${PREFIX}"; make one with headcut invite`,
+    );
   }
   const [payload = '', check = ''] = trimmed.slice(PREFIX.length).split('.');
   if (checksum(payload) !== check) {
-    throw new CodedError('InvalidArgument', 'the token is altered or incomplete: its checksum does not match; copy it again as a whole');
+    throw new CodedError(
+      'InvalidArgument',
+      'the token is altered or incomplete: its checksum does not match; copy it again as a whole',
+    );
   }
-  const [endpoints, inviter, invitation, secret, expiresAt] = JSON.parse(Buffer.from(payload, 'base64url').toString('utf8')) as [
-    string[],
-    string,
-    string,
-    string,
-    number,
-  ];
+  const [endpoints, inviter, invitation, secret, expiresAt] = JSON.parse(
+    Buffer.from(payload, 'base64url').toString('utf8'),
+  ) as [string[], string, string, string, number];
   return { endpoints, inviter, invitation, secret, expiresAt };
 }
 

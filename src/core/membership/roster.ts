@@ -1,13 +1,19 @@
 import type { PeerRecord } from './peer-record.ts';
 import { isVouchedBy, problemOfRecord } from './signed-record.ts';
 
-export type RecordDecision = { type: 'add' | 'update'; record: PeerRecord } | { type: 'reject'; id: string; reason: string };
+export type RecordDecision =
+  | { type: 'add' | 'update'; record: PeerRecord }
+  | { type: 'reject'; id: string; reason: string };
 
 /**
  * What to do with records that a member told us. A known member's newer record replaces the older; an unknown one is
  * admitted when a member that we know vouched for it (also one admitted by the same batch). Order of the input is irrelevant.
  */
-export function considerRecords(told: readonly PeerRecord[], known: ReadonlyMap<string, PeerRecord>, own: PeerRecord): RecordDecision[] {
+export function considerRecords(
+  told: readonly PeerRecord[],
+  known: ReadonlyMap<string, PeerRecord>,
+  own: PeerRecord,
+): RecordDecision[] {
   const decisions: RecordDecision[] = [];
   const members = new Map([...known, [own.id, own]]);
   let open = told.filter((record) => record.id !== own.id);
@@ -25,18 +31,30 @@ export function considerRecords(told: readonly PeerRecord[], known: ReadonlyMap<
     }
     open = unsettled;
   }
-  return [...decisions, ...open.map((record) => ({ type: 'reject' as const, id: record.id, reason: 'no member that we know vouches for it' }))];
+  return [
+    ...decisions,
+    ...open.map((record) => ({
+      type: 'reject' as const,
+      id: record.id,
+      reason: 'no member that we know vouches for it',
+    })),
+  ];
 }
 
-function considerOne(record: PeerRecord, members: ReadonlyMap<string, PeerRecord>): RecordDecision | 'old' | 'unknown-voucher' {
+function considerOne(
+  record: PeerRecord,
+  members: ReadonlyMap<string, PeerRecord>,
+): RecordDecision | 'old' | 'unknown-voucher' {
   const before = members.get(record.id);
   if (before !== undefined && before.incarnation >= record.incarnation) return 'old';
   const problem = problemOfRecord(record);
   if (problem !== undefined) return { type: 'reject', id: record.id, reason: problem };
-  if (before !== undefined) return { type: 'update', record: { ...record, ...(before.vouch === undefined ? {} : { vouch: before.vouch }) } };
+  if (before !== undefined)
+    return { type: 'update', record: { ...record, ...(before.vouch === undefined ? {} : { vouch: before.vouch }) } };
   const voucher = members.get(record.vouch?.by ?? '');
   if (voucher === undefined) return 'unknown-voucher';
-  if (!isVouchedBy(record, voucher)) return { type: 'reject', id: record.id, reason: `the vouching of ${voucher.name} is forged` };
+  if (!isVouchedBy(record, voucher))
+    return { type: 'reject', id: record.id, reason: `the vouching of ${voucher.name} is forged` };
   return { type: 'add', record };
 }
 

@@ -12,7 +12,8 @@ function canonicalBytes(record: Omit<PeerRecord, 'signature' | 'vouch'>): Buffer
 const vouchBytes = (id: string): Buffer => Buffer.from(`headcut-vouch-v1\n${id}`);
 
 /** The proof that a newcomer holds its key: bound to the invitation and the member that it joins. */
-const joinBytes = (inviterId: string, invitation: string): Buffer => Buffer.from(`headcut-join-v1\n${inviterId}\n${invitation}`);
+const joinBytes = (inviterId: string, invitation: string): Buffer =>
+  Buffer.from(`headcut-join-v1\n${inviterId}\n${invitation}`);
 
 function signBytes(bytes: Buffer, key: string): string {
   return sign('sha256', bytes, createPrivateKey(key)).toString('base64');
@@ -44,8 +45,10 @@ export function isJoinSignedBy(record: PeerRecord, inviterId: string, invitation
 /** Why a record is not its owner's own word, or undefined when it is. */
 export function problemOfRecord(record: PeerRecord): string | undefined {
   try {
-    if (clusterIdOfCertificate(Buffer.from(record.certificate, 'base64')) !== record.id) return 'its ID is not the fingerprint of its key';
-    if (!verifyBytes(canonicalBytes(record), record.certificate, record.signature)) return 'its signature is not that of its key';
+    if (clusterIdOfCertificate(Buffer.from(record.certificate, 'base64')) !== record.id)
+      return 'its ID is not the fingerprint of its key';
+    if (!verifyBytes(canonicalBytes(record), record.certificate, record.signature))
+      return 'its signature is not that of its key';
     return undefined;
   } catch (error) {
     return `its certificate cannot be read: ${messageOf(error)}`;

@@ -10,21 +10,23 @@ import { layoutOf } from './layout.ts';
  * so pods see what they see on k0s. Names outside the cluster get an answer at once: they do not exist.
  */
 export function corefile(cluster: ClusterTopology): string {
-  return `.:${DNS_PORT} {
+  return `${CLUSTER_DOMAIN}:${DNS_PORT} in-addr.arpa:${DNS_PORT} ip6.arpa:${DNS_PORT} {
   bind ${cluster.address}
   errors
   kubernetes ${CLUSTER_DOMAIN} in-addr.arpa ip6.arpa {
     kubeconfig ${join(layoutOf(cluster).etc, 'coredns.kubeconfig')} ${cluster.name}
     pods insecure
     ttl 30
-    fallthrough in-addr.arpa ip6.arpa
-  }
-  template ANY ANY {
-    rcode NXDOMAIN
   }
   prometheus ${cluster.address}:${DNS_METRICS_PORT}
   cache 30
   loadbalance
+}
+.:${DNS_PORT} {
+  bind ${cluster.address}
+  template ANY ANY {
+    rcode NXDOMAIN
+  }
 }
 `;
 }

@@ -1,0 +1,58 @@
+import type { KubeObject } from '../../core/kube-objects.ts';
+import type { PeerRecord } from '../../core/membership/peer-record.ts';
+import type { KubeClient } from '../../kube/client.ts';
+import { SECRETS } from '../../kube/resources.ts';
+import { IDENTITY_SECRET } from './identity.ts';
+
+/** What a member must not forget over restarts, kept beside its key: its last own record, and members removed by hand. */
+export class IdentityMemory {
+  readonly #client: Pick<KubeClient, 'patch'>;
+  readonly #namespace: string;
+  #record: PeerRecord | undefined;
+  #forgotten: string[];
+
+  private constructor(client: Pick<KubeClient, 'patch'>, namespace: string, data: Record<string, string>) {
+    this.#client = client;
+    this.#namespace = namespace;
+    this.#record = parse<PeerRecord>(data[RECORD_KEY]);
+    this.#forgotten = parse<string[]>(data[FORGOTTEN_KEY]) ?? [];
+  }
+
+  static async load(client: Pick<KubeClient, 'get' | 'patch'>, namespace: string): Promise<IdentityMemory> {
+    const secret = await client.get<KubeObject & { data?: Record<string, string> }>(SECRETS, {
+      namespace,
+      name: IDENTITY_SECRET,
+    });
+    return new IdentityMemory(client, namespace, secret.data ?? {});
+  }
+
+  record(): PeerRecord | undefined {
+    return this.#record;
+  }
+
+  async saveRecord(record: PeerRecord): Promise<void> {
+    await this.#save(RECORD_KEY, record);
+    this.#record = record;
+  }
+
+  forgotten(): string[] {
+    return this.#forgotten;
+  }
+
+  async saveForgotten(ids: string[]): Promise<void> {
+    await this.#save(FORGOTTEN_KEY, ids);
+    this.#forgotten = ids;
+  }
+
+  async #save(key: string, value: unknown): Promise<void> {
+    const data = { [key]: Buffer.from(JSON.stringify(value)).toString('base64') };
+    await this.#client.patch(SECRETS, { namespace: this.#namespace, name: IDENTITY_SECRET }, { data });
+  }
+}
+
+const RECORD_KEY = 'record.json';
+const FORGOTTEN_KEY = 'forgotten.json';
+
+function parse<T>(encoded: string | undefined): T | undefined {
+  return encoded === undefined ? undefined : (JSON.parse(Buffer.from(encoded, 'base64').toString('utf8')) as T);
+}

@@ -1,0 +1,227 @@
+import type { Readable } from 'node:stream';
+import { CodedError, messageOf } from '../../core/coded-error.ts';
+import type { ConfigObject } from '../../core/kube-objects.ts';
+import type { PeerRecord } from '../../core/membership/peer-record.ts';
+import { type Contact, type PeerContactState, peerStateOf } from '../../core/membership/peer-state.ts';
+import type { Offer } from '../../core/offer/offer.ts';
+import type { PodSubmission, PodVerdict, RemotePod } from '../../core/offloading/pod-submission.ts';
+import { toHeaderRecord, upgradeHeaders } from '../../runtime/upgrade.ts';
+import { ENDPOINTS, toPath } from '../../wire/endpoints.ts';
+import { type ClientIdentity, PeerClient, readText } from '../../wire/peer-client.ts';
+import type { SessionMessage } from '../../wire/session-message.ts';
+import type { PeerChange, PeerLink, UpgradeRequest, UpgradeResponse } from '../ports.ts';
+import { type SessionDeps, SessionLoop } from './session-loop.ts';
+
+export interface MemberLinkDeps extends SessionDeps {
+  identity: ClientIdentity;
+  onChange(change: PeerChange): void;
+  onRecords(records: PeerRecord[]): void;
+  /** A session was opened: what the peer should know can be told now. */
+  onOpen(): void;
+}
+
+/** A submission runs through the provider's API server; other calls are quick. */
+const CALL_TIMEOUT_MS = 15_000;
+const SUBMIT_TIMEOUT_MS = 30_000;
+
+/** The link to one peer: its session, its state by own contact, and calls to it. */
+export class MemberLink implements PeerLink {
+  /** The name of the Peer object: unique here and never changing, other than the member's own name. */
+  readonly name: string;
+  readonly #deps: MemberLinkDeps;
+  readonly #client: PeerClient;
+  readonly #session: SessionLoop;
+  readonly #pods = new Map<string, RemotePod>();
+  readonly #contact: Contact;
+  #record: PeerRecord;
+  #offer: Offer | undefined;
+  #hasAllPods = false;
+  #state: PeerContactState = 'Suspect';
+  #problem: string | undefined;
+
+  constructor(name: string, record: PeerRecord, deps: MemberLinkDeps) {
+    this.name = name;
+    this.#record = record;
+    this.#deps = deps;
+    this.#client = new PeerClient(deps.identity, () => this.#record);
+    this.#contact = { lastHeardAt: deps.clock.monotonic(), restarting: false, open: false };
+    this.#session = new SessionLoop(this.#client, deps, {
+      onMessage: (message) => this.#onMessage(message),
+      onClosed: (error) => this.#onClosed(error),
+    });
+  }
+
+  get id(): string {
+    return this.#record.id;
+  }
+
+  get state(): PeerContactState {
+    return this.#state;
+  }
+
+  get offer(): Offer | undefined {
+    return this.#offer;
+  }
+
+  get pods(): ReadonlyMap<string, RemotePod> {
+    return this.#pods;
+  }
+
+  get podsSynced(): boolean {
+    return this.#hasAllPods && this.#state === 'Connected';
+  }
+
+  /** Why the peer is not connected, for people. */
+  get problem(): string | undefined {
+    return this.#problem;
+  }
+
+  /** Keeps a session open until `signal` aborts. */
+  async run(signal: AbortSignal): Promise<void> {
+    await this.#session.run(signal);
+    this.#client.close();
+  }
+
+  update(record: PeerRecord): void {
+    this.#record = record;
+  }
+
+  /** Time passed. @param forgiveMs time during which this process itself stood still, which is no silence of the peer */
+  tick(now: number, forgiveMs: number): void {
+    this.#contact.lastHeardAt += forgiveMs;
+    this.#refresh(now);
+    if (this.#state === 'Unreachable' && this.#contact.open) this.#session.reconnect();
+  }
+
+  async pushRoster(records: PeerRecord[]): Promise<void> {
+    await this.#call(ENDPOINTS.roster.method, ENDPOINTS.roster.path, { records });
+  }
+
+  async submitPod(uid: string, submission: PodSubmission, signal?: AbortSignal): Promise<PodVerdict> {
+    const { method, path } = ENDPOINTS.submitPod;
+    return (await this.#call(method, toPath(path, { uid }), submission, signal, SUBMIT_TIMEOUT_MS)) as PodVerdict;
+  }
+
+  async deletePod(uid: string, gracePeriodSeconds: number | undefined, signal?: AbortSignal): Promise<void> {
+    const { method, path } = ENDPOINTS.deletePod;
+    const query = gracePeriodSeconds === undefined ? '' : `?gracePeriodSeconds=${gracePeriodSeconds}`;
+    await this.#call(method, `${toPath(path, { uid })}${query}`, undefined, signal);
+  }
+
+  async updateObjects(namespace: string, objects: ConfigObject[], signal?: AbortSignal): Promise<void> {
+    const { method, path } = ENDPOINTS.updateObjects;
+    await this.#call(method, toPath(path, { namespace }), { objects }, signal);
+  }
+
+  async streamLogs(uid: string, container: string, query: URLSearchParams, signal: AbortSignal): Promise<Readable> {
+    this.#mustBeReachable();
+    const { method, path } = ENDPOINTS.logs;
+    return this.#client.open({ method, path: `${toPath(path, { uid, container })}?${query}`, signal });
+  }
+
+  async upgrade(uid: string, request: UpgradeRequest): Promise<UpgradeResponse> {
+    this.#mustBeReachable();
+    const headers = upgradeHeaders(request.rawHeaders);
+    if (headers === undefined)
+      throw new CodedError('InvalidArgument', 'the protocol of this upgrade is not known here');
+    const query = new URLSearchParams(request.query);
+    if (request.container !== undefined) query.set('container', request.container);
+    const answer = await this.#client.upgrade({
+      method: request.method,
+      path: `/v1/pods/${encodeURIComponent(uid)}/${request.action}?${query}`,
+      headers: { ...toHeaderRecord(headers), ...(request.method === 'GET' ? {} : { 'content-length': '0' }) },
+      signal: AbortSignal.any([]),
+    });
+    const { statusCode: status = 500, rawHeaders, headers: answered } = answer.message;
+    if (answer.kind === 'upgraded')
+      return { upgraded: true, status, rawHeaders, socket: answer.socket, head: answer.head };
+    return {
+      upgraded: false,
+      status,
+      body: await readText(answer.message),
+      contentType: answered['content-type'] ?? 'text/plain',
+    };
+  }
+
+  async #call(
+    method: string,
+    path: string,
+    body?: unknown,
+    signal?: AbortSignal,
+    timeoutMs = CALL_TIMEOUT_MS,
+  ): Promise<unknown> {
+    this.#mustBeReachable();
+    const deadline = AbortSignal.timeout(timeoutMs);
+    return this.#client.call({
+      method,
+      path,
+      body,
+      signal: signal === undefined ? deadline : AbortSignal.any([signal, deadline]),
+    });
+  }
+
+  #mustBeReachable(): void {
+    if (this.#state !== 'Unreachable') return;
+    throw new CodedError('Unavailable', `${this.name} is unreachable: ${this.#problem ?? 'no heartbeat arrives'}`);
+  }
+
+  #onMessage(message: SessionMessage): void {
+    this.#contact.lastHeardAt = this.#deps.clock.monotonic();
+    if (message.type === 'bye') {
+      this.#contact.restarting = true;
+      return;
+    }
+    const opened = !this.#contact.open;
+    this.#contact.open = true;
+    this.#contact.restarting = false;
+    this.#take(message);
+    this.#refresh(this.#contact.lastHeardAt);
+    if (opened) this.#deps.onOpen();
+  }
+
+  #take(message: SessionMessage): void {
+    const { onChange, onRecords } = this.#deps;
+    switch (message.type) {
+      case 'roster':
+        onRecords(message.records);
+        break;
+      case 'offer':
+        this.#offer = message.offer;
+        onChange('offer');
+        break;
+      case 'pods':
+        this.#pods.clear();
+        for (const pod of message.pods) this.#pods.set(pod.uid, pod);
+        this.#hasAllPods = true;
+        // The listeners look at podsSynced, which needs the state.
+        this.#refresh(this.#contact.lastHeardAt);
+        onChange('pods');
+        break;
+      case 'pod':
+        this.#pods.set(message.pod.uid, message.pod);
+        onChange({ podUid: message.pod.uid });
+        break;
+      case 'pod-gone':
+        this.#pods.delete(message.uid);
+        onChange({ podUid: message.uid });
+        break;
+      default:
+        break;
+    }
+  }
+
+  #onClosed(error: unknown): void {
+    this.#contact.open = false;
+    this.#hasAllPods = false;
+    this.#problem = messageOf(error);
+    this.#refresh(this.#deps.clock.monotonic());
+  }
+
+  #refresh(now: number): void {
+    const state = peerStateOf(this.#contact, now);
+    if (state === this.#state) return;
+    this.#state = state;
+    if (state === 'Connected') this.#problem = undefined;
+    this.#deps.onChange('state');
+  }
+}

@@ -1,0 +1,91 @@
+import {
+  FEDERATION_NAME,
+  type FederationObject,
+  type PeerObject,
+  planFederationStatus,
+  planPeerStatus,
+} from '../../core/membership/peer-object.ts';
+import { isNotFound } from '../../kube/api-error.ts';
+import type { KubeClient } from '../../kube/client.ts';
+import { FEDERATIONS, PEERS } from '../../kube/resources.ts';
+import type { Store } from '../../kube/store.ts';
+import { type Clock, toKubeTime } from '../../runtime/clock.ts';
+import { type Controller, createController } from '../../runtime/controller.ts';
+import type { Logger } from '../../runtime/logger.ts';
+import type { Membership } from './membership.ts';
+import type { OwnRecord } from './own-record.ts';
+
+export interface MembershipStatusDeps {
+  client: Pick<KubeClient, 'create' | 'patch'>;
+  peers: Store<PeerObject>;
+  federations: Store<FederationObject>;
+  membership: Membership;
+  own: OwnRecord;
+  clock: Clock;
+  logger: Logger;
+}
+
+/** A suspicion is over, one way or the other, before this; only a longer one (a restart of the peer) is worth a write. */
+const SETTLE_MS = 1_500;
+const FEDERATION_KEY = '';
+
+/** Keeps the status of Peer objects and of the Federation, and the own record as the Federation wants it. */
+export function createMembershipStatus(deps: MembershipStatusDeps): Controller {
+  const controller = createController({
+    name: 'membership-status',
+    clock: deps.clock,
+    logger: deps.logger,
+    reconcile: (key) => (key === FEDERATION_KEY ? reconcileFederation(deps) : reconcilePeer(deps, key)),
+  });
+  deps.membership.onChange((id, change) => {
+    if (change !== 'state' && change !== 'added' && change !== 'removed' && change !== 'offer') return;
+    if (change !== 'removed') controller.enqueueAfter(id, deps.membership.get(id)?.state === 'Suspect' ? SETTLE_MS : 0);
+    if (change !== 'offer') controller.enqueueAfter(FEDERATION_KEY, SETTLE_MS);
+  });
+  deps.federations.onChange((name) => {
+    if (name === FEDERATION_NAME) controller.enqueue(FEDERATION_KEY);
+  });
+  deps.peers.onChange((_name, after, before) => {
+    if (after !== undefined && after.metadata.generation !== before?.metadata.generation)
+      controller.enqueue(after.spec.id);
+  });
+  deps.own.onChange(() => controller.enqueue(FEDERATION_KEY));
+  void deps.federations.whenSynced().then(() => controller.enqueue(FEDERATION_KEY));
+  return controller;
+}
+
+async function reconcilePeer(deps: MembershipStatusDeps, id: string) {
+  const link = deps.membership.get(id);
+  if (link === undefined) return undefined;
+  if (link.state === 'Suspect' && (deps.peers.get(link.name)?.status?.state ?? '') === '')
+    return { requeueAfterMs: SETTLE_MS };
+  const peer = deps.peers.get(link.name);
+  // The cache has not seen our own create yet.
+  if (peer === undefined || peer.spec.id !== id) return { requeueAfterMs: SETTLE_MS };
+  const status = planPeerStatus(peer, link, toKubeTime(deps.clock.now()));
+  if (status === undefined) return undefined;
+  try {
+    await deps.client.patch(PEERS, { name: link.name, subresource: 'status' }, { status });
+  } catch (error) {
+    if (!isNotFound(error)) throw error;
+  }
+  return undefined;
+}
+
+async function reconcileFederation(deps: MembershipStatusDeps): Promise<undefined> {
+  const { client, federations, membership, own } = deps;
+  if (!federations.synced) return undefined;
+  const federation =
+    federations.get(FEDERATION_NAME) ??
+    (await client.create<FederationObject>(FEDERATIONS, { metadata: { name: FEDERATION_NAME }, spec: {} }));
+  await own.refresh(federation);
+  if (!membership.synced) return undefined;
+  const status = planFederationStatus(
+    federation,
+    own.record(),
+    membership.list().map((link) => link.state),
+  );
+  if (status !== undefined)
+    await client.patch(FEDERATIONS, { name: FEDERATION_NAME, subresource: 'status' }, { status });
+  return undefined;
+}

@@ -1,0 +1,13 @@
+import { CodedError } from '../core/coded-error.ts';
+
+const UNITS: Record<string, number> = { ms: 1, s: 1_000, m: 60_000, h: 3_600_000 };
+
+/** Milliseconds of a duration such as `90s`, `15m`, `1h30m`; throws InvalidArgument. */
+export function parseDuration(text: string): number {
+  if (!/^(\d+(ms|s|m|h))+$/.test(text)) {
+    throw new CodedError('InvalidArgument', `"${text}" is no duration; write it like 90s, 15m or 1h30m`);
+  }
+  let total = 0;
+  for (const [, count, unit] of text.matchAll(/(\d+)(ms|s|m|h)/g)) total += Number(count) * (UNITS[unit ?? ''] ?? 0);
+  return total;
+}

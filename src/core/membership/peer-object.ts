@@ -1,0 +1,106 @@
+import { isDeepStrictEqual } from 'node:util';
+import type { Condition, KubeObject, ResourceList } from '../kube-objects.ts';
+import type { Offer } from '../offer/offer.ts';
+import type { PeerRecord } from './peer-record.ts';
+
+/** The `Peer` object: one other member. Its spec is the member's record, written by the agent alone. */
+export interface PeerObject extends KubeObject {
+  spec: PeerRecord;
+  status?: PeerStatus;
+}
+
+export interface PeerStatus {
+  state?: string;
+  observedGeneration?: number;
+  /** When it was last heard of; only said while it is not connected. */
+  lastSeen?: string | null;
+  /** The offer at the time of the last change of state; the virtual node has the present one. */
+  offer?: { accepting: boolean; allocatable: ResourceList };
+  conditions?: Condition[];
+}
+
+/** The `Federation` object named `headcut`: this member's own settings, and what it is. */
+export interface FederationObject extends KubeObject {
+  spec?: { name?: string; endpoints?: string[]; [field: string]: unknown };
+  status?: FederationStatus;
+}
+
+export interface FederationStatus {
+  id?: string;
+  name?: string;
+  endpoints?: string[];
+  peers?: PeerCounts;
+}
+
+export interface PeerCounts {
+  total: number;
+  connected: number;
+  unreachable: number;
+}
+
+/** The name of the one Federation object. */
+export const FEDERATION_NAME = 'headcut';
+
+export interface PeerContact {
+  state: string;
+  offer: Offer | undefined;
+  /** Why it is not connected, for people. */
+  problem: string | undefined;
+}
+
+/** The status to write, as a merge patch, or undefined when nothing worth a write changed. @param now RFC 3339 */
+export function planPeerStatus(peer: PeerObject, contact: PeerContact, now: string): PeerStatus | undefined {
+  const before = peer.status ?? {};
+  const generation = peer.metadata.generation ?? 1;
+  const changed = before.state !== contact.state;
+  const missesOffer = before.offer === undefined && contact.offer !== undefined;
+  if (!changed && !missesOffer && before.observedGeneration === generation) return undefined;
+  const connected = before.conditions?.find((condition) => condition.type === 'Connected');
+  const status = contact.state === 'Connected' ? 'True' : contact.state === 'Suspect' ? 'Unknown' : 'False';
+  const lastTransitionTime = connected?.status === status ? (connected.lastTransitionTime ?? now) : now;
+  const message = contact.state === 'Connected' ? 'heartbeats arrive' : (contact.problem ?? 'no heartbeat arrives');
+  const { offer } = contact;
+  return {
+    state: contact.state,
+    observedGeneration: generation,
+    ...(contact.state === 'Connected' ? { lastSeen: null } : changed ? { lastSeen: now } : {}),
+    ...(offer === undefined ? {} : { offer: { accepting: offer.accepting, allocatable: offer.allocatable } }),
+    conditions: [
+      {
+        type: 'Connected',
+        status,
+        reason: contact.state === 'Connected' ? 'Heartbeat' : contact.state === 'Suspect' ? 'Silent' : 'NoContact',
+        message: message.slice(0, 500),
+        lastTransitionTime,
+        observedGeneration: generation,
+      },
+    ],
+  };
+}
+
+/** The status of the own Federation to write, or undefined when it says so already. */
+export function planFederationStatus(
+  federation: FederationObject,
+  own: PeerRecord,
+  states: readonly string[],
+): FederationStatus | undefined {
+  const count = (state: string): number => states.filter((one) => one === state).length;
+  const wanted: FederationStatus = {
+    id: own.id,
+    name: own.name,
+    endpoints: own.endpoints,
+    peers: { total: states.length, connected: count('Connected'), unreachable: count('Unreachable') },
+  };
+  const { id, name, endpoints, peers } = federation.status ?? {};
+  return isDeepStrictEqual({ id, name, endpoints, peers }, wanted) ? undefined : wanted;
+}
+
+/** A name that is a DNS label, made from any text; `cluster` when nothing of it can be used. */
+export function toMemberName(text: string): string {
+  const label = text
+    .toLowerCase()
+    .replace(/[^a-z0-9-]+/g, '-')
+    .slice(0, 40)
+    .replace(/^-+|-+$/g, '');
+  return label === '' ? 'cluster' : label;
+}

@@ -1,0 +1,90 @@
+import { request as httpsRequest } from 'node:https';
+import { connect, type TLSSocket } from 'node:tls';
+import { CodedError } from '../core/coded-error.ts';
+import { clusterIdOfCertificate } from '../core/membership/cluster-id.ts';
+import { parseEndpoint } from '../core/membership/endpoint.ts';
+import type { PeerRecord } from '../core/membership/peer-record.ts';
+import { ENDPOINTS, JOIN_SERVER_NAME } from './endpoints.ts';
+import { readText, toPeerError } from './peer-client.ts';
+
+export interface JoinRequest {
+  record: PeerRecord;
+  invitation: string;
+  secret: string;
+  /** Proof of the newcomer's key, bound to this invitation and member. */
+  signature: string;
+}
+
+export interface JoinAnswer {
+  /** All members, the one that answers first. */
+  records: PeerRecord[];
+}
+
+/**
+ * Asks the member behind `endpoint` for admission. Nothing is sent to anybody who does not hold the key of the token:
+ * `Unavailable` when nobody answers there, or somebody else does.
+ */
+export async function requestJoin(
+  endpoint: string,
+  inviterId: string,
+  request: JoinRequest,
+  signal: AbortSignal,
+): Promise<JoinAnswer> {
+  const socket = await connectTo(endpoint, signal);
+  try {
+    const shown = socket.getPeerX509Certificate();
+    if (shown === undefined || clusterIdOfCertificate(shown) !== inviterId) {
+      throw new CodedError('Unavailable', 'who answers there does not hold the key of the token');
+    }
+    return await send(socket, request, signal);
+  } finally {
+    socket.destroy();
+  }
+}
+
+function connectTo(endpoint: string, signal: AbortSignal): Promise<TLSSocket> {
+  const { host, port } = parseEndpoint(endpoint);
+  return new Promise((resolve, reject) => {
+    const fail = (cause: unknown): void => reject(new CodedError('Unavailable', 'nobody can be reached there', cause));
+    if (signal.aborted) return fail(signal.reason);
+    // Self-signed by design; the fingerprint is compared before anything is sent.
+    const socket = connect({
+      host,
+      port,
+      servername: JOIN_SERVER_NAME,
+      minVersion: 'TLSv1.3',
+      rejectUnauthorized: false,
+    });
+    const onAbort = (): void => void socket.destroy(new Error('no answer in time'));
+    signal.addEventListener('abort', onAbort, { once: true });
+    socket.on('error', fail);
+    socket.on('close', () => fail(new Error('the connection was closed')));
+    socket.once('secureConnect', () => resolve(socket));
+    socket.once('close', () => signal.removeEventListener('abort', onAbort));
+  });
+}
+
+function send(socket: TLSSocket, request: JoinRequest, signal: AbortSignal): Promise<JoinAnswer> {
+  const body = Buffer.from(JSON.stringify(request));
+  return new Promise((resolve, reject) => {
+    const fail = (cause: unknown): void =>
+      reject(new CodedError('Unavailable', 'the connection broke before the answer came', cause));
+    const outgoing = httpsRequest({
+      createConnection: () => socket,
+      host: JOIN_SERVER_NAME,
+      method: ENDPOINTS.join.method,
+      path: ENDPOINTS.join.path,
+      signal,
+      headers: { 'content-type': 'application/json', 'content-length': String(body.length), connection: 'close' },
+    });
+    outgoing.on('error', fail);
+    outgoing.on('response', (message) => {
+      const { statusCode = 500 } = message;
+      readText(message).then((text) => {
+        if (statusCode >= 300) return reject(toPeerError(statusCode, text));
+        resolve(JSON.parse(text) as JoinAnswer);
+      }, fail);
+    });
+    outgoing.end(body);
+  });
+}

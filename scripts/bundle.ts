@@ -1,0 +1,113 @@
+/**
+ * Bundles the agent and the command line into one file each, so that an image and a user's machine need Node and nothing from npm.
+ *
+ *     node scripts/bundle.ts [--analyze] [--sourcemap]
+ */
+import { existsSync } from 'node:fs';
+import { chmod, mkdir, rename, writeFile } from 'node:fs/promises';
+import { join, resolve } from 'node:path';
+import { parseArgs } from 'node:util';
+import { type BuildOptions, build, type Metafile } from 'esbuild';
+
+/** One program: where its source starts and what its bundle is called below `dist/`. */
+export interface BundleEntry {
+  readonly source: string;
+  readonly output: string;
+}
+
+export const agentEntry: BundleEntry = { source: 'src/bin/agent.ts', output: 'agent.mjs' };
+export const cliEntry: BundleEntry = { source: 'src/bin/cli.ts', output: 'headcut.mjs' };
+
+export interface BundleOptions {
+  readonly root: string;
+  readonly sourcemap?: boolean;
+}
+
+export interface Bundle {
+  readonly code: Buffer;
+  readonly sourcemap: Buffer | undefined;
+  readonly metafile: Metafile;
+}
+
+/**
+ * Dependencies that are CommonJS call `require` and `__dirname`, which an ES module lacks.
+ * The names in the banner are long because esbuild does not see it and must not choose the same ones.
+ */
+const banner = `#!/usr/bin/env node
+import { createRequire as __headcutCreateRequire } from 'node:module';
+const require = __headcutCreateRequire(import.meta.url), __filename = import.meta.filename, __dirname = import.meta.dirname;`;
+
+const settings = {
+  bundle: true,
+  platform: 'node',
+  format: 'esm',
+  target: 'node24',
+  minify: true,
+  keepNames: true, // class names are error names and log fields
+  metafile: true,
+  write: false, // written by us, atomically: two runs may overlap
+  legalComments: 'eof',
+  logLevel: 'warning',
+  banner: { js: banner },
+  define: { 'process.env.NODE_ENV': '"production"' },
+} as const satisfies BuildOptions;
+
+/** The bundle of one entry, in memory. */
+export async function bundleEntry(entry: BundleEntry, options: BundleOptions): Promise<Bundle> {
+  const result = await build({
+    ...settings,
+    absWorkingDir: options.root,
+    entryPoints: [entry.source],
+    outfile: join('dist', entry.output),
+    sourcemap: options.sourcemap ?? false,
+  });
+  const find = (ending: string) => result.outputFiles.find((file) => file.path.endsWith(ending))?.contents;
+  const sourcemap = find('.map');
+  return {
+    code: Buffer.from(find('.mjs') ?? []),
+    sourcemap: sourcemap ? Buffer.from(sourcemap) : undefined,
+    metafile: result.metafile,
+  };
+}
+
+/** The bytes that the inputs add to the bundle, the heaviest packages first. */
+export function heaviestInputs(metafile: Metafile): { input: string; bytes: number }[] {
+  const totals = new Map<string, number>();
+  for (const output of Object.values(metafile.outputs)) {
+    for (const [path, { bytesInOutput }] of Object.entries(output.inputs)) {
+      const input = /^.*node_modules\/((?:@[^/]+\/)?[^/]+)/.exec(path)?.[1] ?? path;
+      totals.set(input, (totals.get(input) ?? 0) + bytesInOutput);
+    }
+  }
+  return [...totals].map(([input, bytes]) => ({ input, bytes })).sort((a, b) => b.bytes - a.bytes);
+}
+
+async function replaceFile(path: string, data: Buffer, mode: number): Promise<void> {
+  const temporary = `${path}.${process.pid}`;
+  await writeFile(temporary, data);
+  await chmod(temporary, mode);
+  await rename(temporary, path);
+}
+
+async function main(): Promise<void> {
+  const { values } = parseArgs({ options: { analyze: { type: 'boolean' }, sourcemap: { type: 'boolean' } } });
+  const root = resolve(import.meta.dirname, '..');
+  await mkdir(join(root, 'dist'), { recursive: true });
+  for (const entry of [agentEntry, cliEntry]) {
+    if (!existsSync(join(root, entry.source))) {
+      console.log(`skipped dist/${entry.output}: ${entry.source} does not exist`);
+      continue;
+    }
+    const bundle = await bundleEntry(entry, { root, sourcemap: values.sourcemap ?? false });
+    const path = join(root, 'dist', entry.output);
+    await replaceFile(path, bundle.code, 0o755);
+    if (bundle.sourcemap) await replaceFile(`${path}.map`, bundle.sourcemap, 0o644);
+    console.log(`dist/${entry.output}  ${(bundle.code.length / 1e6).toFixed(2)} MB`);
+    if (!values.analyze) continue;
+    for (const { input, bytes } of heaviestInputs(bundle.metafile).slice(0, 25)) {
+      console.log(`${(bytes / 1e3).toFixed(1).padStart(10)} kB  ${input}`);
+    }
+  }
+}
+
+if (import.meta.main) await main();

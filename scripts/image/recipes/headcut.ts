@@ -1,0 +1,104 @@
+/** The agent: Node with just the libraries it needs, and the two bundles. */
+import { existsSync } from 'node:fs';
+import { readFile, writeFile } from 'node:fs/promises';
+import { join } from 'node:path';
+import { agentEntry, bundleEntry, cliEntry } from '../../bundle.ts';
+import { cachedFile } from '../cache.ts';
+import { hashFiles, hashOf } from '../fingerprint.ts';
+import { copyStripped, findNodeBinary, findStrip, pinnedNodePackage } from '../node-binary.ts';
+import { type Blob, createLayer, toBlob } from '../oci-image.ts';
+import { packageRecords } from '../package-records.ts';
+import { imageUser, type Recipe, type RecipeContext, withUnpackedPackages } from '../recipe.ts';
+import { libraryEntries } from '../shared-libraries.ts';
+import type { TarEntry } from '../tar-archive.ts';
+
+const nodePath = 'usr/local/bin/node';
+
+/** One kind of memory a flag: see *Decisions* in src/README.md for what each saves. */
+const nodeFlags = ['--max-semi-space-size=1'];
+
+const systemFiles: readonly TarEntry[] = [
+  file('etc/passwd', `root:x:0:0:root:/:/sbin/nologin\nheadcut:x:${imageUser}:${imageUser}:headcut:/:/sbin/nologin\n`),
+  file('etc/group', `root:x:0:\nheadcut:x:${imageUser}:\n`),
+  file('etc/nsswitch.conf', 'passwd: files\ngroup: files\nhosts: files dns\n'),
+  { kind: 'directory', path: 'tmp', mode: 0o1777 },
+  { kind: 'symlink', path: 'usr/local/bin/headcut', target: '/app/headcut.mjs' },
+];
+
+function file(path: string, text: string): TarEntry {
+  return { kind: 'file', path, data: Buffer.from(text) };
+}
+
+/** What the base layer is made from. The files of `scripts/` are part of it, as they decide its form. */
+async function baseKey(context: RecipeContext): Promise<string> {
+  const { version, integrity } = await pinnedNodePackage(context.root, context.architecture);
+  const stripped = (await findStrip(context.architecture)) !== undefined;
+  const scripts = await hashFiles(join(context.root, 'scripts/image'));
+  return hashOf([version, integrity, `stripped=${stripped}`, scripts, await hashFiles(...context.packageFiles)]);
+}
+
+async function buildBase(context: RecipeContext): Promise<Blob> {
+  const pinned = await pinnedNodePackage(context.root, context.architecture);
+  const binary = await findNodeBinary(pinned, context);
+  const strip = await findStrip(context.architecture);
+  if (!strip) context.say(`Node is packed with its symbol table: no strip for ${context.architecture.name} (binutils)`);
+  return withUnpackedPackages(context, async (folder) => {
+    const node = join(folder, 'node');
+    await copyStripped(binary, node, strip);
+    return createLayer([
+      { kind: 'file', path: nodePath, data: await readFile(node), mode: 0o755 },
+      ...(await libraryEntries(node, folder, context.architecture)),
+      ...(await packageRecords(context.packageFiles, folder)),
+      ...systemFiles,
+    ]);
+  });
+}
+
+/** The layer that changes with Node or Debian only, 110 MB; from the cache if it was built before. */
+async function baseLayer(context: RecipeContext): Promise<Blob> {
+  const path = join(context.cache, 'layers', `headcut-${context.architecture.name}-${await baseKey(context)}.tar`);
+  let built: Blob | undefined;
+  await cachedFile(path, async (temporary) => {
+    built = await buildBase(context);
+    await writeFile(temporary, built.data);
+  });
+  return built ?? toBlob(await readFile(path));
+}
+
+async function appLayer(root: string): Promise<Blob> {
+  const [agent, cli] = await Promise.all([agentEntry, cliEntry].map((entry) => bundleEntry(entry, { root })));
+  // The image has no /usr/bin/env for the bundle's first line.
+  const program = (code: Buffer) => Buffer.from(code.toString().replace('#!/usr/bin/env node', `#!/${nodePath}`));
+  return createLayer([
+    { kind: 'file', path: 'app/agent.mjs', data: program(agent!.code), mode: 0o755 },
+    { kind: 'file', path: 'app/headcut.mjs', data: program(cli!.code), mode: 0o755 },
+  ]);
+}
+
+export const headcut: Recipe = {
+  name: 'headcut',
+  debianPackages: ['libc6', 'libgcc-s1', 'libstdc++6'],
+  obstacle(root) {
+    const missing = [agentEntry, cliEntry].find((entry) => !existsSync(join(root, entry.source)));
+    return missing && `${missing.source} does not exist`;
+  },
+  inputs: async (context) => [
+    await baseKey(context),
+    await hashFiles(
+      join(context.root, 'src'),
+      join(context.root, 'package-lock.json'),
+      join(context.root, 'package.json'),
+    ),
+  ],
+  async build(context) {
+    const [base, app] = await Promise.all([baseLayer(context), appLayer(context.root)]);
+    return {
+      layers: [base, app],
+      settings: {
+        User: `${imageUser}:${imageUser}`,
+        Env: ['PATH=/usr/local/bin', 'NODE_ENV=production'],
+        Entrypoint: [`/${nodePath}`, ...nodeFlags, '/app/agent.mjs'],
+      },
+    };
+  },
+};

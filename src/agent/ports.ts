@@ -112,7 +112,12 @@ export interface Admission {
 
 /** Logs and streams of real pods on this cluster. */
 export interface PodStreams {
-  logs(pod: { namespace: string; name: string }, container: string, query: URLSearchParams, signal: AbortSignal): Promise<Readable>;
+  logs(
+    pod: { namespace: string; name: string },
+    container: string,
+    query: URLSearchParams,
+    signal: AbortSignal,
+  ): Promise<Readable>;
   upgrade(pod: { namespace: string; name: string }, request: UpgradeRequest): Promise<UpgradeResponse>;
 }
 

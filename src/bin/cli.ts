@@ -4,7 +4,7 @@ import { runCli } from '../cli/run-cli.ts';
 import { createKubeClient } from '../kube/client.ts';
 import { kubeconfigConnection } from '../kube/kubeconfig.ts';
 import { systemClock } from '../runtime/clock.ts';
-import { VERSION } from '../version.ts';
+import { VERSION } from '../runtime/version.ts';
 
 process.exitCode = await runCli(process.argv.slice(2), {
   version: VERSION,

@@ -15,14 +15,15 @@ export interface KeyAndCertificate {
   certificate: string;
 }
 
-/** A self-signed certificate; the identity of a member. */
+/** A self-signed certificate; the identity of a member. @param commonName made from the public key (SPKI, DER) */
 export async function createSelfSigned(
-  commonName: string,
+  commonName: (publicKey: Buffer) => string,
   validity: { from: Date; to: Date },
 ): Promise<KeyAndCertificate> {
   const keys = await webcrypto.subtle.generateKey(ALGORITHM, true, ['sign', 'verify']);
+  const publicKey = Buffer.from(await webcrypto.subtle.exportKey('spki', keys.publicKey));
   const certificate = await x509.X509CertificateGenerator.createSelfSigned({
-    name: `CN=${commonName}`,
+    name: `CN=${commonName(publicKey)}`,
     notBefore: validity.from,
     notAfter: validity.to,
     signingAlgorithm: ALGORITHM,

@@ -1,7 +1,7 @@
 import { X509Certificate } from 'node:crypto';
 import type { KubeObject } from '../../core/kube-objects.ts';
 import { MANAGED_BY, MANAGED_BY_LABEL } from '../../core/labels.ts';
-import { clusterIdOfCertificate } from '../../core/membership/cluster-id.ts';
+import { clusterIdOf, clusterIdOfCertificate } from '../../core/membership/cluster-id.ts';
 import { isAlreadyExists, isNotFound } from '../../kube/api-error.ts';
 import type { KubeClient } from '../../kube/client.ts';
 import { SECRETS } from '../../kube/resources.ts';
@@ -34,7 +34,7 @@ export async function loadIdentity(
   const stored = await read(client, namespace);
   if (stored !== undefined) return stored;
   const now = clock.now();
-  const pair = await createSelfSigned('headcut', {
+  const pair = await createSelfSigned(clusterIdOf, {
     from: new Date(now - YEAR_MS),
     to: new Date(now + VALID_YEARS * YEAR_MS),
   });

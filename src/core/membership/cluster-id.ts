@@ -1,4 +1,4 @@
-import { createHash, type KeyObject, X509Certificate } from 'node:crypto';
+import { createHash, X509Certificate } from 'node:crypto';
 
 const ALPHABET = 'abcdefghijklmnopqrstuvwxyz234567';
 
@@ -19,14 +19,13 @@ export function base32(bytes: Uint8Array): string {
   return bits === 0 ? text : text + ALPHABET[(value << (5 - bits)) & 31];
 }
 
-/** The cluster ID: the fingerprint (SHA-256) of the public key. */
-export function clusterIdOf(publicKey: KeyObject): string {
-  const spki = publicKey.export({ type: 'spki', format: 'der' });
-  return base32(createHash('sha256').update(spki).digest());
+/** The cluster ID: the fingerprint (SHA-256) of the public key (SPKI, DER). */
+export function clusterIdOf(publicKey: Buffer): string {
+  return base32(createHash('sha256').update(publicKey).digest());
 }
 
 /** The cluster ID behind a certificate, PEM or DER. Throws when it is no certificate. */
 export function clusterIdOfCertificate(certificate: string | Uint8Array | X509Certificate): string {
   const parsed = certificate instanceof X509Certificate ? certificate : new X509Certificate(certificate);
-  return clusterIdOf(parsed.publicKey);
+  return clusterIdOf(parsed.publicKey.export({ type: 'spki', format: 'der' }));
 }

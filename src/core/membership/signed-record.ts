@@ -45,8 +45,10 @@ export function isJoinSignedBy(record: PeerRecord, inviterId: string, invitation
 /** Why a record is not its owner's own word, or undefined when it is. */
 export function problemOfRecord(record: PeerRecord): string | undefined {
   try {
-    if (clusterIdOfCertificate(Buffer.from(record.certificate, 'base64')) !== record.id)
-      return 'its ID is not the fingerprint of its key';
+    const certificate = new X509Certificate(Buffer.from(record.certificate, 'base64'));
+    if (clusterIdOfCertificate(certificate) !== record.id) return 'its ID is not the fingerprint of its key';
+    // TLS libraries find pinned certificates by subject: two alike would shut each other out.
+    if (certificate.subject !== `CN=${record.id}`) return 'its certificate does not carry its ID as its name';
     if (!verifyBytes(canonicalBytes(record), record.certificate, record.signature))
       return 'its signature is not that of its key';
     return undefined;

@@ -129,5 +129,7 @@ export interface Roster {
   tell(records: PeerRecord[], from: string): Promise<void>;
   /** A newcomer that spent an invitation: vouched for and stored. */
   admit(record: PeerRecord): Promise<void>;
+  /** The member opened a session to us just now. */
+  onContact(id: string): void;
   onChange(listener: () => void): void;
 }

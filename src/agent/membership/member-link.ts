@@ -37,6 +37,7 @@ export class MemberLink implements PeerLink {
   #offer: Offer | undefined;
   #hasAllPods = false;
   #state: PeerContactState = 'Suspect';
+  #stateSince: number;
   #problem: string | undefined;
 
   constructor(name: string, record: PeerRecord, deps: MemberLinkDeps) {
@@ -44,7 +45,8 @@ export class MemberLink implements PeerLink {
     this.#record = record;
     this.#deps = deps;
     this.#client = new PeerClient(deps.identity, () => this.#record);
-    this.#contact = { lastHeardAt: deps.clock.monotonic(), restarting: false, open: false };
+    this.#stateSince = deps.clock.monotonic();
+    this.#contact = { lastHeardAt: this.#stateSince, restarting: false, open: false };
     this.#session = new SessionLoop(this.#client, deps, {
       onMessage: (message) => this.#onMessage(message),
       onClosed: (error) => this.#onClosed(error),
@@ -57,6 +59,11 @@ export class MemberLink implements PeerLink {
 
   get state(): PeerContactState {
     return this.#state;
+  }
+
+  /** Monotonic ms. */
+  get stateSince(): number {
+    return this.#stateSince;
   }
 
   get offer(): Offer | undefined {
@@ -91,6 +98,11 @@ export class MemberLink implements PeerLink {
     this.#contact.lastHeardAt += forgiveMs;
     this.#refresh(now);
     if (this.#state === 'Unreachable' && this.#contact.open) this.#session.reconnect();
+  }
+
+  /** The peer opened a session to us: it can most likely be reached, too. */
+  hurry(): void {
+    if (!this.#contact.open) this.#session.hurry();
   }
 
   async pushRoster(records: PeerRecord[]): Promise<void> {
@@ -221,6 +233,7 @@ export class MemberLink implements PeerLink {
     const state = peerStateOf(this.#contact, now);
     if (state === this.#state) return;
     this.#state = state;
+    this.#stateSince = now;
     if (state === 'Connected') this.#problem = undefined;
     this.#deps.onChange('state');
   }

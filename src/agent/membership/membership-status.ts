@@ -39,15 +39,15 @@ export function createMembershipStatus(deps: MembershipStatusDeps): Controller {
   });
   deps.membership.onChange((id, change) => {
     if (change !== 'state' && change !== 'added' && change !== 'removed' && change !== 'offer') return;
-    if (change !== 'removed') controller.enqueueAfter(id, deps.membership.get(id)?.state === 'Suspect' ? SETTLE_MS : 0);
+    if (change !== 'removed') controller.enqueue(id);
     if (change !== 'offer') controller.enqueueAfter(FEDERATION_KEY, SETTLE_MS);
   });
   deps.federations.onChange((name) => {
     if (name === FEDERATION_NAME) controller.enqueue(FEDERATION_KEY);
   });
-  deps.peers.onChange((_name, after, before) => {
-    if (after !== undefined && after.metadata.generation !== before?.metadata.generation)
-      controller.enqueue(after.spec.id);
+  // Our own writes come back here as well: a reconcile may have looked at a state from before them.
+  deps.peers.onChange((_name, after) => {
+    if (after !== undefined) controller.enqueue(after.spec.id);
   });
   deps.own.onChange(() => controller.enqueue(FEDERATION_KEY));
   void deps.federations.whenSynced().then(() => controller.enqueue(FEDERATION_KEY));
@@ -57,8 +57,8 @@ export function createMembershipStatus(deps: MembershipStatusDeps): Controller {
 async function reconcilePeer(deps: MembershipStatusDeps, id: string) {
   const link = deps.membership.get(id);
   if (link === undefined) return undefined;
-  if (link.state === 'Suspect' && (deps.peers.get(link.name)?.status?.state ?? '') === '')
-    return { requeueAfterMs: SETTLE_MS };
+  const suspectMs = link.state === 'Suspect' ? deps.clock.monotonic() - link.stateSince : SETTLE_MS;
+  if (suspectMs < SETTLE_MS) return { requeueAfterMs: SETTLE_MS - suspectMs };
   const peer = deps.peers.get(link.name);
   // The cache has not seen our own create yet.
   if (peer === undefined || peer.spec.id !== id) return { requeueAfterMs: SETTLE_MS };

@@ -93,6 +93,7 @@ export class Membership implements PeerLinks {
       tell: (records, from) => this.tell(records, from),
       admit: (record) => this.admit(record),
       onChange: (listener) => void this.#rosterListeners.push(listener),
+      onContact: (id) => this.get(id)?.hurry(),
     };
   }
 

@@ -28,6 +28,7 @@ export class SessionLoop {
   readonly #deps: SessionDeps;
   readonly #events: SessionEvents;
   #stop = new AbortController();
+  #pause = new AbortController();
   #heard = false;
 
   constructor(client: PeerClient, deps: SessionDeps, events: SessionEvents) {
@@ -48,15 +49,20 @@ export class SessionLoop {
         if (!signal.aborted) this.#events.onClosed(error);
       }
       failures = this.#heard ? 1 : failures + 1;
-      await this.#deps.clock
-        .sleep(backoffDelayMs(CONNECT_BACKOFF, failures, this.#deps.random()), signal)
-        .catch(() => {});
+      const delayMs = backoffDelayMs(CONNECT_BACKOFF, failures, this.#deps.random());
+      this.#pause = new AbortController();
+      await this.#deps.clock.sleep(delayMs, AbortSignal.any([signal, this.#pause.signal])).catch(() => {});
     }
   }
 
   /** Gives up the open session, which has gone silent. */
   reconnect(): void {
     this.#stop.abort(new CodedError('Unavailable', 'the peer sent no heartbeat'));
+  }
+
+  /** There is reason to think that the peer can be reached now: ends the wait for the next try. */
+  hurry(): void {
+    this.#pause.abort();
   }
 
   async #once(signal: AbortSignal): Promise<void> {

@@ -193,6 +193,7 @@ export class PeerServer {
     const hello = { type: 'hello', id: identity.id, protocol: PROTOCOL_VERSION, version } as const;
     const session = new SessionStream(peerId, out, { source, roster, hello, clock });
     this.#sessions.add(session);
+    roster.onContact(peerId);
     out.on('close', () => this.#sessions.delete(session));
   }
 

@@ -12,6 +12,7 @@ import type { Store } from '../../kube/store.ts';
 import { type Clock, toKubeTime } from '../../runtime/clock.ts';
 import { type Controller, createController } from '../../runtime/controller.ts';
 import type { Logger } from '../../runtime/logger.ts';
+import type { MemberLink } from './member-link.ts';
 import type { Membership } from './membership.ts';
 import type { OwnRecord } from './own-record.ts';
 
@@ -57,8 +58,8 @@ export function createMembershipStatus(deps: MembershipStatusDeps): Controller {
 async function reconcilePeer(deps: MembershipStatusDeps, id: string) {
   const link = deps.membership.get(id);
   if (link === undefined) return undefined;
-  const suspectMs = link.state === 'Suspect' ? deps.clock.monotonic() - link.stateSince : SETTLE_MS;
-  if (suspectMs < SETTLE_MS) return { requeueAfterMs: SETTLE_MS - suspectMs };
+  const unsettledMs = unsettledFor(deps, [link]);
+  if (unsettledMs > 0) return { requeueAfterMs: unsettledMs };
   const peer = deps.peers.get(link.name);
   // The cache has not seen our own create yet.
   if (peer === undefined || peer.spec.id !== id) return { requeueAfterMs: SETTLE_MS };
@@ -72,7 +73,7 @@ async function reconcilePeer(deps: MembershipStatusDeps, id: string) {
   return undefined;
 }
 
-async function reconcileFederation(deps: MembershipStatusDeps): Promise<undefined> {
+async function reconcileFederation(deps: MembershipStatusDeps) {
   const { client, federations, membership, own } = deps;
   if (!federations.synced) return undefined;
   const federation =
@@ -80,12 +81,19 @@ async function reconcileFederation(deps: MembershipStatusDeps): Promise<undefine
     (await client.create<FederationObject>(FEDERATIONS, { metadata: { name: FEDERATION_NAME }, spec: {} }));
   await own.refresh(federation);
   if (!membership.synced) return undefined;
-  const status = planFederationStatus(
-    federation,
-    own.record(),
-    membership.list().map((link) => link.state),
-  );
+  const links = membership.list();
+  const unsettledMs = unsettledFor(deps, links);
+  if (unsettledMs > 0 && federation.status?.id === own.id) return { requeueAfterMs: unsettledMs };
+  const states = links.map((link) => link.state);
+  const status = planFederationStatus(federation, own.record(), states);
   if (status !== undefined)
     await client.patch(FEDERATIONS, { name: FEDERATION_NAME, subresource: 'status' }, { status });
   return undefined;
+}
+
+/** How long to wait until none of these suspicions is too young to be worth a write. */
+function unsettledFor(deps: MembershipStatusDeps, links: MemberLink[]): number {
+  const now = deps.clock.monotonic();
+  const suspects = links.filter((link) => link.state === 'Suspect');
+  return Math.max(0, ...suspects.map((link) => SETTLE_MS - (now - link.stateSince)));
 }

@@ -1,4 +1,5 @@
 import { createServer, type Server as NetServer, type Socket } from 'node:net';
+import type { Clock } from '../../runtime/clock.ts';
 import { MAX_CLIENT_HELLO, parseServerName } from '../../wire/client-hello.ts';
 import { JOIN_SERVER_NAME } from '../../wire/endpoints.ts';
 
@@ -9,27 +10,35 @@ export interface Door {
 
 /** A client has this long to say which door it wants. */
 const HELLO_WITHIN_MS = 5_000;
+/** Far more than all members and a few newcomers need. */
+const MAX_CONNECTIONS = 2_000;
 
 /**
  * One port, two doors: who names `join.headcut` in its ClientHello gets the join server, which asks for no certificate;
  * everybody else gets the server that refuses unknown keys in the handshake.
  */
-export function createFrontDoor(doors: { join: Door; peers: Door }): NetServer {
-  return createServer({ noDelay: true, keepAlive: true, keepAliveInitialDelay: 10_000 }, (socket) => {
-    let seen = Buffer.alloc(0);
-    socket.setTimeout(HELLO_WITHIN_MS, () => socket.destroy());
+export function createFrontDoor(doors: { join: Door; peers: Door }, clock: Clock): NetServer {
+  const server = createServer({ noDelay: true, keepAlive: true, keepAliveInitialDelay: 10_000 }, (socket) => {
+    const decided = new AbortController();
+    clock.sleep(HELLO_WITHIN_MS, decided.signal).then(
+      () => socket.destroy(),
+      () => {},
+    );
     socket.on('error', () => socket.destroy());
+    socket.once('close', () => decided.abort());
+    let seen = Buffer.alloc(0);
     const onData = (chunk: Buffer): void => {
       seen = Buffer.concat([seen, chunk]);
       const name = parseServerName(seen);
       if (name === 'incomplete' && seen.length <= MAX_CLIENT_HELLO) return;
+      decided.abort();
       socket.off('data', onData);
       socket.pause();
-      socket.setTimeout(0);
-      socket.removeAllListeners('timeout');
       socket.unshift(seen);
       (name === JOIN_SERVER_NAME ? doors.join : doors.peers).emit('connection', socket);
     };
     socket.on('data', onData);
   });
+  server.maxConnections = MAX_CONNECTIONS;
+  return server;
 }

@@ -39,6 +39,13 @@ const PEER_LIMIT: RateLimit = { perSecond: 100, burst: 500 };
 /** Everybody who wants to join shares one bucket: guesses of secrets are slow. */
 const JOIN_LIMIT: RateLimit = { perSecond: 1, burst: 20 };
 
+const HANDSHAKE_WITHIN_MS = 10_000;
+const HEADERS_WITHIN_MS = 10_000;
+/** For the whole request to arrive; answers may stream for as long as they like. */
+const REQUEST_WITHIN_MS = 60_000;
+/** Peers call often: a handshake for each call would cost more than an idle connection. */
+const KEEP_ALIVE_MS = 60_000;
+
 /** The peer port of this member. */
 export class PeerServer {
   readonly #deps: PeerServerDeps;
@@ -65,7 +72,7 @@ export class PeerServer {
       'upgrade',
       (request: IncomingMessage, socket: Duplex, head: Buffer) => void this.#onUpgrade(request, socket, head),
     );
-    this.#door = createFrontDoor({ join: this.#joinServer, peers: this.#peersServer });
+    this.#door = createFrontDoor({ join: this.#joinServer, peers: this.#peersServer }, deps.clock);
     deps.roster.onChange(() => this.#onRoster());
     deps.source.onChange((peerId, change) => {
       for (const session of this.#sessions) if (peerId === 'all' || session.peerId === peerId) session.note(change);
@@ -94,7 +101,17 @@ export class PeerServer {
     const app = fastify({
       serverFactory: (handler: RequestListener) => {
         const server = createHttpsServer(
-          { key: identity.key, cert: identity.certificate, minVersion: 'TLSv1.3', ...tls },
+          {
+            key: identity.key,
+            cert: identity.certificate,
+            minVersion: 'TLSv1.3',
+            handshakeTimeout: HANDSHAKE_WITHIN_MS,
+            headersTimeout: HEADERS_WITHIN_MS,
+            requestTimeout: REQUEST_WITHIN_MS,
+            connectionsCheckingInterval: 5_000,
+            keepAliveTimeout: KEEP_ALIVE_MS,
+            ...tls,
+          },
           handler,
         );
         server.on('tlsClientError', (error) => this.#deps.logger.debug({ err: error }, 'TLS handshake refused'));
@@ -103,7 +120,7 @@ export class PeerServer {
       },
       // Objects of Kubernetes pass through: nothing may be removed, converted or filled in.
       ajv: { customOptions: { removeAdditional: false, coerceTypes: false, useDefaults: false } },
-      requestTimeout: 60_000,
+      exposeHeadRoutes: false,
       forceCloseConnections: true,
     });
     app.setErrorHandler((error, _request, reply) => {
@@ -155,6 +172,7 @@ export class PeerServer {
       url: logs.path,
       handler: async (request, reply) => {
         const peerId = this.#caller(request.raw.socket);
+        this.#limit(peerId, PEER_LIMIT);
         const { uid, container } = request.params as { uid: string; container: string };
         const gone = new AbortController();
         reply.raw.on('close', () => gone.abort());

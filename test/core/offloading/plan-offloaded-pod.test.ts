@@ -1,0 +1,112 @@
+import { describe, expect, test } from 'vitest';
+import type { Pod, PodStatus } from '../../../src/core/kube-objects.ts';
+import { statusPatch, toLocalStatus } from '../../../src/core/offloading/local-status.ts';
+import { type OffloadedPodObservation, planOffloadedPod } from '../../../src/core/offloading/plan-offloaded-pod.ts';
+import type { RemotePod } from '../../../src/core/offloading/pod-submission.ts';
+
+const pod = (status: PodStatus = {}, metadata: Partial<Pod['metadata']> = {}): Pod => ({
+  metadata: { name: 'web', namespace: 'demo', uid: 'u1', generation: 1, ...metadata },
+  spec: { nodeName: 'headcut-b', containers: [{ name: 'c' }] },
+  status: { phase: 'Pending', ...status },
+});
+const remote = (more: Partial<RemotePod> = {}): RemotePod => ({
+  uid: 'u1',
+  namespace: 'demo',
+  name: 'web',
+  deleting: false,
+  ...more,
+});
+const running: PodStatus = {
+  phase: 'Running',
+  startTime: '2026-01-01T00:00:00Z',
+  podIP: '10.244.0.5',
+  hostIP: '10.0.0.2',
+};
+
+function plan(observed: Partial<OffloadedPodObservation>) {
+  const base = {
+    local: undefined,
+    remote: undefined,
+    remoteKnown: true,
+    peerGone: false,
+    lastVerdict: undefined,
+    now: 0,
+  };
+  return planOffloadedPod({ ...base, ...observed }).actions;
+}
+
+describe('an offloaded pod', () => {
+  test('is submitted when the provider certainly has none', () => {
+    expect(plan({ local: pod() })).toEqual([{ type: 'submit' }]);
+    expect(plan({ local: pod(), remoteKnown: false })).toEqual([]);
+  });
+
+  test('shows the status of the provider without its addresses', () => {
+    const [action] = plan({ local: pod(), remote: remote({ status: running }) });
+    expect(action).toMatchObject({
+      type: 'patch-status',
+      patch: { metadata: { uid: 'u1' }, status: { phase: 'Running' } },
+    });
+    expect(JSON.stringify(action)).not.toContain('10.244.0.5');
+  });
+
+  test('costs no write when nothing changed', () => {
+    expect(plan({ local: pod({ ...running, observedGeneration: 1 }), remote: remote({ status: running }) })).toEqual(
+      [],
+    );
+  });
+
+  test('that ended is never submitted again', () => {
+    for (const phase of ['Succeeded', 'Failed'] as const) expect(plan({ local: pod({ phase }) })).toEqual([]);
+  });
+
+  test('that ran and is missing on the provider fails instead of running twice', () => {
+    expect(plan({ local: pod(running) })).toMatchObject([
+      { patch: { status: { phase: 'Failed', reason: 'LostOnProvider' } } },
+    ]);
+  });
+
+  test('refused for want of room fails, and its node shrinks', () => {
+    const verdict = { accepted: false, kind: 'room', reason: 'OutOfcpu', message: 'full' } as const;
+    const actions = plan({ local: pod(), lastVerdict: { verdict, retryAt: 0 } });
+    expect(actions).toMatchObject([
+      { type: 'shrink-virtual-node' },
+      { patch: { status: { phase: 'Failed', reason: 'OutOfcpu' } } },
+    ]);
+  });
+
+  test('refused by policy waits with the reason, and says it once', () => {
+    const verdict = { accepted: false, kind: 'policy', reason: 'RefusedByProvider', message: 'privileged' } as const;
+    const lastVerdict = { verdict, retryAt: 1_000 };
+    expect(plan({ local: pod(), lastVerdict })).toMatchObject([{ type: 'patch-status' }, { type: 'record-event' }]);
+    expect(plan({ local: pod({ reason: 'RefusedByProvider', message: 'privileged' }), lastVerdict })).toEqual([]);
+  });
+
+  test('deleted at home is deleted on the provider first, and at home when it is gone there', () => {
+    const local = pod(running, { deletionTimestamp: '2026-01-01T00:01:00Z', deletionGracePeriodSeconds: 30 });
+    const there = remote({ status: running });
+    expect(plan({ local, remote: there })).toContainEqual({
+      type: 'delete-remote',
+      verify: false,
+      gracePeriodSeconds: 30,
+    });
+    expect(plan({ local })).toEqual([{ type: 'delete-local' }]);
+    expect(plan({ local, remoteKnown: false })).toEqual([]);
+  });
+
+  test('that vanished at home is deleted on the provider after a second look', () => {
+    expect(plan({ remote: remote() })).toEqual([{ type: 'delete-remote', verify: true }]);
+    expect(plan({ remote: remote(), remoteKnown: false })).toEqual([]);
+  });
+});
+
+test('a status that was applied needs no further patch', () => {
+  const local = pod();
+  const conditions = [
+    { type: 'Ready', status: 'True' as const, lastProbeTime: null, lastTransitionTime: '2026-01-01T00:00:01Z' },
+  ];
+  const wanted = toLocalStatus({ ...running, conditions }, local);
+  const patch = statusPatch(local, wanted);
+  expect(patch).toBeDefined();
+  expect(statusPatch({ ...local, status: { ...local.status, ...patch?.status } }, wanted)).toBeUndefined();
+});

@@ -1,0 +1,141 @@
+import { describe, expect, test } from 'vitest';
+import type { Pod } from '../../../src/core/kube-objects.ts';
+import { planShadowPod, toRemotePod } from '../../../src/core/shadow-pod/plan-shadow-pod.ts';
+import { refusalByPolicy } from '../../../src/core/shadow-pod/policy.ts';
+import { type ShadowPod, toShadowPod } from '../../../src/core/shadow-pod/shadow-pod.ts';
+import { translatePod } from '../../../src/core/shadow-pod/translate-pod.ts';
+
+const home: Pod = {
+  metadata: { name: 'web-1', namespace: 'demo', uid: 'u1', labels: { app: 'web' } },
+  spec: {
+    nodeName: 'headcut-b',
+    nodeSelector: { disk: 'ssd' },
+    serviceAccountName: 'builder',
+    fieldFromTheFuture: { kept: true },
+    tolerations: [
+      { key: 'headcut.dev/virtual-node', operator: 'Exists' },
+      { key: 'mine', operator: 'Exists' },
+    ],
+    containers: [{ name: 'web', env: [{ name: 'NS', valueFrom: { fieldRef: { fieldPath: 'metadata.namespace' } } }] }],
+    volumes: [
+      {
+        name: 'api',
+        projected: {
+          sources: [{ serviceAccountToken: { path: 'token' } }, { configMap: { name: 'kube-root-ca.crt' } }],
+        },
+      },
+    ],
+  },
+};
+
+const shadowOf = (status?: ShadowPod['status']): ShadowPod => {
+  const shadow = toShadowPod('cluster-a', { pod: home, virtualNode: 'headcut-b', objects: [] });
+  return { ...shadow, metadata: { ...shadow.metadata, uid: 's1' }, ...(status === undefined ? {} : { status }) };
+};
+
+const realPod = (status: Pod['status'], nodeName?: string): Pod => {
+  const pod = translatePod(shadowOf());
+  return {
+    ...pod,
+    metadata: { ...pod.metadata, uid: 'r1' },
+    spec: { ...pod.spec, ...(nodeName === undefined ? {} : { nodeName }) },
+    ...(status === undefined ? {} : { status }),
+  };
+};
+
+const NOW = Date.parse('2026-01-01T00:00:30Z');
+const plan = (shadow: ShadowPod, pod: Pod | undefined, deleting = false) =>
+  planShadowPod({ shadow, pod, deleting, now: NOW }).actions;
+
+describe('the pod made on the provider', () => {
+  const pod = translatePod(shadowOf());
+
+  test('keeps fields that we do not know and drops what speaks of the home cluster', () => {
+    expect(pod.spec.fieldFromTheFuture).toEqual({ kept: true });
+    expect(pod.spec).not.toHaveProperty('nodeName');
+    expect(pod.spec).not.toHaveProperty('nodeSelector');
+    expect(pod.spec.serviceAccountName).toBe('default');
+    expect(pod.spec.tolerations).toEqual([{ key: 'mine', operator: 'Exists' }]);
+  });
+
+  test('answers the downward API as at home', () => {
+    const fieldRef = pod.spec.containers[0]?.env?.[0]?.valueFrom?.fieldRef;
+    expect(fieldRef?.fieldPath).toBe("metadata.annotations['headcut.dev/origin-namespace']");
+    expect(pod.metadata.annotations?.['headcut.dev/origin-namespace']).toBe('demo');
+  });
+
+  test("mounts the home cluster's token and CA", () => {
+    const sources = pod.spec.volumes?.[0]?.projected?.sources;
+    expect(sources?.[0]).toEqual({ secret: { name: 'headcut-tokens-u1', items: [{ key: 'api.0', path: 'token' }] } });
+    expect(sources?.[1]?.configMap?.name).toBe('headcut-home-root-ca.crt');
+  });
+});
+
+describe('a shadow pod', () => {
+  test('gets its pod made once', () => {
+    expect(plan(shadowOf(), undefined)).toEqual([{ type: 'create-pod' }]);
+  });
+
+  test('whose pod vanished has failed and is not made again', () => {
+    const actions = plan(shadowOf({ podUID: 'r1' }), undefined);
+    expect(actions).toMatchObject([
+      { type: 'write-status', status: { terminal: { phase: 'Failed', reason: 'RemovedOnProvider' } } },
+    ]);
+  });
+
+  test('that ended is recorded once and then left alone', () => {
+    const ended = realPod({ phase: 'Succeeded' }, 'b');
+    expect(plan(shadowOf({ podUID: 'r1' }), ended)).toMatchObject([{ status: { terminal: { phase: 'Succeeded' } } }]);
+    expect(plan(shadowOf({ podUID: 'r1', terminal: { phase: 'Succeeded' } }), ended)).toEqual([]);
+    expect(plan(shadowOf({ podUID: 'r1', terminal: { phase: 'Succeeded' } }), undefined)).toEqual([]);
+  });
+
+  test('that cannot be scheduled for 10 s is refused for want of room, with the reason of a kubelet', () => {
+    const since = (lastTransitionTime: string) =>
+      realPod({
+        conditions: [
+          {
+            type: 'PodScheduled',
+            status: 'False',
+            reason: 'Unschedulable',
+            message: '0/1 nodes: 1 Insufficient cpu.',
+            lastTransitionTime,
+          },
+        ],
+      });
+    expect(plan(shadowOf(), since('2026-01-01T00:00:25Z'))).toEqual([]);
+    expect(plan(shadowOf(), since('2026-01-01T00:00:20Z'))).toMatchObject([
+      { status: { refusal: { kind: 'room', reason: 'OutOfcpu' } } },
+    ]);
+  });
+
+  test('that is to end has its pod deleted first and goes after it', () => {
+    expect(plan(shadowOf({ podUID: 'r1' }), realPod({ phase: 'Running' }, 'b'), true)).toEqual([
+      { type: 'delete-pod', uid: 'r1' },
+    ]);
+    expect(plan(shadowOf({ podUID: 'r1' }), undefined, true)).toEqual([{ type: 'delete-shadow-pod' }]);
+  });
+
+  test('tells the consumer the recorded end when its pod is gone', () => {
+    const remote = toRemotePod({
+      shadow: shadowOf({ podUID: 'r1', terminal: { phase: 'Succeeded' } }),
+      pod: undefined,
+      deleting: false,
+    });
+    expect(remote).toMatchObject({ uid: 'u1', namespace: 'demo', status: { phase: 'Succeeded' } });
+  });
+});
+
+describe('the policy of a provider', () => {
+  test.each([
+    ['a claim', { volumes: [{ name: 'v', persistentVolumeClaim: { claimName: 'c' } }] }, 'persistentVolumeClaim'],
+    ['host paths', { volumes: [{ name: 'v', hostPath: { path: '/' } }] }, 'hostPath'],
+    ['the host network', { hostNetwork: true }, 'hostNetwork'],
+  ])('refuses a pod with %s and says why', (_what, spec, word) => {
+    expect(refusalByPolicy({ ...home, spec: { ...home.spec, ...spec } })?.message).toContain(word);
+  });
+
+  test('takes a pod with only portable volumes', () => {
+    expect(refusalByPolicy(home)).toBeUndefined();
+  });
+});

@@ -9,9 +9,10 @@ let newcomer: TestMember;
 let later: TestMember;
 
 beforeAll(async () => {
-  [own, known, newcomer, later] = await Promise.all(
-    ['own', 'known', 'newcomer', 'later'].map((name) => createMember(name)),
-  );
+  own = await createMember('own');
+  known = await createMember('known');
+  newcomer = await createMember('newcomer');
+  later = await createMember('later');
 });
 
 const consider = (told: PeerRecord[]) => considerRecords(told, new Map([[known.id, known.record]]), own.record);

@@ -1,0 +1,55 @@
+import { expect, test } from 'vitest';
+import type { Pod } from '../../../src/core/kube-objects.ts';
+import { referencedObjects, referencedTokens } from '../../../src/core/reflection/references.ts';
+import { toReflectedObject } from '../../../src/core/reflection/reflected-object.ts';
+
+const pod: Pod = {
+  metadata: { name: 'p', namespace: 'demo', uid: 'u1' },
+  spec: {
+    initContainers: [{ name: 'i', env: [{ name: 'A', valueFrom: { secretKeyRef: { name: 'from-env', key: 'a' } } }] }],
+    containers: [
+      { name: 'c', envFrom: [{ configMapRef: { name: 'from-env-from' } }, { configMapRef: { name: 'both' } }] },
+    ],
+    imagePullSecrets: [{ name: 'pull' }],
+    volumes: [
+      { name: 'v', configMap: { name: 'both' } },
+      { name: 's', secret: { secretName: 'mounted' } },
+      {
+        name: 't',
+        projected: { sources: [{ configMap: { name: 'ca' } }, { serviceAccountToken: { path: 'token' } }] },
+      },
+    ],
+  },
+};
+
+test('all ConfigMaps and Secrets that a pod references are found, each once', () => {
+  expect(referencedObjects(pod).map(({ kind, name }) => `${kind}/${name}`)).toEqual([
+    'ConfigMap/both',
+    'ConfigMap/ca',
+    'ConfigMap/from-env-from',
+    'Secret/from-env',
+    'Secret/mounted',
+    'Secret/pull',
+  ]);
+});
+
+test('a mounted token is found with its place and the default life', () => {
+  expect(referencedTokens(pod)).toEqual([{ volume: 't', index: 1, audience: undefined, expirationSeconds: 3600 }]);
+});
+
+test('a reflected object carries its data and nothing of the metadata of its origin but the name', () => {
+  const secret = {
+    kind: 'Secret' as const,
+    metadata: { name: 's', namespace: 'demo', uid: 'x', annotations: { secret: 'note' }, ownerReferences: [] },
+    type: 'kubernetes.io/service-account-token',
+    data: { a: 'YQ==' },
+  };
+  const reflected = toReflectedObject(secret, { cluster: 'cluster-a', namespace: 'demo' }, 'demo-1');
+  expect(reflected).toMatchObject({
+    type: 'Opaque',
+    data: { a: 'YQ==' },
+    metadata: { name: 's', namespace: 'demo-1' },
+  });
+  expect(reflected.metadata).not.toHaveProperty('annotations');
+  expect(reflected.metadata).not.toHaveProperty('uid');
+});

@@ -1,0 +1,52 @@
+import { describe, expect, it } from 'vitest';
+import { parseSessionMessage } from '../../src/wire/parse-session-message.ts';
+import type { SessionMessage } from '../../src/wire/session-message.ts';
+
+const offer = {
+  capacity: { cpu: '2' },
+  allocatable: {},
+  nodeInfo: { architecture: 'amd64' },
+  labels: {},
+  accepting: true,
+};
+const pod = {
+  uid: 'u',
+  namespace: 'n',
+  name: 'p',
+  deleting: false,
+  status: { phase: 'Running' as const, newField: [1] },
+};
+
+describe('parseSessionMessage', () => {
+  it.each<SessionMessage>([
+    { type: 'hello', id: 'x', protocol: 1, version: '0' },
+    { type: 'roster', records: [] },
+    { type: 'offer', offer },
+    { type: 'pods', pods: [pod] },
+    { type: 'pod', pod },
+    { type: 'pod-gone', uid: 'u' },
+    { type: 'heartbeat' },
+    { type: 'bye' },
+  ])('keeps a $type message as it is, with unknown fields', (message) => {
+    const told = { ...message, later: { field: 1 } };
+    expect(parseSessionMessage(JSON.stringify(told))).toEqual(told);
+  });
+
+  it('skips kinds that it does not know', () => {
+    expect(parseSessionMessage('{"type":"constructor"}')).toBeUndefined();
+    expect(parseSessionMessage('{"type":"from-the-future","x":1}')).toBeUndefined();
+  });
+
+  it.each([
+    '',
+    'null',
+    '7',
+    '{}',
+    '{"type":"pods"}',
+    '{"type":"pod","pod":{"uid":7}}',
+    '{"type":"roster","records":[{}]}',
+    '{"type":"offer","offer":{"capacity":{"cpu":1}}}',
+  ])('refuses %s', (line) => {
+    expect(() => parseSessionMessage(line)).toThrow(/session/);
+  });
+});

@@ -4,7 +4,7 @@ import {
   type ServerOptions as HttpsOptions,
   type Server as HttpsServer,
 } from 'node:https';
-import type { Server as NetServer } from 'node:net';
+import type { AddressInfo, Server as NetServer } from 'node:net';
 import type { Duplex } from 'node:stream';
 import type { TLSSocket } from 'node:tls';
 import fastify, { type FastifyInstance, type FastifyRequest } from 'fastify';
@@ -79,12 +79,14 @@ export class PeerServer {
     });
   }
 
-  async listen(host: string, port: number): Promise<void> {
+  /** @param port 0 takes any free one. @returns the port */
+  async listen(host: string, port: number): Promise<number> {
     await Promise.all([this.#joinApp.ready(), this.#peersApp.ready()]);
     await new Promise<void>((resolve, reject) => {
       this.#door.once('error', reject);
       this.#door.listen(port, host, resolve);
     });
+    return (this.#door.address() as AddressInfo).port;
   }
 
   /** Tells peers that this agent will be back, and closes everything. */

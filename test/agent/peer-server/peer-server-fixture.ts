@@ -1,0 +1,155 @@
+import { PeerServer } from '../../../src/agent/peer-server/peer-server.ts';
+import type { PodProvider, PodStreams, Roster, SessionSource } from '../../../src/agent/ports.ts';
+import { CodedError } from '../../../src/core/coded-error.ts';
+import type { Pod } from '../../../src/core/kube-objects.ts';
+import type { PeerRecord } from '../../../src/core/membership/peer-record.ts';
+import type { PodSubmission, RemotePod } from '../../../src/core/offloading/pod-submission.ts';
+import { systemClock } from '../../../src/runtime/clock.ts';
+import { silentLogger } from '../../../src/runtime/logger.ts';
+import type { JoinAnswer, JoinRequest } from '../../../src/wire/join-client.ts';
+import { resigned, type TestMember } from '../../core/membership/member-fixture.ts';
+
+/** A roster that tests set. */
+export class FakeRoster implements Roster {
+  readonly told: { records: PeerRecord[]; from: string }[] = [];
+  readonly contacts: string[] = [];
+  readonly #listeners: (() => void)[] = [];
+  #records: PeerRecord[];
+
+  constructor(records: PeerRecord[]) {
+    this.#records = records;
+  }
+
+  set(records: PeerRecord[]): void {
+    this.#records = records;
+    for (const listener of this.#listeners) listener();
+  }
+
+  records(): PeerRecord[] {
+    return this.#records;
+  }
+
+  tell(records: PeerRecord[], from: string): Promise<void> {
+    this.told.push({ records, from });
+    return Promise.resolve();
+  }
+
+  admit(record: PeerRecord): Promise<void> {
+    this.set([...this.#records, record]);
+    return Promise.resolve();
+  }
+
+  onContact(id: string): void {
+    this.contacts.push(id);
+  }
+
+  onChange(listener: () => void): void {
+    this.#listeners.push(listener);
+  }
+}
+
+/** The provider side of sessions, as tests set it. */
+export class FakeSource implements SessionSource {
+  pods: RemotePod[] | undefined = [];
+  readonly #listeners: Parameters<SessionSource['onChange']>[0][] = [];
+
+  offerFor(): undefined {
+    return undefined;
+  }
+
+  podsFor(): RemotePod[] | undefined {
+    return this.pods;
+  }
+
+  podFor(_peerId: string, uid: string): RemotePod | undefined {
+    return this.pods?.find((pod) => pod.uid === uid);
+  }
+
+  onChange(listener: Parameters<SessionSource['onChange']>[0]): void {
+    this.#listeners.push(listener);
+  }
+
+  change(change: 'pods' | { podUid: string }): void {
+    for (const listener of this.#listeners) listener('all', change);
+  }
+}
+
+/** Remembers what peers asked for. */
+export class FakeProvider implements PodProvider {
+  readonly submitted: { peerId: string; uid: string; submission: PodSubmission }[] = [];
+  readonly deleted: { peerId: string; uid: string; gracePeriodSeconds: number | undefined }[] = [];
+
+  submit(peerId: string, uid: string, submission: PodSubmission) {
+    this.submitted.push({ peerId, uid, submission });
+    return Promise.resolve({ accepted: true } as const);
+  }
+
+  delete(peerId: string, uid: string, gracePeriodSeconds: number | undefined) {
+    this.deleted.push({ peerId, uid, gracePeriodSeconds });
+    return Promise.resolve();
+  }
+
+  updateObjects() {
+    return Promise.resolve();
+  }
+
+  locate(_peerId: string, uid: string) {
+    if (uid === 'unknown') throw new CodedError('NotFound', 'no such pod here');
+    return { namespace: 'twin', name: uid };
+  }
+}
+
+export interface TestServer {
+  server: PeerServer;
+  roster: FakeRoster;
+  source: FakeSource;
+  provider: FakeProvider;
+  /** The member that runs it, with the endpoint it listens on. */
+  record: PeerRecord;
+  port: number;
+}
+
+const noStreams: PodStreams = {
+  logs: () => Promise.reject(new CodedError('Unavailable', 'no logs in this test')),
+  upgrade: () => Promise.reject(new CodedError('Unavailable', 'no streams in this test')),
+};
+
+/** The peer port of `member` on loopback, where `peers` are pinned. */
+export async function startServer(
+  member: TestMember,
+  peers: TestMember[],
+  options: { join?: (request: JoinRequest) => Promise<JoinAnswer>; streams?: PodStreams } = {},
+): Promise<TestServer> {
+  const roster = new FakeRoster([member.record, ...peers.map((peer) => peer.record)]);
+  const source = new FakeSource();
+  const provider = new FakeProvider();
+  const server = new PeerServer({
+    identity: member,
+    version: 'test',
+    roster,
+    source,
+    provider,
+    streams: options.streams ?? noStreams,
+    join: options.join ?? (() => Promise.reject(new CodedError('FailedPrecondition', 'no invitations'))),
+    clock: systemClock,
+    logger: silentLogger,
+  });
+  const port = await server.listen('127.0.0.1', 0);
+  return { server, roster, source, provider, port, record: resigned(member, { endpoints: [`127.0.0.1:${port}`] }) };
+}
+
+/** Waits until `probe` gives something, at most five seconds. */
+export async function eventually<T>(probe: () => T | undefined | false): Promise<T> {
+  for (let i = 0; i < 250; i += 1) {
+    const value = probe();
+    if (value !== undefined && value !== false) return value;
+    await systemClock.sleep(20);
+  }
+  throw new Error('nothing happened within five seconds');
+}
+
+export const examplePod: Pod = {
+  metadata: { name: 'web-0', namespace: 'demo', uid: 'uid-1' },
+  spec: { containers: [{ name: 'web', image: 'web', newField: { deep: [1] } }] },
+  newTopField: 'kept',
+};

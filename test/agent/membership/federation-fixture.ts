@@ -1,0 +1,113 @@
+import { Membership } from '../../../src/agent/membership/membership.ts';
+import { OwnRecord } from '../../../src/agent/membership/own-record.ts';
+import { PeerServer } from '../../../src/agent/peer-server/peer-server.ts';
+import { CodedError } from '../../../src/core/coded-error.ts';
+import type { PeerRecord } from '../../../src/core/membership/peer-record.ts';
+import { type Clock, systemClock } from '../../../src/runtime/clock.ts';
+import { silentLogger } from '../../../src/runtime/logger.ts';
+import { createMember, type TestMember } from '../../core/membership/member-fixture.ts';
+import { FakeProvider, FakeSource } from '../peer-server/peer-server-fixture.ts';
+import { FakePeerObjects } from './fake-peer-objects.ts';
+
+const SPEED = 4;
+
+/** Time that runs four times as fast as ours, so that tests need not wait for real seconds. */
+export const fastClock: Clock = {
+  now: systemClock.now,
+  monotonic: () => systemClock.monotonic() * SPEED,
+  sleep: (ms, signal) => systemClock.sleep(ms / SPEED, signal),
+};
+
+/** What of a member survives the restart of its agent. */
+export interface TestCluster {
+  identity: TestMember;
+  name: string;
+  port: number;
+  /** The port that others are told; a relay's, or the own one. */
+  advertised: number | undefined;
+  peers: FakePeerObjects;
+  kept: { record: PeerRecord | undefined; forgotten: string[] };
+}
+
+export interface TestAgent {
+  cluster: TestCluster;
+  membership: Membership;
+  own: OwnRecord;
+  source: FakeSource;
+  changes: string[];
+  /** Stops as a pod does that is told to. */
+  stop(): Promise<void>;
+}
+
+export async function createCluster(name: string): Promise<TestCluster> {
+  const kept = { record: undefined, forgotten: [] };
+  return {
+    identity: await createMember(name),
+    name,
+    port: 0,
+    advertised: undefined,
+    peers: new FakePeerObjects(),
+    kept,
+  };
+}
+
+/** An agent of nothing but membership and peer port, on loopback. */
+export async function startAgent(cluster: TestCluster): Promise<TestAgent> {
+  const { identity, kept, peers, name } = cluster;
+  const source = new FakeSource();
+  // The port is known only once the server listens, which wants the own record.
+  const defaults = { name, endpoints: [`127.0.0.1:${cluster.port === 0 ? 1 : cluster.port}`] };
+  const own = await OwnRecord.create({
+    identity,
+    defaults,
+    load: () => Promise.resolve(kept.record),
+    save: (record) => {
+      kept.record = record;
+      return Promise.resolve();
+    },
+  });
+  const common = { clock: fastClock, logger: silentLogger, random: () => 0.5 };
+  const forgotten = {
+    load: () => kept.forgotten,
+    save: (ids: string[]) => {
+      kept.forgotten = ids;
+      return Promise.resolve();
+    },
+  };
+  const membership = new Membership({ ...common, client: peers, peers, identity, own, forgotten });
+  const changes: string[] = [];
+  membership.onChange((id, change) => {
+    if (typeof change === 'string') changes.push(`${membership.get(id)?.name ?? id.slice(0, 6)} ${change}`);
+  });
+  const server = new PeerServer({
+    ...common,
+    identity,
+    version: 'test',
+    roster: membership.roster,
+    source,
+    provider: new FakeProvider(),
+    streams: { logs: never, upgrade: never },
+    join: never,
+  });
+  cluster.port = await server.listen('127.0.0.1', cluster.port);
+  defaults.endpoints = [`127.0.0.1:${cluster.advertised ?? cluster.port}`];
+  await own.refresh(undefined);
+  // What a watch lists at the start.
+  for (const peer of peers.list()) await peers.patch(undefined, { name: peer.metadata.name }, {});
+  const stopped = new AbortController();
+  const running = membership.run(stopped.signal);
+  const stop = async (): Promise<void> => {
+    await server.close();
+    stopped.abort();
+    await running;
+  };
+  return { cluster, membership, own, source, changes, stop };
+}
+
+/** `newcomer` joins through `inviter`, as the join desk and the join request do it between them. */
+export async function joinThrough(newcomer: TestAgent, inviter: TestAgent): Promise<void> {
+  await inviter.membership.admit(newcomer.own.record());
+  await newcomer.membership.accept(inviter.membership.records(), inviter.own.id);
+}
+
+const never = (): Promise<never> => Promise.reject(new CodedError('Unavailable', 'not in this test'));

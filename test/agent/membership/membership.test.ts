@@ -1,0 +1,167 @@
+import { afterEach, describe, expect, it } from 'vitest';
+import { eventually } from '../peer-server/peer-server-fixture.ts';
+import {
+  createCluster,
+  fastClock,
+  joinThrough,
+  startAgent,
+  type TestAgent,
+  type TestCluster,
+} from './federation-fixture.ts';
+import { createRelay, type Relay } from './relay.ts';
+
+const running = new Set<TestAgent>();
+const relays = new Set<Relay>();
+
+afterEach(async () => {
+  await Promise.all([...running].map(stop));
+  for (const relay of relays) relay.close();
+  relays.clear();
+});
+
+async function start(cluster: TestCluster | string): Promise<TestAgent> {
+  const agent = await startAgent(typeof cluster === 'string' ? await createCluster(cluster) : cluster);
+  running.add(agent);
+  return agent;
+}
+
+async function stop(agent: TestAgent): Promise<void> {
+  running.delete(agent);
+  await agent.stop();
+}
+
+/** Members by state, as `name=State`, sorted. */
+const seenBy = (agent: TestAgent): string =>
+  agent.membership
+    .list()
+    .map((link) => `${link.name}=${link.state}`)
+    .sort()
+    .join(' ');
+
+const see = (agent: TestAgent, wanted: string) => eventually(() => seenBy(agent) === wanted);
+
+async function three(): Promise<[TestAgent, TestAgent, TestAgent]> {
+  const agents: [TestAgent, TestAgent, TestAgent] = [await start('a'), await start('b'), await start('c')];
+  const [a, b, c] = agents;
+  await joinThrough(b, a);
+  await joinThrough(c, a);
+  await see(a, 'b=Connected c=Connected');
+  await see(b, 'a=Connected c=Connected');
+  await see(c, 'a=Connected b=Connected');
+  return agents;
+}
+
+describe('membership', () => {
+  it('makes three clusters know each other by two joins', async () => {
+    await three();
+  });
+
+  it('reaches everybody also when each joins through the one before', async () => {
+    const [a, b, c, d] = [await start('a'), await start('b'), await start('c'), await start('d')];
+    await joinThrough(b, a);
+    await joinThrough(c, b);
+    await joinThrough(d, c);
+    for (const agent of [a, b, c, d]) {
+      await eventually(() => agent.membership.list().filter((link) => link.state === 'Connected').length === 3);
+    }
+  });
+
+  it('ends with one peering when two clusters join each other at once', async () => {
+    const [a, b] = [await start('a'), await start('b')];
+    await Promise.all([joinThrough(a, b), joinThrough(b, a)]);
+    await see(a, 'b=Connected');
+    await see(b, 'a=Connected');
+    expect([a.cluster.peers.list().length, b.cluster.peers.list().length]).toEqual([1, 1]);
+  });
+
+  it('tells members of the same name apart, each under a name that stays', async () => {
+    const [a, b, c] = [await start('a'), await start('same'), await start('same')];
+    await joinThrough(b, a);
+    await joinThrough(c, a);
+    await see(a, `same-${c.own.id.slice(0, 6)}=Connected same=Connected`);
+  });
+
+  it('writes nothing while nothing changes', async () => {
+    const agents = await three();
+    await fastClock.sleep(300);
+    const writes = () => agents.map((agent) => agent.cluster.peers.writes);
+    const before = writes();
+    await fastClock.sleep(1_500);
+    expect(writes()).toEqual(before);
+  });
+
+  it('has all pods only once they were told in the present connection', async () => {
+    const [a, b] = [await start('a'), await start('b')];
+    b.source.pods = undefined;
+    await joinThrough(b, a);
+    await see(a, 'b=Connected');
+    const link = a.membership.get(b.own.id);
+    expect(link?.podsSynced).toBe(false);
+    b.source.pods = [{ uid: 'u', namespace: 'n', name: 'p', deleting: false }];
+    b.source.change('pods');
+    await eventually(() => link?.podsSynced === true);
+    expect([...(link?.pods.keys() ?? [])]).toEqual(['u']);
+    await stop(b);
+    await eventually(() => link?.podsSynced === false);
+    expect([...(link?.pods.keys() ?? [])]).toEqual(['u']);
+  });
+
+  it('notices within about three seconds that a peer went silent, and that it is back', async () => {
+    const cluster = await createCluster('b');
+    const relay = await createRelay(() => cluster.port);
+    relays.add(relay);
+    cluster.advertised = relay.port;
+    const [a, b] = [await start('a'), await start(cluster)];
+    await joinThrough(b, a);
+    await see(a, 'b=Connected');
+    const silentSince = fastClock.monotonic();
+    relay.freeze();
+    await see(a, 'b=Unreachable');
+    expect(fastClock.monotonic() - silentSince).toBeLessThan(4_000);
+    // What only b sees: its own way to a is whole, and no hearsay counts.
+    expect(seenBy(b)).toBe('a=Connected');
+    await expect(a.membership.get(b.own.id)?.deletePod('u', 0)).rejects.toMatchObject({ code: 'Unavailable' });
+    relay.thaw();
+    await see(a, 'b=Connected');
+    expect(a.changes).not.toContain('b removed');
+  });
+
+  it('keeps a peer that restarts on purpose suspect, not unreachable', async () => {
+    const [a, b] = [await start('a'), await start('b')];
+    await joinThrough(b, a);
+    await see(a, 'b=Connected');
+    await stop(b);
+    await fastClock.sleep(4_000);
+    expect(seenBy(a)).toBe('b=Suspect');
+    await start(b.cluster);
+    await see(a, 'b=Connected');
+    expect(a.changes).not.toContain('b removed');
+  });
+
+  it('drops a member whose Peer object is deleted, and does not believe others about it, also after a restart', async () => {
+    const [a, b, c] = await three();
+    a.cluster.peers.remove('c');
+    await see(a, 'b=Connected');
+    await see(c, 'a=Unreachable b=Connected');
+    await stop(a);
+    const again = await start(a.cluster);
+    await see(again, 'b=Connected');
+    await fastClock.sleep(500);
+    expect([seenBy(again), seenBy(b)]).toEqual(['b=Connected', 'a=Connected c=Connected']);
+    await joinThrough(c, again);
+    await see(again, 'b=Connected c=Connected');
+  });
+
+  it('spreads a changed record of a member to all', async () => {
+    const [a, b, c] = await three();
+    const { endpoints } = a.own.record();
+    await a.own.refresh({
+      metadata: { name: 'headcut' },
+      spec: { name: 'renamed', endpoints: [...endpoints, '192.0.2.1:1'] },
+    });
+    for (const agent of [b, c]) {
+      await eventually(() => agent.cluster.peers.get('a')?.spec.name === 'renamed');
+    }
+    expect(a.own.record().incarnation).toBeGreaterThan(1);
+  });
+});

@@ -1,4 +1,3 @@
-#!/usr/bin/env node
 import { randomBytes } from 'node:crypto';
 import { runCli } from '../cli/run-cli.ts';
 import { createKubeClient } from '../kube/client.ts';

@@ -1,0 +1,228 @@
+import { type ConfigObject, objectKey, type Pod } from '../../core/kube-objects.ts';
+import { planOffloadedPod, retryDelayMs } from '../../core/offloading/plan-offloaded-pod.ts';
+import type { PodVerdict } from '../../core/offloading/pod-submission.ts';
+import { isTerminal } from '../../core/pod-phase.ts';
+import { toSentObject } from '../../core/reflection/reflected-object.ts';
+import type { KubeClient } from '../../kube/client.ts';
+import type { Store } from '../../kube/store.ts';
+import type { Clock } from '../../runtime/clock.ts';
+import { type Controller, createController, type ReconcileResult } from '../../runtime/controller.ts';
+import type { Logger } from '../../runtime/logger.ts';
+import type { NodeIdentities, PeerLink, PeerLinks, VirtualNodes } from '../ports.ts';
+import { type ApplyTarget, applyAction, recordEvent } from './apply.ts';
+import { PodTokens } from './pod-tokens.ts';
+import { ReferencedObjects } from './referenced-objects.ts';
+
+export interface OffloadingDeps {
+  client: KubeClient;
+  /** All pods of this cluster. */
+  pods: Store<Pod>;
+  /** All virtual nodes are known when this is synced. */
+  nodesSynced(): Promise<void>;
+  links: PeerLinks;
+  nodes: VirtualNodes;
+  identities: NodeIdentities;
+  clock: Clock;
+  random(): number;
+  logger: Logger;
+}
+
+/** How long a pod waits for the first look at what it references. */
+const LOOK_AGAIN_MS = 100;
+
+interface Attempt {
+  verdict: PodVerdict;
+  retryAt: number;
+  tries: number;
+}
+
+/** The consumer side: sends pods that are bound to virtual nodes to their peers, and brings their state home. Keyed by pod UID. */
+export class Offloading {
+  readonly controller: Controller;
+  readonly #deps: OffloadingDeps;
+  readonly #objects: ReferencedObjects;
+  readonly #tokens: PodTokens;
+  /** Keys of offloaded pods by UID. */
+  readonly #keyByUid = new Map<string, string>();
+  readonly #attempts = new Map<string, Attempt>();
+  /** IDs of the provider's events that were recorded on our pods. */
+  readonly #events = new Map<string, Set<string>>();
+
+  constructor(deps: OffloadingDeps) {
+    this.#deps = deps;
+    const { clock, logger } = deps;
+    this.controller = createController({
+      name: 'offloading',
+      reconcile: (uid) => this.#reconcile(uid),
+      clock,
+      logger,
+      concurrency: 8,
+    });
+    this.#objects = new ReferencedObjects({
+      client: (node) => deps.identities.client(node),
+      clock,
+      logger,
+      onChange: (node, namespace, object, uids) => this.#onObject(node, namespace, object, uids),
+    });
+    this.#tokens = new PodTokens({
+      clock,
+      logger,
+      random: deps.random,
+      deliver: (uid, secret) => this.#deliver(uid, [secret]),
+    });
+    this.#listen();
+  }
+
+  async run(signal: AbortSignal): Promise<void> {
+    await Promise.all([this.#deps.pods.whenSynced(), this.#deps.nodesSynced()]);
+    for (const pod of this.#deps.pods.list()) this.#note(objectKey(pod), pod);
+    this.#enqueueAll();
+    await Promise.all([this.controller.run(signal), this.#tokens.controller.run(signal)]);
+    this.#objects.close();
+  }
+
+  #listen(): void {
+    const { pods, links, identities } = this.#deps;
+    pods.onChange((key, after, before) => this.#note(key, after ?? before, after === undefined));
+    links.onChange((_id, change) => {
+      if (typeof change === 'object') this.controller.enqueue(change.podUid);
+      else if (change === 'pods' || change === 'state') this.#enqueueAll();
+    });
+    identities.onReady(() => this.#enqueueAll());
+  }
+
+  #note(key: string, pod: Pod | undefined, gone = false): void {
+    const uid = pod?.metadata.uid;
+    if (uid === undefined || pod?.spec.nodeName === undefined) return;
+    if (this.#deps.nodes.peerOf(pod.spec.nodeName) === undefined && !this.#keyByUid.has(uid)) return;
+    if (!gone) this.#keyByUid.set(uid, key);
+    this.controller.enqueue(uid);
+  }
+
+  #enqueueAll(): void {
+    for (const uid of this.#keyByUid.keys()) this.controller.enqueue(uid);
+    for (const link of this.#deps.links.list()) for (const uid of link.pods.keys()) this.controller.enqueue(uid);
+  }
+
+  async #reconcile(uid: string): Promise<ReconcileResult> {
+    const local = this.#local(uid);
+    const link = local === undefined ? this.#linkWith(uid) : this.#linkOf(local);
+    if (local === undefined) this.#release(uid);
+    if (link === undefined) return undefined;
+    const remote = link.pods.get(uid);
+    const lastVerdict = this.#attempts.get(uid);
+    const { actions, requeueAfterMs } = planOffloadedPod({
+      local,
+      remote,
+      remoteKnown: link.podsSynced,
+      peerGone: false,
+      lastVerdict,
+      now: this.#deps.clock.monotonic(),
+    });
+    const node = local?.spec.nodeName === undefined ? undefined : this.#deps.identities.client(local.spec.nodeName);
+    // Everything on our own side of a pod is done as its node.
+    if (local !== undefined && node === undefined) return undefined;
+    const target: ApplyTarget = { uid, local, link, node };
+    for (const action of actions) {
+      if (action.type === 'submit') return this.#submit(uid, local, link, node);
+      await applyAction(this.#deps, target, action);
+    }
+    if (local !== undefined && node !== undefined) await this.#follow(local, link, node);
+    return requeueAfterMs === undefined ? undefined : { requeueAfterMs };
+  }
+
+  async #submit(
+    uid: string,
+    local: Pod | undefined,
+    link: PeerLink,
+    node: KubeClient | undefined,
+  ): Promise<ReconcileResult> {
+    if (local === undefined || node === undefined) return undefined;
+    const objects = this.#objects.of(local);
+    if (objects === undefined) return { requeueAfterMs: LOOK_AGAIN_MS };
+    const tokens = await this.#tokens.request(node, local);
+    const { status: _, ...pod } = local;
+    const verdict = await link.submitPod(uid, {
+      pod: pod as Pod,
+      virtualNode: local.spec.nodeName ?? '',
+      objects: [...objects.map(toSentObject), ...tokens],
+    });
+    const before = this.#attempts.get(uid);
+    const sameKind = before !== undefined && kindOf(before.verdict) === kindOf(verdict);
+    const tries = sameKind ? before.tries + 1 : 1;
+    const delay = retryDelayMs(verdict, tries);
+    this.#attempts.set(uid, { verdict, tries, retryAt: this.#deps.clock.monotonic() + delay });
+    if (!verdict.accepted)
+      this.#deps.logger.info(
+        { pod: objectKey(local), peer: link.name, kind: verdict.kind, reason: verdict.reason },
+        'pod refused',
+      );
+    // A refusal is shown at once; an accepted pod shows up by itself.
+    return { requeueAfterMs: verdict.accepted ? delay : 0 };
+  }
+
+  /** What a pod that runs there needs from home: changed objects, fresh tokens, and its warnings told. */
+  async #follow(local: Pod, link: PeerLink, node: KubeClient): Promise<void> {
+    const { uid = '' } = local.metadata;
+    const remote = link.pods.get(uid);
+    if (remote === undefined || isTerminal(local.status) || local.metadata.deletionTimestamp !== undefined) return;
+    this.#objects.of(local);
+    this.#tokens.keep(local, node);
+    const recorded = this.#events.get(uid) ?? new Set<string>();
+    for (const event of remote.events ?? []) {
+      if (recorded.has(event.id)) continue;
+      const at = Date.parse(event.lastTimestamp) || this.#deps.clock.now();
+      await recordEvent(node, local, { ...event, eventType: event.type, at });
+      recorded.add(event.id);
+    }
+    if (recorded.size > 0) this.#events.set(uid, recorded);
+  }
+
+  #onObject(virtualNode: string, namespace: string, object: ConfigObject, uids: ReadonlySet<string>): void {
+    for (const uid of uids) this.controller.enqueue(uid);
+    const peerId = this.#deps.nodes.peerOf(virtualNode);
+    const link = peerId === undefined ? undefined : this.#deps.links.get(peerId);
+    const needed = [...uids].some((uid) => link?.pods.has(uid) === true);
+    if (!needed || link === undefined) return;
+    link.updateObjects(namespace, [toSentObject(object)]).catch((error) => {
+      this.#deps.logger.warn(
+        { peer: link.name, namespace, object: object.metadata.name, err: error },
+        'object not sent',
+      );
+    });
+  }
+
+  async #deliver(uid: string, objects: ConfigObject[]): Promise<void> {
+    const local = this.#local(uid);
+    const link = local === undefined ? undefined : this.#linkOf(local);
+    if (local === undefined || link?.pods.has(uid) !== true) return;
+    await link.updateObjects(local.metadata.namespace ?? '', objects);
+  }
+
+  #local(uid: string): Pod | undefined {
+    const key = this.#keyByUid.get(uid);
+    const pod = key === undefined ? undefined : this.#deps.pods.get(key);
+    return pod?.metadata.uid === uid ? pod : undefined;
+  }
+
+  #linkOf(pod: Pod): PeerLink | undefined {
+    const peerId = this.#deps.nodes.peerOf(pod.spec.nodeName ?? '');
+    return peerId === undefined ? undefined : this.#deps.links.get(peerId);
+  }
+
+  #linkWith(uid: string): PeerLink | undefined {
+    return this.#deps.links.list().find((link) => link.pods.has(uid));
+  }
+
+  #release(uid: string): void {
+    this.#keyByUid.delete(uid);
+    this.#attempts.delete(uid);
+    this.#events.delete(uid);
+    this.#objects.release(uid);
+    this.#tokens.release(uid);
+  }
+}
+
+function kindOf(verdict: PodVerdict): string {
+  return verdict.accepted ? 'accepted' : verdict.kind;
+}

@@ -1,0 +1,31 @@
+import type { Node, Pod } from '../core/kube-objects.ts';
+import { JOIN_LABEL } from '../core/membership/join-secrets.ts';
+import type { FederationObject, PeerObject } from '../core/membership/peer-object.ts';
+import type { ShadowPod } from '../core/shadow-pod/shadow-pod.ts';
+import type { KubeClient } from '../kube/client.ts';
+import { Reflector } from '../kube/reflector.ts';
+import { FEDERATIONS, NODES, PEERS, PODS, SECRETS, SHADOW_PODS } from '../kube/resources.ts';
+import type { Clock } from '../runtime/clock.ts';
+import type { Logger } from '../runtime/logger.ts';
+import type { JoinSecret } from './membership/join-requests.ts';
+
+/** The agent's caches of its own cluster: each kind is watched once. */
+export type Caches = ReturnType<typeof createCaches>;
+
+export function createCaches(deps: { client: KubeClient; namespace: string; clock: Clock; logger: Logger }) {
+  const { namespace, ...common } = deps;
+  return {
+    pods: new Reflector<Pod>({ ...common, type: PODS }),
+    nodes: new Reflector<Node>({ ...common, type: NODES, slim: withoutImages }),
+    peers: new Reflector<PeerObject>({ ...common, type: PEERS }),
+    federations: new Reflector<FederationObject>({ ...common, type: FEDERATIONS }),
+    shadowPods: new Reflector<ShadowPod>({ ...common, type: SHADOW_PODS }),
+    joins: new Reflector<JoinSecret>({ ...common, type: SECRETS, namespace, labelSelector: JOIN_LABEL }),
+  };
+}
+
+/** The list of images is the largest part of a Node, and nothing of ours. */
+function withoutImages(node: Node): Node {
+  if (node.status !== undefined) delete node.status.images;
+  return node;
+}

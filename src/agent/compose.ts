@@ -1,0 +1,220 @@
+import type { ResourceList } from '../core/kube-objects.ts';
+import { FEDERATION_NAME } from '../core/membership/peer-object.ts';
+import { createKubeClient, type KubeClient } from '../kube/client.ts';
+import type { KubeConnection } from '../kube/connection.ts';
+import type { Clock } from '../runtime/clock.ts';
+import type { Controller } from '../runtime/controller.ts';
+import type { Logger } from '../runtime/logger.ts';
+import { VERSION } from '../runtime/version.ts';
+import { type Caches, createCaches } from './caches.ts';
+import type { AgentConfig } from './config.ts';
+import { createHealthServer, type HealthServer } from './health/health-server.ts';
+import { loadIdentity } from './identity/identity.ts';
+import { IdentityMemory } from './identity/identity-memory.ts';
+import { CallerCheck } from './kubelet-server/authentication.ts';
+import { KubeletServer } from './kubelet-server/kubelet-server.ts';
+import { createJoinRequests } from './membership/join-requests.ts';
+import { Membership } from './membership/membership.ts';
+import { createMembershipStatus } from './membership/membership-status.ts';
+import { OwnRecord } from './membership/own-record.ts';
+import { Offers } from './offer/offers.ts';
+import { Offloading } from './offloading/offloading.ts';
+import { createJoinDesk } from './peer-server/join-desk.ts';
+import { PeerServer } from './peer-server/peer-server.ts';
+import { createPodStreams } from './pod-streams/pod-streams.ts';
+import type { SessionSource } from './ports.ts';
+import { ShadowPods } from './shadow-pod/shadow-pods.ts';
+import { VirtualNodeController } from './virtual-node/virtual-nodes.ts';
+
+export interface AgentParts {
+  config: AgentConfig;
+  connection: KubeConnection;
+  clock: Clock;
+  logger: Logger;
+  random(): number;
+}
+
+export interface Agent {
+  /** Works until `signal` aborts; then says goodbye to the peers and ends in order. Nothing remote is removed by that. */
+  run(signal: AbortSignal): Promise<void>;
+}
+
+interface Runnable {
+  run(signal: AbortSignal): Promise<void>;
+}
+
+/** Builds the whole agent: the only place that knows all of its parts. */
+export async function composeAgent(parts: AgentParts): Promise<Agent> {
+  const { config, connection, clock, logger } = parts;
+  let health: HealthServer | undefined;
+  const countWrite = (method: string, path: string, status: number): void => health?.countWrite(method, path, status);
+  const client = createKubeClient(connection, clock, countWrite);
+  const caches = createCaches({ client, namespace: config.namespace, clock, logger });
+  const members = await composeMembership(parts, client, caches);
+  const { membership, identity } = members;
+  const provider = composeProvider(parts, client, caches, membership);
+  const consumer = composeConsumer(parts, client, caches, membership, countWrite);
+  const server = new PeerServer({
+    identity,
+    version: VERSION,
+    roster: membership.roster,
+    source: provider.source,
+    provider: provider.shadowPods,
+    streams: createPodStreams(client),
+    join: createJoinDesk({ ownId: identity.id, client, namespace: config.namespace, roster: membership.roster, clock }),
+    clock,
+    logger,
+  });
+  const controllers: Controller[] = [
+    members.status,
+    members.joinRequests,
+    provider.shadowPods.controller,
+    consumer.virtualNodes.controller,
+    consumer.offloading.controller,
+  ];
+  health = createHealthServer({
+    unsynced: () => Object.entries(caches).flatMap(([name, cache]) => (cache.synced ? [] : [name])),
+    controllers: () => controllers.map((controller) => controller.stats()),
+    peers: () => membership.list().map((link) => ({ name: link.name, state: link.state, pods: link.pods.size })),
+  });
+  const runnables: Runnable[] = [
+    ...Object.values(caches),
+    membership,
+    members.status,
+    members.joinRequests,
+    provider.offers,
+    provider.shadowPods,
+    consumer.virtualNodes,
+    consumer.offloading,
+  ];
+  return { run: (signal) => runAll(runnables, { server, health, client, config, caches }, signal) };
+}
+
+async function composeMembership(parts: AgentParts, client: KubeClient, caches: Caches) {
+  const { config, clock, logger, random } = parts;
+  const { namespace, nodeName, hostIp, peerPort } = config;
+  const identity = await loadIdentity(client, namespace, clock);
+  const memory = await IdentityMemory.load(client, namespace);
+  const own = await OwnRecord.create({
+    identity,
+    defaults: { name: nodeName, endpoints: [`${hostIp.includes(':') ? `[${hostIp}]` : hostIp}:${peerPort}`] },
+    load: async () => memory.record(),
+    save: (record) => memory.saveRecord(record),
+  });
+  const { peers, federations, joins } = caches;
+  const forgotten = { load: () => memory.forgotten(), save: (ids: string[]) => memory.saveForgotten(ids) };
+  const membership = new Membership({ client, peers, identity, own, clock, random, logger, forgotten });
+  const status = createMembershipStatus({ client, peers, federations, membership, own, clock, logger });
+  const joinRequests = createJoinRequests({
+    client,
+    namespace,
+    secrets: joins,
+    identity,
+    own,
+    membership,
+    clock,
+    logger,
+  });
+  return { identity, membership, status, joinRequests };
+}
+
+function composeProvider(parts: AgentParts, client: KubeClient, caches: Caches, membership: Membership) {
+  const { config, clock, logger } = parts;
+  const { pods, nodes, shadowPods: shadows, federations } = caches;
+  const settings = (): Record<string, unknown> => federations.get(FEDERATION_NAME)?.spec ?? {};
+  const reserve = (): ResourceList => (settings().reserve as ResourceList | undefined) ?? {};
+  const offers = new Offers({ pods, nodes, links: membership, reserve, clock });
+  const shadowPods = new ShadowPods({
+    client,
+    pods,
+    shadowPods: shadows,
+    admission: offers,
+    agent: { namespace: config.namespace, serviceAccount: config.serviceAccount },
+    podSecurityLevel: () => (settings().podSecurityLevel as string | undefined) ?? 'baseline',
+    clock,
+    logger,
+  });
+  const source: SessionSource = {
+    offerFor: (peerId) => offers.offerFor(peerId),
+    podsFor: (peerId) => shadowPods.podsFor(peerId),
+    podFor: (peerId, uid) => shadowPods.podFor(peerId, uid),
+    onChange: (listener) => {
+      offers.onChange((peerId) => listener(peerId, 'offer'));
+      shadowPods.onChange(listener);
+    },
+  };
+  return { offers, shadowPods, source };
+}
+
+function composeConsumer(
+  parts: AgentParts,
+  client: KubeClient,
+  caches: Caches,
+  membership: Membership,
+  countWrite: (method: string, path: string, status: number) => void,
+) {
+  const { config, connection, clock, logger, random } = parts;
+  const { pods, nodes } = caches;
+  const callers = new CallerCheck({ client, clock });
+  const { server: apiServer, ca } = connection;
+  const virtualNodes = new VirtualNodeController({
+    client,
+    connectAs: ({ key, certificate }) =>
+      createKubeClient({ server: apiServer, ca, key, cert: certificate }, clock, countWrite),
+    nodes,
+    pods,
+    links: membership,
+    createKubeletPort: (node, peerId) =>
+      new KubeletServer({
+        node,
+        host: config.hostIp,
+        clientCa: ca ?? '',
+        callers,
+        pods,
+        link: () => membership.get(peerId),
+        logger,
+      }),
+    hostIp: config.hostIp,
+    agentNamespace: config.namespace,
+    firstKubeletPort: config.firstKubeletPort,
+    clock,
+    logger,
+  });
+  const offloading = new Offloading({
+    client,
+    pods,
+    nodesSynced: () => nodes.whenSynced(),
+    links: membership,
+    nodes: virtualNodes,
+    identities: virtualNodes,
+    clock,
+    random,
+    logger,
+  });
+  return { virtualNodes, offloading };
+}
+
+async function runAll(
+  runnables: Runnable[],
+  parts: { server: PeerServer; health: HealthServer; client: KubeClient; config: AgentConfig; caches: Caches },
+  signal: AbortSignal,
+): Promise<void> {
+  const { server, health, client, config, caches } = parts;
+  await health.listen(config.hostIp, config.healthPort);
+  const end = new AbortController();
+  const running = Promise.all(runnables.map((one) => one.run(end.signal)));
+  // Members are known before the door opens, or they would be turned away as strangers.
+  await Promise.race([Promise.all([caches.peers.whenSynced(), caches.federations.whenSynced()]), aborted(signal)]);
+  if (!signal.aborted) await server.listen(config.hostIp.includes(':') ? '::' : '0.0.0.0', config.peerPort);
+  await Promise.race([aborted(signal), running]);
+  await server.close();
+  end.abort();
+  await running;
+  await health.close();
+  await client.close();
+}
+
+function aborted(signal: AbortSignal): Promise<void> {
+  if (signal.aborted) return Promise.resolve();
+  return new Promise((resolve) => signal.addEventListener('abort', () => resolve(), { once: true }));
+}

@@ -1,0 +1,107 @@
+import fastify, { type FastifyInstance } from 'fastify';
+import { Counter, collectDefaultMetrics, Gauge, Registry } from 'prom-client';
+import type { ControllerStats } from '../../runtime/controller.ts';
+
+export interface HealthSources {
+  /** Names of caches that are not synced yet. */
+  unsynced(): string[];
+  controllers(): ControllerStats[];
+  peers(): { name: string; state: string; pods: number }[];
+}
+
+export interface HealthServer {
+  listen(host: string, port: number): Promise<void>;
+  /** Counts a write to the API server. */
+  countWrite(method: string, path: string, status: number): void;
+  close(): Promise<void>;
+}
+
+/** /healthz, /readyz (?verbose) and /metrics. */
+export function createHealthServer(sources: HealthSources): HealthServer {
+  const registry = new Registry();
+  collectDefaultMetrics({ register: registry, prefix: 'headcut_' });
+  const writes = new Counter({
+    name: 'headcut_api_writes_total',
+    help: 'Writes to the own API server',
+    labelNames: ['method', 'resource', 'result'] as const,
+    registers: [registry],
+  });
+  registerGauges(registry, sources);
+  const app = fastify();
+  app.get('/healthz', () => 'ok');
+  app.get('/metrics', async (_request, reply) => reply.type(registry.contentType).send(await registry.metrics()));
+  addReadiness(app, sources);
+  return {
+    listen: async (host, port) => void (await app.listen({ host, port })),
+    countWrite: (method, path, status) =>
+      writes.inc({ method, resource: resourceOf(path), result: status < 300 ? 'ok' : String(status) }),
+    close: () => app.close(),
+  };
+}
+
+function addReadiness(app: FastifyInstance, sources: HealthSources): void {
+  app.get('/readyz', (request, reply) => {
+    const unsynced = sources.unsynced();
+    const lines = [...unsynced.map((name) => `[-] cache ${name} is not synced`)];
+    if ((request.query as Record<string, unknown>).verbose !== undefined) {
+      lines.push(
+        ...sources.controllers().map(describe),
+        ...sources.peers().map((peer) => `[${peer.state === 'Connected' ? '+' : '!'}] peer ${peer.name} ${peer.state}`),
+      );
+    }
+    const ready = unsynced.length === 0;
+    return reply
+      .status(ready ? 200 : 503)
+      .type('text/plain')
+      .send(`${[...lines, ready ? 'ok' : 'not ready'].join('\n')}\n`);
+  });
+}
+
+function describe(stats: ControllerStats): string {
+  const { name, queued, inFlight, reconciles, errors, lastError } = stats;
+  const last = lastError === undefined ? '' : ` last error: ${lastError}`;
+  return `[+] controller ${name} queued=${queued} inFlight=${inFlight} reconciles=${reconciles} errors=${errors}${last}`;
+}
+
+function registerGauges(registry: Registry, sources: HealthSources): void {
+  const peers = new Gauge({
+    name: 'headcut_peers',
+    help: 'Peers by state',
+    labelNames: ['state'] as const,
+    registers: [registry],
+    collect: () => {
+      peers.reset();
+      for (const { state } of sources.peers()) peers.inc({ state });
+    },
+  });
+  const pods = new Gauge({
+    name: 'headcut_offloaded_pods',
+    help: 'Own pods on each peer',
+    labelNames: ['peer'] as const,
+    registers: [registry],
+    collect: () => {
+      pods.reset();
+      for (const peer of sources.peers()) pods.set({ peer: peer.name }, peer.pods);
+    },
+  });
+  const reconciles = new Gauge({
+    name: 'headcut_reconciles',
+    help: 'Reconciles since the start',
+    labelNames: ['controller', 'result'] as const,
+    registers: [registry],
+    collect: () => {
+      for (const { name, reconciles: all, errors } of sources.controllers()) {
+        reconciles.set({ controller: name, result: 'error' }, errors);
+        reconciles.set({ controller: name, result: 'ok' }, all - errors);
+      }
+    },
+  });
+}
+
+/** `/api/v1/namespaces/x/pods/y/status` → `pods/status`; few label values, whatever the names are. */
+export function resourceOf(path: string): string {
+  const parts = path.split('?')[0]?.split('/').slice(1) ?? [];
+  const rest = parts.slice(parts[0] === 'api' ? 2 : 3);
+  const own = rest[0] === 'namespaces' && rest.length > 2 ? rest.slice(2) : rest;
+  return own[2] === undefined ? (own[0] ?? '') : `${own[0]}/${own[2]}`;
+}

@@ -1,4 +1,12 @@
+import { createHash, randomBytes } from 'node:crypto';
+import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
+import { FEDERATION_NAME, type FederationObject, type PeerObject } from '../../core/membership/peer-object.ts';
+import { createKubeClient, type KubeClient } from '../../kube/client.ts';
+import { kubeconfigConnection } from '../../kube/kubeconfig.ts';
+import { FEDERATIONS, PEERS } from '../../kube/resources.ts';
+import { DEFAULT_INVITATION_TTL_MS, invite } from '../../ops/invite.ts';
+import { DEFAULT_JOIN_TIMEOUT_MS, join as joinFederation } from '../../ops/join.ts';
 import { kubectl } from '../kubectl.ts';
 import type { LabContext, LabStep } from '../lab-context.ts';
 import type { ClusterTopology } from '../topology.ts';
@@ -9,14 +17,66 @@ const AGENT_TIMEOUT = '--timeout=90s';
 export const federationStep: LabStep = {
   title: 'joining the clusters',
   run: async (context) => {
-    await Promise.all(context.topology.clusters.map((cluster) => installAgent(context, cluster)));
+    const { clusters } = context.topology;
+    await Promise.all(clusters.map((cluster) => installAgent(context, cluster)));
+    const [first, ...others] = clusters;
+    if (first === undefined) return;
+    for (const other of others) await joinCluster(context, first, other);
+    await Promise.all(clusters.map((cluster) => waitForVirtualNodes(context, cluster)));
   },
 };
 
 async function installAgent(context: LabContext, cluster: ClusterTopology): Promise<void> {
   const manifests = join(context.root, 'manifests');
-  await kubectl(context, cluster.name, ['apply', '--server-side', '--force-conflicts', '-f', manifests]);
+  const apply = ['apply', '--server-side', '--force-conflicts', '-f'];
+  // The kinds have to be known before objects of them are applied.
+  await kubectl(context, cluster.name, [...apply, manifests]);
+  // Nobody approves serving certificates of kubelets in these clusters.
+  await kubectl(context, cluster.name, [...apply, join(manifests, 'optional', 'csr-approver.yaml')]);
+  const image = createHash('sha256')
+    .update(readFileSync(join(context.root, 'dist', 'images', 'headcut.tar')))
+    .digest('hex');
+  const patch = JSON.stringify({
+    spec: { template: { metadata: { annotations: { 'headcut.dev/lab-image': image } } } },
+  });
+  await kubectl(context, cluster.name, ['-n', 'headcut-system', 'patch', 'deployment/headcut', '-p', patch]);
   const deployment = ['-n', 'headcut-system', 'rollout', 'status', 'deployment/headcut', AGENT_TIMEOUT];
   await kubectl(context, cluster.name, deployment);
+  await kubectl(context, cluster.name, [
+    'wait',
+    `federation/${FEDERATION_NAME}`,
+    '--for=jsonpath={.status.id}',
+    AGENT_TIMEOUT,
+  ]);
   context.progress.say(`the agent of cluster ${cluster.name} runs`);
+}
+
+/** Nothing where the two know each other already. */
+async function joinCluster(context: LabContext, inviting: ClusterTopology, joining: ClusterTopology): Promise<void> {
+  const [home, away] = await Promise.all([connect(context, inviting), connect(context, joining)]);
+  try {
+    const { status } = await home.get<FederationObject>(FEDERATIONS, { name: FEDERATION_NAME });
+    const { items } = await away.list<PeerObject>(PEERS);
+    if (items.some((peer) => peer.spec.id === status?.id)) return;
+    const { clock } = context;
+    const { token } = await invite(home, { ttlMs: DEFAULT_INVITATION_TTL_MS, randomBytes, clock });
+    await joinFederation(away, token, { timeoutMs: DEFAULT_JOIN_TIMEOUT_MS, clock });
+    context.progress.say(`cluster ${joining.name} joined by an invitation of ${inviting.name}`);
+  } finally {
+    await Promise.all([home.close(), away.close()]);
+  }
+}
+
+async function connect({ topology }: LabContext, cluster: ClusterTopology): Promise<KubeClient> {
+  const path = join(topology.folder, 'kubeconfig');
+  return createKubeClient(await kubeconfigConnection({ path, context: cluster.name }));
+}
+
+async function waitForVirtualNodes(context: LabContext, cluster: ClusterTopology): Promise<void> {
+  const nodes = context.topology.clusters
+    .filter((one) => one.name !== cluster.name)
+    .map((one) => `node/headcut-${one.name}`);
+  if (nodes.length === 0) return;
+  for (const condition of ['--for=create', '--for=condition=Ready'])
+    await kubectl(context, cluster.name, ['wait', ...nodes, condition, AGENT_TIMEOUT]);
 }

@@ -45,6 +45,11 @@ function demoContainer(): object {
     name: 'demo',
     image: 'headcut.dev/demo:0.1.0',
     imagePullPolicy: 'IfNotPresent',
+    env: [
+      { name: 'POD_NAME', valueFrom: { fieldRef: { fieldPath: 'metadata.name' } } },
+      // As the consumer calls it: its own node, or the virtual node of the peer that runs the pod.
+      { name: 'CLUSTER_NAME', valueFrom: { fieldRef: { fieldPath: 'spec.nodeName' } } },
+    ],
     resources: { requests: { cpu: '10m', memory: '16Mi' } },
   };
 }

@@ -1,0 +1,131 @@
+import { execFile } from 'node:child_process';
+import { join } from 'node:path';
+import { setTimeout as sleep } from 'node:timers/promises';
+import { promisify } from 'node:util';
+import { expect } from 'vitest';
+import type { KubeObject, Node, Pod } from '../../src/core/kube-objects.ts';
+
+/** The lab that scripts/test brought up for the tests alone; HEADCUT_LAB is its state folder. */
+const folder = process.env.HEADCUT_LAB ?? '';
+if (folder === '') throw new Error('HEADCUT_LAB is not set: run these tests by ./scripts/test e2e');
+
+const run = promisify(execFile);
+
+/** Runs kubectl against a cluster of the lab; throws with what it printed when it fails. */
+export async function kubectl(cluster: string, args: string[], input?: string): Promise<string> {
+  const child = run(
+    join(folder, 'bin', 'kubectl'),
+    ['--kubeconfig', join(folder, 'kubeconfig'), '--context', cluster, ...args],
+    {
+      maxBuffer: 64 * 1024 * 1024,
+      timeout: 60_000,
+    },
+  );
+  if (input !== undefined) child.child.stdin?.end(input);
+  return (await child).stdout;
+}
+
+export async function get<T extends KubeObject>(cluster: string, args: string[]): Promise<T> {
+  return JSON.parse(await kubectl(cluster, ['get', ...args, '-o', 'json'])) as T;
+}
+
+export async function list<T extends KubeObject>(cluster: string, args: string[]): Promise<T[]> {
+  return (await get<KubeObject & { items: T[] }>(cluster, args)).items;
+}
+
+export function apply(cluster: string, ...objects: object[]): Promise<string> {
+  return kubectl(cluster, ['apply', '-f', '-'], JSON.stringify({ apiVersion: 'v1', kind: 'List', items: objects }));
+}
+
+/** Tries again until the expectations hold; fails with the last failure. */
+export async function eventually(check: () => Promise<void>, withinMs = 30_000): Promise<void> {
+  const end = Date.now() + withinMs;
+  for (;;) {
+    try {
+      return await check();
+    } catch (error) {
+      if (Date.now() > end) throw error;
+      await sleep(250);
+    }
+  }
+}
+
+let count = 0;
+
+/** A labelled namespace of its own on `cluster`; it is deleted at the end of the block, also after a failure. */
+export async function offloadedNamespace(cluster: string): Promise<{ name: string } & AsyncDisposable> {
+  count += 1;
+  const name = `e2e-${process.pid}-${count}`;
+  await apply(cluster, {
+    apiVersion: 'v1',
+    kind: 'Namespace',
+    metadata: { name, labels: { 'headcut.dev/offload': 'true' } },
+  });
+  const remove = async (): Promise<void> =>
+    void (await kubectl(cluster, ['delete', 'namespace', name, '--wait=false']));
+  return { name, [Symbol.asyncDispose]: remove };
+}
+
+export const IMAGE = 'headcut.dev/demo:0.1.0';
+
+export function podSpec(more: object = {}, container: object = {}): object {
+  return { terminationGracePeriodSeconds: 1, containers: [{ name: 'c', image: IMAGE, ...container }], ...more };
+}
+
+export function pod(namespace: string, name: string, spec: object): object {
+  return { apiVersion: 'v1', kind: 'Pod', metadata: { name, namespace, labels: { app: name } }, spec };
+}
+
+export function deployment(namespace: string, name: string, replicas: number, spec: object = podSpec()): object {
+  const labels = { app: name };
+  const template = { metadata: { labels }, spec };
+  return {
+    apiVersion: 'apps/v1',
+    kind: 'Deployment',
+    metadata: { name, namespace },
+    spec: { replicas, selector: { matchLabels: labels }, template },
+  };
+}
+
+export function isReady(object: Pod | Node): boolean {
+  return object.status?.conditions?.some((one) => one.type === 'Ready' && one.status === 'True') === true;
+}
+
+/** How many of the pods are on each node. */
+export function countByNode(pods: Pod[]): Record<string, number> {
+  const counts: Record<string, number> = {};
+  for (const { spec } of pods) counts[spec.nodeName ?? ''] = (counts[spec.nodeName ?? ''] ?? 0) + 1;
+  return counts;
+}
+
+/** The real pods on a provider of what a consumer's namespace offloaded there. */
+export function twins(provider: string, namespace: string): Promise<Pod[]> {
+  return list<Pod>(provider, ['pods', '-A', '-l', `headcut.dev/origin-namespace=${namespace}`]);
+}
+
+/** UIDs and restart counts, to tell whether pods were touched. */
+export function fingerprints(pods: Pod[]): string[] {
+  return pods
+    .map((one) => `${one.metadata.uid} ${one.status?.containerStatuses?.map((status) => status.restartCount).join()}`)
+    .sort();
+}
+
+/** Restarts the agents of some clusters and waits until they are back. */
+export async function restartAgents(...clusters: string[]): Promise<void> {
+  const target = ['-n', 'headcut-system', 'rollout'];
+  await Promise.all(clusters.map((cluster) => kubectl(cluster, [...target, 'restart', 'deployment/headcut'])));
+  await Promise.all(
+    clusters.map((cluster) => kubectl(cluster, [...target, 'status', 'deployment/headcut', '--timeout=50s'])),
+  );
+}
+
+/** All replicas run and are Ready; gives them. */
+export async function readyPods(cluster: string, namespace: string, replicas: number): Promise<Pod[]> {
+  let pods: Pod[] = [];
+  await eventually(async () => {
+    pods = await list<Pod>(cluster, ['-n', namespace, 'pods']);
+    expect(pods.filter(isReady)).toHaveLength(replicas);
+    expect(pods).toHaveLength(replicas);
+  }, 60_000);
+  return pods;
+}

@@ -1,8 +1,10 @@
 import { existsSync, mkdirSync, readFileSync, rmdirSync, rmSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { CodedError } from '../core/coded-error.ts';
+import type { Clock } from '../runtime/clock.ts';
 import { writeFileAtomically } from './lab-state.ts';
 import { identityOf, isAlive, parseProcessIdentity } from './process-identity.ts';
+import { waitUntil } from './wait-until.ts';
 
 /**
  * Which checkout a lab's name belongs to on this machine, and who works on it now. A lab's namespaces, links and cgroups
@@ -24,11 +26,26 @@ export function releaseLabName(name: string, folder = FOLDER): void {
   rmSync(join(folder, name), { force: true });
 }
 
-/** Runs `work` while no other command changes the same lab. The lock of a killed command does not count. */
-export async function withLabLock<T>(name: string, work: () => Promise<T>, folder = FOLDER): Promise<T> {
+export interface LabLockOptions {
+  name: string;
+  clock: Clock;
+  signal: AbortSignal;
+  folder?: string;
+}
+
+/** How long a command waits for the one before it. */
+const LOCK_TIMEOUT_MS = 10 * 60_000;
+
+/** Runs `work` while no other command changes the same lab; waits for it. The lock of a killed command does not count. */
+export async function withLabLock<T>(options: LabLockOptions, work: () => Promise<T>): Promise<T> {
+  const { name, clock, signal, folder = FOLDER } = options;
   const file = join(folder, `${name}.lock`);
-  mkdirSync(folder, { recursive: true });
-  takeLock(name, file);
+  await waitUntil(async () => tryLock(file, folder), {
+    clock,
+    signal,
+    what: `no other command works on lab "${name}"`,
+    timeoutMs: LOCK_TIMEOUT_MS,
+  });
   try {
     return await work();
   } finally {
@@ -37,20 +54,13 @@ export async function withLabLock<T>(name: string, work: () => Promise<T>, folde
   }
 }
 
-function takeLock(name: string, file: string): void {
-  const us = `${process.pid} ${identityOf(process.pid)?.startTime ?? '0'}\n`;
-  for (let attempt = 0; attempt < 2; attempt++) {
-    try {
-      writeFileSync(file, us, { flag: 'wx' });
-      return;
-    } catch {
-      const holder = existsSync(file) ? parseProcessIdentity(readFileSync(file, 'utf8')) : undefined;
-      if (holder !== undefined && isAlive(holder))
-        throw new CodedError('Conflict', `process ${holder.pid} is working on lab "${name}"; wait for it or end it`);
-      rmSync(file, { force: true });
-    }
-  }
-  throw new CodedError('Conflict', `cannot lock lab "${name}" (${file})`);
+function tryLock(file: string, folder: string): boolean {
+  const holder = existsSync(file) ? parseProcessIdentity(readFileSync(file, 'utf8')) : undefined;
+  if (holder !== undefined && isAlive(holder)) return false;
+  rmSync(file, { force: true });
+  mkdirSync(folder, { recursive: true });
+  writeFileSync(file, `${process.pid} ${identityOf(process.pid)?.startTime ?? '0'}\n`, { flag: 'wx' });
+  return true;
 }
 
 function removeIfEmpty(folder: string): void {

@@ -25,12 +25,12 @@ export async function runLab(command: LabCommand, console: LabConsole): Promise<
       console.print(LAB_USAGE);
       return 0;
     case 'up': {
-      const { topology } = await withLabLock(command.name, () => bringUp(command, console));
+      const { topology } = await withLabLock({ ...console, name: command.name }, () => bringUp(command, console));
       console.progress.say(`lab "${command.name}" is up; export KUBECONFIG=${topology.folder}/kubeconfig`);
       return 0;
     }
     case 'down':
-      await withLabLock(command.name, () => takeDown(command.name, console));
+      await withLabLock({ ...console, name: command.name }, () => takeDown(command.name, console));
       return 0;
     case 'status':
       return printStatus(openLab(command.name, console), console);
@@ -41,7 +41,7 @@ export async function runLab(command: LabCommand, console: LabConsole): Promise<
     case 'restart': {
       const lab = openLab(command.name, console);
       const cluster = findCluster(lab.topology, command.cluster);
-      await withLabLock(command.name, () => restartCluster(lab, cluster));
+      await withLabLock({ ...console, name: command.name }, () => restartCluster(lab, cluster));
       return 0;
     }
   }

@@ -12,7 +12,8 @@ const PROBE_TIMEOUT_MS = 5_000;
 export interface ClusterApi {
   /** True when /readyz is: bootstrap hooks such as the RBAC rules have run. Throws while nobody listens. */
   isReady(): Promise<boolean>;
-  isNodeReady(node: string): Promise<boolean>;
+  /** True when the node reported Ready at `sinceMs` or later; what it said before a restart does not count. */
+  isNodeReady(node: string, sinceMs: number): Promise<boolean>;
   applyDns(cluster: ClusterTopology): Promise<void>;
   close(): Promise<void>;
 }
@@ -25,8 +26,8 @@ export async function openClusterApi(kubeconfig: string): Promise<ClusterApi> {
       body.resume();
       return true;
     },
-    isNodeReady: async (node) =>
-      isReady(await client.get(NODES, { name: node }, AbortSignal.timeout(PROBE_TIMEOUT_MS))),
+    isNodeReady: async (node, sinceMs) =>
+      isReadySince(await client.get(NODES, { name: node }, AbortSignal.timeout(PROBE_TIMEOUT_MS)), sinceMs),
     applyDns: async (cluster) => {
       for (const { type, object } of dnsObjects(cluster))
         await client.apply(type, object, { force: true, fieldManager: 'headcut-lab' });
@@ -35,8 +36,15 @@ export async function openClusterApi(kubeconfig: string): Promise<ClusterApi> {
   };
 }
 
-/** A node (or pod) whose condition Ready is True. */
-export function isReady(object: KubeObject): boolean {
-  const conditions = (object.status as { conditions?: Condition[] } | undefined)?.conditions ?? [];
-  return conditions.some(({ type, status }) => type === 'Ready' && status === 'True');
+/** Whether a node's condition Ready is True, and was reported at `sinceMs` or later (whole seconds, as the API has them). */
+export function isReadySince(node: KubeObject, sinceMs: number): boolean {
+  const conditions = (node.status as { conditions?: NodeCondition[] } | undefined)?.conditions ?? [];
+  return conditions.some(
+    ({ type, status, lastHeartbeatTime = '' }) =>
+      type === 'Ready' && status === 'True' && Date.parse(lastHeartbeatTime) >= Math.floor(sinceMs / 1000) * 1000,
+  );
+}
+
+interface NodeCondition extends Condition {
+  lastHeartbeatTime?: string;
 }

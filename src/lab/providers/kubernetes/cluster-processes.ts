@@ -38,9 +38,11 @@ export async function startHolder(cluster: ClusterTopology, clock: Clock): Promi
   });
 }
 
-/** Starts those of `components` that do not run. */
-export async function startComponents(cluster: ClusterTopology, components: readonly Component[]): Promise<void> {
-  for (const { name } of components) if (liveProcess(cluster, name) === undefined) await launch(cluster, name);
+/** Starts those of `components` that do not run, and gives their names. */
+export async function startComponents(cluster: ClusterTopology, components: readonly Component[]): Promise<string[]> {
+  const missing = components.map(({ name }) => name).filter((name) => liveProcess(cluster, name) === undefined);
+  for (const name of missing) await launch(cluster, name);
+  return missing;
 }
 
 async function launch(cluster: ClusterTopology, process: string): Promise<void> {

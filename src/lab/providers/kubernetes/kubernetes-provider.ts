@@ -64,9 +64,12 @@ class KubernetesProvider implements ClusterProvider {
     try {
       await startComponents(cluster, foundation(cluster));
       await this.#waitFor(cluster, 'the API server', 'kube-apiserver', API_TIMEOUT_MS, () => api.isReady(), signal);
-      await startComponents(cluster, clients(cluster));
+      const now = this.#clock.now();
+      const started = await startComponents(cluster, clients(cluster));
+      const sinceMs = started.includes('kubelet') ? now : 0;
       await api.applyDns(cluster);
-      await this.#waitFor(cluster, 'the node', 'kubelet', NODE_TIMEOUT_MS, () => api.isNodeReady(cluster.name), signal);
+      const isNodeReady = (): Promise<boolean> => api.isNodeReady(cluster.name, sinceMs);
+      await this.#waitFor(cluster, 'the node', 'kubelet', NODE_TIMEOUT_MS, isNodeReady, signal);
     } finally {
       await api.close();
     }
@@ -131,7 +134,7 @@ class KubernetesProvider implements ClusterProvider {
     if (liveProcess(cluster, 'kube-apiserver') === undefined) return false;
     const api = await openClusterApi(layoutOf(cluster).adminKubeconfig);
     try {
-      return await api.isNodeReady(cluster.name);
+      return await api.isNodeReady(cluster.name, 0);
     } catch {
       return false;
     } finally {

@@ -26,7 +26,8 @@ export async function runLab(command: LabCommand, console: LabConsole): Promise<
       return 0;
     case 'up': {
       const { topology } = await withLabLock({ ...console, name: command.name }, () => bringUp(command, console));
-      console.progress.say(`lab "${command.name}" is up; export KUBECONFIG=${topology.folder}/kubeconfig`);
+      console.progress.say(`lab "${command.name}" is up`);
+      console.print(nextSteps(topology, command.federation));
       return 0;
     }
     case 'down':
@@ -72,4 +73,21 @@ async function openShell({ topology, provider }: LabContext, command: ShellComma
   const argv = command.argv.length > 0 ? command.argv : ['bash', '--norc'];
   const environment = { ...provider.shellEnvironment(cluster), TERM: terminal };
   return runAttached(await provider.inNamespaces(cluster, argv), environment);
+}
+
+/** What to try in a lab that is up. */
+function nextSteps(topology: LabTopology, federation: boolean): string {
+  const [home = 'a', other = home] = topology.clusters.map((cluster) => cluster.name);
+  const lines = [
+    `export KUBECONFIG=${topology.folder}/kubeconfig PATH=${topology.folder}/bin:$PATH`,
+    `kubectl --context ${home} get nodes`,
+    ...(federation
+      ? [
+          `kubectl --context ${home} -n demo get pods -o wide`,
+          `kubectl --context ${home} -n demo exec deploy/demo -- wget -qO- localhost:8080`,
+          `kubectl --context ${other} get pods -A`,
+        ]
+      : []),
+  ];
+  return `${lines.join('\n')}\n`;
 }

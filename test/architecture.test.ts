@@ -1,0 +1,104 @@
+import { execFileSync } from 'node:child_process';
+import { readFileSync } from 'node:fs';
+import { dirname, join, normalize } from 'node:path';
+import { describe, expect, test } from 'vitest';
+
+const root = join(import.meta.dirname, '..');
+const tracked = execFileSync('git', ['ls-files', '--cached', '--others', '--exclude-standard'], {
+  cwd: root,
+  encoding: 'utf8',
+})
+  .split('\n')
+  .filter((file) => file !== '');
+const sources = tracked
+  .filter((file) => /^src\/.*\.ts$/.test(file))
+  .map((path) => ({ path, text: readFileSync(join(root, path), 'utf8') }));
+
+/** Which rooms of src may import which others (src/README.md). */
+const MAY_IMPORT: Record<string, string[]> = {
+  core: [],
+  // Only for the error class, which is the same everywhere.
+  runtime: ['core'],
+  wire: ['core', 'runtime'],
+  kube: ['core', 'runtime'],
+  agent: ['core', 'wire', 'runtime', 'kube'],
+  ops: ['core', 'wire', 'kube', 'runtime'],
+  cli: ['ops', 'core', 'kube', 'runtime'],
+  lab: ['ops', 'kube', 'runtime', 'core'],
+  bin: ['agent', 'cli', 'lab', 'ops', 'core', 'wire', 'kube', 'runtime'],
+};
+
+const roomOf = (path: string): string => path.split('/')[1] ?? '';
+
+function importsOf({ path, text }: { path: string; text: string }): string[] {
+  return [...text.matchAll(/(?:from|import)\s*\(?\s*'(\.[^']+)'/g)].map((match) =>
+    normalize(join(dirname(path), match[1] ?? '')),
+  );
+}
+
+describe('the architecture', () => {
+  test('has sources to look at', () => {
+    expect(sources.length).toBeGreaterThan(100);
+  });
+
+  test('lets rooms import only what stands in the table', () => {
+    const wrong = sources.flatMap((source) =>
+      importsOf(source)
+        .filter((target) => target.startsWith('src/') && roomOf(target) !== roomOf(source.path))
+        .filter((target) => !MAY_IMPORT[roomOf(source.path)]?.includes(roomOf(target)))
+        .map((target) => `${source.path} → ${target}`),
+    );
+    expect(wrong).toEqual([]);
+  });
+
+  test('keeps the features of the agent apart: they meet in ports.ts and compose.ts', () => {
+    const feature = (path: string): string | undefined => /^src\/agent\/([^/]+)\//.exec(path)?.[1];
+    const wrong = sources.flatMap((source) => {
+      const own = feature(source.path);
+      if (own === undefined) return [];
+      return importsOf(source)
+        .filter(
+          (target) => target.startsWith('src/agent/') && feature(target) !== own && target !== 'src/agent/ports.ts',
+        )
+        .map((target) => `${source.path} → ${target}`);
+    });
+    expect(wrong).toEqual([]);
+  });
+
+  test.each([
+    ['Date.now(', /\bDate\.now\(/],
+    ['timers', /\b(setTimeout|setInterval)\(/],
+    ['Math.random', /\bMath\.random\b/],
+    ['child processes', /node:child_process/],
+    ['the environment', /\bprocess\.env\b/],
+  ])('takes time, chance, commands and environment as parameters: %s', (_name, pattern) => {
+    const allowed = /^src\/(runtime|bin)\//;
+    // The default of a parameter, so that callers need not name it.
+    const isDefault = (text: string): boolean => /random\s*(\?\?|:)\s*Math\.random/.test(text);
+    const wrong = sources
+      .filter(({ path }) => !allowed.test(path))
+      .filter(({ text }) =>
+        text.split('\n').some((line) => pattern.test(line) && !/^\s*(\*|\/\/|\/\*)/.test(line) && !isDefault(line)),
+      )
+      .map(({ path }) => path);
+    expect(wrong.filter((path) => path !== 'src/kube/reflector.ts')).toEqual([]);
+  });
+
+  test('has no file of more than 400 lines', () => {
+    expect(sources.filter(({ text }) => text.split('\n').length > 401).map(({ path }) => path)).toEqual([]);
+  });
+
+  test('names files after what they hold', () => {
+    expect(sources.filter(({ path }) => /\/(utils?|helpers?|common|manager|types)\.ts$/.test(path))).toEqual([]);
+    expect(sources.filter(({ path }) => /[A-Z_]/.test(path.split('/').at(-1) ?? '')).map(({ path }) => path)).toEqual(
+      [],
+    );
+  });
+
+  test('says at each exported class what it is for', () => {
+    const bare = sources.filter(({ text }) =>
+      /(^|\n)(?!\s*\*\/)[^\n]*\n+export class /.test(text.replace(/\*\/\nexport class /g, '')),
+    );
+    expect(bare.map(({ path }) => path)).toEqual([]);
+  });
+});

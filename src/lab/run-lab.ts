@@ -8,7 +8,7 @@ import { withLabLock } from './lab-registry.ts';
 import { openLab } from './open-lab.ts';
 import { restartCluster } from './restart.ts';
 import { readLabStatus, renderLabStatus } from './status.ts';
-import { findCluster } from './topology.ts';
+import { findCluster, type LabTopology } from './topology.ts';
 import { bringUp, type LabDeps } from './up.ts';
 
 export interface LabConsole extends LabDeps {

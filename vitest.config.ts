@@ -11,7 +11,7 @@ export default defineConfig({
           include: ['test/integration/**/*.test.ts'],
           testTimeout: 60_000,
           hookTimeout: 180_000,
-          globalSetup: [],
+          globalSetup: ['test/integration/api-server.ts'],
         },
       },
       {

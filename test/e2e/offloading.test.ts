@@ -65,6 +65,22 @@ describe('a Deployment in a labelled namespace', () => {
   );
 });
 
+test('an Offloading object in a namespace does what the label does', async () => {
+  await using namespace = await offloadedNamespace('b');
+  const { name } = namespace;
+  await kubectl('b', ['label', 'namespace', name, 'headcut.dev/offload-']);
+  await apply('b', {
+    apiVersion: 'headcut.dev/v1alpha1',
+    kind: 'Offloading',
+    metadata: { name: 'offloading', namespace: name },
+    spec: {},
+  });
+  // The API server's admission looks at such objects through a cache.
+  await new Promise((resolve) => setTimeout(resolve, 3_000));
+  await apply('b', deployment(name, 'web', 3));
+  expect(countByNode(await readyPods('b', name, 3))).toEqual({ b: 1, 'headcut-a': 1, 'headcut-c': 1 });
+});
+
 describe('an offloaded pod', () => {
   test('answers logs and exec, and shows no address of another cluster', async () => {
     await using namespace = await offloadedNamespace('a');

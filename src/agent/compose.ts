@@ -61,6 +61,7 @@ export async function composeAgent(parts: AgentParts): Promise<Agent> {
     source: provider.source,
     provider: provider.shadowPods,
     streams: createPodStreams(client),
+    peerStreams: {},
     join: createJoinDesk({ ownId: identity.id, client, namespace: config.namespace, roster: membership.roster, clock }),
     clock,
     logger,

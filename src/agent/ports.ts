@@ -2,7 +2,7 @@
  * The ports between the agent's features. A feature names here what it gives to others; compose.ts connects them.
  * (Features never import each other; see src/README.md.)
  */
-import type { Readable } from 'node:stream';
+import type { Duplex, Readable } from 'node:stream';
 import type { ConfigObject } from '../core/kube-objects.ts';
 import type { PeerRecord } from '../core/membership/peer-record.ts';
 import type { Offer } from '../core/offer/offer.ts';
@@ -30,6 +30,8 @@ export interface PeerLink {
   updateObjects(namespace: string, objects: ConfigObject[], signal?: AbortSignal): Promise<void>;
   /** `query`: follow, previous, tailLines, sinceSeconds, sinceTime, timestamps, limitBytes as the kubelet API names them. */
   streamLogs(uid: string, container: string, query: URLSearchParams, signal: AbortSignal): Promise<Readable>;
+  /** A raw stream to the part of the peer's agent that serves `name` (PeerStreamServer); throws CodedError when it refuses. */
+  openStream(name: string, query: URLSearchParams, signal: AbortSignal): Promise<Duplex>;
   /** Opens the TLS connection's raw upgrade for exec, attach and portForward: see UpgradeRequest. */
   upgrade(uid: string, request: UpgradeRequest): Promise<UpgradeResponse>;
 }
@@ -45,7 +47,7 @@ export interface UpgradeRequest {
 }
 
 export type UpgradeResponse =
-  | { upgraded: true; status: number; rawHeaders: string[]; socket: import('node:stream').Duplex; head: Buffer }
+  | { upgraded: true; status: number; rawHeaders: string[]; socket: Duplex; head: Buffer }
   | { upgraded: false; status: number; body: string; contentType: string };
 
 export type PeerChange = 'added' | 'removed' | 'state' | 'offer' | { podUid: string } | 'pods';
@@ -119,6 +121,25 @@ export interface PodStreams {
     signal: AbortSignal,
   ): Promise<Readable>;
   upgrade(pod: { namespace: string; name: string }, request: UpgradeRequest): Promise<UpgradeResponse>;
+}
+
+/**
+ * Serves raw streams of one name that peers open (PeerLink.openStream). Called once the peer was authenticated; throws
+ * CodedError to refuse, else takes over the stream that `accept` gives.
+ */
+export type PeerStreamServer = (request: {
+  peerId: string;
+  query: URLSearchParams;
+  accept(): Duplex;
+}) => void | Promise<void>;
+
+/** Addresses of pods, as seen from this cluster and from others. Implemented by the network feature. */
+export interface PodAddresses {
+  /** The address by which other members reach a pod of this cluster; undefined while there is no network between clusters. */
+  toImage(local: string): string | undefined;
+  /** The address here of a pod of ours that others know by `image`; undefined when it is no image of ours. */
+  toLocal(image: string): string | undefined;
+  onChange(listener: () => void): void;
 }
 
 /** The members of the federation as the peer server needs them. */

@@ -100,6 +100,20 @@ export function parseUpgradePath(
   return { uid: match[1] ?? '', action: match[2] as 'exec', query: url.searchParams };
 }
 
+/** What `Upgrade` names on a raw stream between two agents. */
+export const STREAM_PROTOCOL = 'headcut-stream';
+
+export function streamPath(name: string, query: URLSearchParams): string {
+  return `/v1/streams/${encodeURIComponent(name)}?${query}`;
+}
+
+/** The raw stream that an upgrade asks for, or undefined when it asks for something else. */
+export function parseStreamPath(target: string): { name: string; query: URLSearchParams } | undefined {
+  const url = new URL(target, 'https://peer');
+  const name = /^\/v1\/streams\/([a-z-]{1,40})$/.exec(url.pathname)?.[1];
+  return name === undefined ? undefined : { name, query: url.searchParams };
+}
+
 /** A path with its parameters filled in. */
 export function toPath(path: string, params: Record<string, string>): string {
   return path.replace(/:([a-z]+)/g, (_whole, name: string) => encodeURIComponent(params[name] ?? ''));

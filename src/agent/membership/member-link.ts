@@ -1,4 +1,4 @@
-import type { Readable } from 'node:stream';
+import type { Duplex, Readable } from 'node:stream';
 import { CodedError, messageOf } from '../../core/coded-error.ts';
 import type { ConfigObject } from '../../core/kube-objects.ts';
 import type { PeerRecord } from '../../core/membership/peer-record.ts';
@@ -6,8 +6,8 @@ import { type Contact, type PeerContactState, peerStateOf } from '../../core/mem
 import type { Offer } from '../../core/offer/offer.ts';
 import type { PodSubmission, PodVerdict, RemotePod } from '../../core/offloading/pod-submission.ts';
 import { toHeaderRecord, upgradeHeaders } from '../../runtime/upgrade.ts';
-import { ENDPOINTS, toPath } from '../../wire/endpoints.ts';
-import { type ClientIdentity, PeerClient, readText } from '../../wire/peer-client.ts';
+import { ENDPOINTS, STREAM_PROTOCOL, streamPath, toPath } from '../../wire/endpoints.ts';
+import { type ClientIdentity, PeerClient, readText, toPeerError } from '../../wire/peer-client.ts';
 import type { SessionMessage } from '../../wire/session-message.ts';
 import type { PeerChange, PeerLink, UpgradeRequest, UpgradeResponse } from '../ports.ts';
 import { type SessionDeps, SessionLoop } from './session-loop.ts';
@@ -129,6 +129,19 @@ export class MemberLink implements PeerLink {
     this.#mustBeReachable();
     const { method, path } = ENDPOINTS.logs;
     return this.#client.open({ method, path: `${toPath(path, { uid, container })}?${query}`, signal });
+  }
+
+  async openStream(name: string, query: URLSearchParams, signal: AbortSignal): Promise<Duplex> {
+    this.#mustBeReachable();
+    const answer = await this.#client.upgrade({
+      method: 'GET',
+      path: streamPath(name, query),
+      headers: { connection: 'upgrade', upgrade: STREAM_PROTOCOL },
+      signal,
+    });
+    if (answer.kind === 'answered') throw toPeerError(answer.message.statusCode ?? 500, await readText(answer.message));
+    if (answer.head.length > 0) answer.socket.unshift(answer.head);
+    return answer.socket;
   }
 
   async upgrade(uid: string, request: UpgradeRequest): Promise<UpgradeResponse> {

@@ -17,9 +17,16 @@ import { type Bucket, type RateLimit, takeToken } from '../../core/rate-limit.ts
 import type { Clock } from '../../runtime/clock.ts';
 import type { Logger } from '../../runtime/logger.ts';
 import { joinStreams, writeResponseHead } from '../../runtime/upgrade.ts';
-import { ENDPOINTS, type Endpoint, PROTOCOL_VERSION, parseUpgradePath } from '../../wire/endpoints.ts';
+import {
+  ENDPOINTS,
+  type Endpoint,
+  PROTOCOL_VERSION,
+  parseStreamPath,
+  parseUpgradePath,
+  STREAM_PROTOCOL,
+} from '../../wire/endpoints.ts';
 import type { JoinAnswer, JoinRequest } from '../../wire/join-client.ts';
-import type { PodProvider, PodStreams, Roster, SessionSource } from '../ports.ts';
+import type { PeerStreamServer, PodProvider, PodStreams, Roster, SessionSource } from '../ports.ts';
 import { createFrontDoor } from './front-door.ts';
 import { SessionStream } from './session-stream.ts';
 
@@ -30,6 +37,8 @@ export interface PeerServerDeps {
   source: SessionSource;
   provider: PodProvider;
   streams: PodStreams;
+  /** Raw streams of other features, by name. */
+  peerStreams: Readonly<Record<string, PeerStreamServer>>;
   join(request: JoinRequest): Promise<JoinAnswer>;
   clock: Clock;
   logger: Logger;
@@ -222,6 +231,8 @@ export class PeerServer {
     try {
       const peerId = this.#caller(incoming.socket);
       this.#limit(peerId, PEER_LIMIT);
+      const stream = parseStreamPath(incoming.url ?? '/');
+      if (stream !== undefined) return await this.#onStream(peerId, stream, { socket, head });
       const wanted = parseUpgradePath(incoming.url ?? '/');
       if (wanted === undefined) throw new CodedError('NotFound', 'nothing here upgrades its connection');
       const { action, query } = wanted;
@@ -241,6 +252,21 @@ export class PeerServer {
       writeResponseHead(socket, httpStatusOf(coded.code), ['Content-Type', 'application/json', 'Connection', 'close']);
       socket.end(JSON.stringify({ code: coded.code, message: messageOf(coded) }));
     }
+  }
+
+  async #onStream(
+    peerId: string,
+    { name, query }: { name: string; query: URLSearchParams },
+    { socket, head }: { socket: Duplex; head: Buffer },
+  ): Promise<void> {
+    const serve = this.#deps.peerStreams[name];
+    if (serve === undefined) throw new CodedError('NotFound', `no stream "${name}" is served here`);
+    const accept = (): Duplex => {
+      writeResponseHead(socket, 101, ['Connection', 'upgrade', 'Upgrade', STREAM_PROTOCOL]);
+      if (head.length > 0) socket.unshift(head);
+      return socket;
+    };
+    await serve({ peerId, query, accept });
   }
 
   /** The member behind a connection, by its certificate alone. */

@@ -1,6 +1,7 @@
 import { Membership } from '../../../src/agent/membership/membership.ts';
 import { OwnRecord } from '../../../src/agent/membership/own-record.ts';
 import { PeerServer } from '../../../src/agent/peer-server/peer-server.ts';
+import type { PeerStreamServer } from '../../../src/agent/ports.ts';
 import { CodedError } from '../../../src/core/coded-error.ts';
 import type { PeerRecord } from '../../../src/core/membership/peer-record.ts';
 import { type Clock, systemClock } from '../../../src/runtime/clock.ts';
@@ -87,6 +88,7 @@ export async function startAgent(cluster: TestCluster): Promise<TestAgent> {
     source,
     provider: new FakeProvider(),
     streams: { logs: never, upgrade: never },
+    peerStreams: { echo: echoStream },
     join: never,
   });
   cluster.port = await server.listen('127.0.0.1', cluster.port);
@@ -109,5 +111,13 @@ export async function joinThrough(newcomer: TestAgent, inviter: TestAgent): Prom
   await inviter.membership.admit(newcomer.own.record());
   await newcomer.membership.accept(inviter.membership.records(), inviter.own.id);
 }
+
+/** Sends back what it gets, after the caller's ID and the query; says no to nobody but `?refuse`. */
+const echoStream: PeerStreamServer = ({ peerId, query, accept }) => {
+  if (query.has('refuse')) throw new CodedError('Forbidden', 'not for you');
+  const stream = accept();
+  stream.write(`${peerId}?${query}:`);
+  stream.pipe(stream);
+};
 
 const never = (): Promise<never> => Promise.reject(new CodedError('Unavailable', 'not in this test'));

@@ -164,4 +164,26 @@ describe('membership', () => {
     }
     expect(a.own.record().incarnation).toBeGreaterThan(1);
   });
+
+  it('carries raw streams between features of two agents', async () => {
+    const [a, b] = await three();
+    const signal = AbortSignal.timeout(5_000);
+    const stream = await a.membership.get(b.own.id)?.openStream('echo', new URLSearchParams({ x: '1' }), signal);
+    if (stream === undefined) throw new Error('b is no member of a');
+    let received = '';
+    stream.on('data', (bytes: Buffer) => {
+      received += bytes.toString();
+    });
+    stream.write('hello');
+    await eventually(() => received === `${a.own.id}?x=1:hello`);
+    stream.destroy();
+  });
+
+  it('says why a raw stream is refused', async () => {
+    const [a, b] = await three();
+    const open = (name: string, query: string) =>
+      a.membership.get(b.own.id)?.openStream(name, new URLSearchParams(query), AbortSignal.timeout(5_000));
+    await expect(open('echo', 'refuse')).rejects.toMatchObject({ code: 'Forbidden', message: 'not for you' });
+    await expect(open('none', '')).rejects.toMatchObject({ code: 'NotFound' });
+  });
 });

@@ -130,6 +130,7 @@ export async function startServer(
     source,
     provider,
     streams: options.streams ?? noStreams,
+    peerStreams: {},
     join: options.join ?? (() => Promise.reject(new CodedError('FailedPrecondition', 'no invitations'))),
     clock: systemClock,
     logger: silentLogger,

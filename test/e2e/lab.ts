@@ -1,5 +1,5 @@
 import { execFile } from 'node:child_process';
-import { join } from 'node:path';
+import { basename, join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { promisify } from 'node:util';
 import { expect } from 'vitest';
@@ -128,4 +128,23 @@ export async function readyPods(cluster: string, namespace: string, replicas: nu
     expect(pods).toHaveLength(replicas);
   }, 60_000);
   return pods;
+}
+
+/** Cuts a cluster's link to all others and to this machine; it is whole again at the end of the block. */
+export async function cutOff(cluster: string): Promise<AsyncDisposable> {
+  const link = (state: 'up' | 'down') =>
+    run('ip', ['-n', `${basename(folder).replace('.lab-', 'headcut-')}-net`, 'link', 'set', `to-${cluster}`, state]);
+  await link('down');
+  return { [Symbol.asyncDispose]: async () => void (await link('up')) };
+}
+
+/** What kubectl writes to a terminal, with `input` typed into it. */
+export async function kubectlOnTerminal(cluster: string, args: string[], input: string): Promise<string> {
+  const command = ['kubectl', '--kubeconfig', join(folder, 'kubeconfig'), '--context', cluster, ...args];
+  const child = run('script', ['--quiet', '--return', '--command', command.join(' '), '/dev/null'], {
+    timeout: 60_000,
+    env: { ...process.env, PATH: `${join(folder, 'bin')}:${process.env.PATH}` },
+  });
+  child.child.stdin?.write(input);
+  return (await child).stdout;
 }

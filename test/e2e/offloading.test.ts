@@ -3,12 +3,15 @@ import type { Node, Pod } from '../../src/core/kube-objects.ts';
 import {
   apply,
   countByNode,
+  cutOff,
   deployment,
   eventually,
   fingerprints,
   get,
+  IMAGE,
   isReady,
   kubectl,
+  kubectlOnTerminal,
   list,
   offloadedNamespace,
   pod,
@@ -91,6 +94,100 @@ describe('an offloaded pod', () => {
     expect(await kubectl('a', ['-n', name, 'logs', 'web'])).toContain('web');
     expect(await kubectl('a', ['-n', name, 'exec', 'web', '--', 'sh', '-c', 'hostname'])).toBe('web\n');
     await expect(kubectl('a', ['-n', name, 'exec', 'web', '--', 'sh', '-c', 'exit 3'])).rejects.toThrow(/exit code 3/);
+  });
+
+  test('shows a part of its logs, those of the run before, and those to come', async () => {
+    await using namespace = await offloadedNamespace('a');
+    const { name } = namespace;
+    const script = 'echo run; for i in 1 2 3; do echo line $i; done; sleep 4; echo end; exit 1';
+    await apply('a', pod(name, 'web', podSpec(onB, { command: ['sh', '-c', script] })));
+    await readyPods('a', name, 1);
+    const logs = (...flags: string[]) => kubectl('a', ['-n', name, 'logs', 'web', ...flags]);
+    expect(await logs('--tail=2')).toBe('line 2\nline 3\n');
+    expect(await logs('-f', '--since=1s')).toBe('end\n');
+    await eventually(async () => expect(await logs('--previous', '--tail=1')).toBe('end\n'));
+  });
+
+  test('takes commands from a terminal', async () => {
+    await using namespace = await offloadedNamespace('a');
+    const { name } = namespace;
+    await apply('a', pod(name, 'web', podSpec(onB)));
+    await readyPods('a', name, 1);
+    const shell = ['-n', name, 'exec', '-it', 'web', '--', 'sh'];
+    expect(await kubectlOnTerminal('a', shell, 'test -t 0 && echo on a $((1 + 1))-way terminal; exit\n')).toContain(
+      'on a 2-way terminal',
+    );
+  });
+
+  test('has init containers, sidecars, probes, projected volumes, emptyDirs, a security context, pull secrets', async () => {
+    await using namespace = await offloadedNamespace('a');
+    const { name } = namespace;
+    const shared = { name: 'shared', mountPath: '/shared' };
+    const image = IMAGE;
+    const auth = Buffer.from(JSON.stringify({ auths: { 'example.com': { auth: 'eDp5' } } })).toString('base64');
+    await apply(
+      'a',
+      { apiVersion: 'v1', kind: 'ConfigMap', metadata: { name: 'settings', namespace: name }, data: { k: 'one' } },
+      {
+        apiVersion: 'v1',
+        kind: 'Secret',
+        metadata: { name: 'pull', namespace: name },
+        type: 'kubernetes.io/dockerconfigjson',
+        data: { '.dockerconfigjson': auth },
+      },
+      pod(
+        name,
+        'web',
+        podSpec(
+          {
+            ...onB,
+            imagePullSecrets: [{ name: 'pull' }],
+            securityContext: { runAsUser: 1234, fsGroup: 4321 },
+            initContainers: [
+              { name: 'first', image, command: ['sh', '-c', 'echo first > /shared/log'], volumeMounts: [shared] },
+              {
+                name: 'sidecar',
+                image,
+                restartPolicy: 'Always',
+                command: ['sh', '-c', 'echo sidecar >> /shared/log; sleep 3; touch /shared/ready; sleep 3600'],
+                volumeMounts: [shared],
+              },
+            ],
+            volumes: [
+              { name: 'shared', emptyDir: {} },
+              {
+                name: 'all',
+                projected: {
+                  sources: [
+                    { configMap: { name: 'settings' } },
+                    { downwardAPI: { items: [{ path: 'app', fieldRef: { fieldPath: "metadata.labels['app']" } }] } },
+                  ],
+                },
+              },
+            ],
+          },
+          {
+            volumeMounts: [shared, { name: 'all', mountPath: '/all' }],
+            readinessProbe: { exec: { command: ['test', '-e', '/shared/ready'] }, periodSeconds: 1 },
+          },
+        ),
+      ),
+    );
+    await eventually(async () => {
+      const [web] = await list<Pod>('a', ['-n', name, 'pods']);
+      expect(web?.status?.phase).toBe('Running');
+      expect(isReady(web as Pod)).toBe(false);
+    });
+    await readyPods('a', name, 1);
+    const read = 'cat /shared/log /all/k /all/app; echo; id -u; id -G';
+    expect(await kubectl('a', ['-n', name, 'exec', 'web', '-c', 'c', '--', 'sh', '-c', read])).toMatch(
+      /^first\nsidecar\noneweb\n1234\n.*4321/,
+    );
+    const [twin] = await twins('b', name);
+    expect(twin?.spec.imagePullSecrets).toEqual([{ name: 'pull' }]);
+    expect(await kubectl('b', ['-n', twin?.metadata.namespace ?? '', 'get', 'secret', 'pull', '-o', 'name'])).toBe(
+      'secret/pull\n',
+    );
   });
 
   test('has its ConfigMaps, Secrets, downward API and home credentials, and changes of them follow', async () => {
@@ -275,4 +372,31 @@ test('a Job completes, and its pods stay completed after both agents restart', a
   expect(after.map((one) => `${one.metadata.uid} ${one.status?.phase}`).sort()).toEqual(
     before.map((one) => `${one.metadata.uid} Succeeded`).sort(),
   );
+});
+
+test('replicas of a member whose link is cut are made anew elsewhere; it then takes its superseded copies away', async () => {
+  await using namespace = await offloadedNamespace('a');
+  const { name } = namespace;
+  await apply('a', deployment(name, 'web', 3));
+  const before = fingerprints((await readyPods('a', name, 3)).filter((one) => one.spec.nodeName !== 'headcut-c'));
+  const node = () => get<Node>('a', ['node', 'headcut-c']);
+  const unreachable = async () =>
+    (await node()).spec?.taints?.flatMap((taint) => (taint.key === 'headcut.dev/unreachable' ? [taint.effect] : []));
+  {
+    await using _ = await cutOff('c');
+    await eventually(async () => expect(await unreachable()).toEqual(['NoSchedule', 'NoExecute']));
+    const renewed = await kubectl('a', ['-n', 'kube-node-lease', 'get', 'lease', 'headcut-c', '-o', 'yaml']);
+    await eventually(async () => {
+      const ready = (await list<Pod>('a', ['-n', name, 'pods'])).filter(isReady);
+      expect(ready.filter((one) => one.spec.nodeName !== 'headcut-c')).toHaveLength(3);
+      expect(fingerprints(ready)).toEqual(expect.arrayContaining(before));
+    });
+    expect(await kubectl('a', ['-n', 'kube-node-lease', 'get', 'lease', 'headcut-c', '-o', 'yaml'])).toBe(renewed);
+  }
+  await eventually(async () => {
+    expect(isReady(await node())).toBe(true);
+    expect(await unreachable()).toEqual([]);
+    expect(await twins('c', name)).toEqual([]);
+    expect(await list('a', ['-n', name, 'pods'])).toHaveLength(3);
+  }, 60_000);
 });

@@ -1,0 +1,83 @@
+import { describe, expect, test } from 'vitest';
+import { parseLabCommand } from '../../src/lab/lab-command.ts';
+import { chooseSubnet, collides } from '../../src/lab/subnet.ts';
+import { createTopology, findCluster } from '../../src/lab/topology.ts';
+
+describe('the network of a lab', () => {
+  test('depends on its name, so that two labs run side by side', () => {
+    expect(chooseSubnet('lab', [])).toBe(chooseSubnet('lab', []));
+    expect(chooseSubnet('lab', [])).not.toBe(chooseSubnet('test', []));
+  });
+
+  test('keeps clear of the routes of the machine', () => {
+    const wanted = chooseSubnet('lab', []);
+    expect(chooseSubnet('lab', [`${wanted}.0/24`])).not.toBe(wanted);
+    expect(() => chooseSubnet('lab', ['10.0.0.0/8'])).toThrow('collides');
+  });
+
+  test.each([
+    ['10.200.7', '10.200.7.128/25', true],
+    ['10.200.7', '10.200.0.0/16', true],
+    ['10.200.7', '10.200.8.0/24', false],
+    ['10.200.7', '0.0.0.0/0', false],
+    ['10.200.7', '10.200.7.5', true],
+  ])('%s.0/24 and %s: collision %s', (prefix, route, expected) => {
+    expect(collides(prefix, [route])).toBe(expected);
+  });
+});
+
+describe('the topology of a lab', () => {
+  const topology = (name: string, clusterCount = 3) =>
+    createTopology({ name, folder: '/x', subnet: '10.200.7', clusterCount });
+
+  test('names everything after the lab, with interface names that Linux takes', () => {
+    const lab = topology('a-rather-long-name');
+    expect(lab.hostLink.length).toBeLessThanOrEqual(15);
+    expect(lab.clusters.map(({ name, address }) => `${name} ${address}`)).toEqual([
+      'a 10.200.7.11',
+      'b 10.200.7.12',
+      'c 10.200.7.13',
+    ]);
+    const names = (of: ReturnType<typeof topology>) => [
+      of.networkNamespace,
+      of.hostLink,
+      of.cgroup,
+      ...of.clusters.map((one) => one.networkNamespace),
+    ];
+    expect(names(lab).filter((name) => names(topology('test')).includes(name))).toEqual([]);
+  });
+
+  test.each([0, 9, 1.5])('refuses %s clusters', (count) => {
+    expect(() => topology('lab', count)).toThrow('1 to 8');
+  });
+
+  test.each(['', 'A', '-x', 'x/y', 'x'.repeat(21)])('refuses the name "%s"', (name) => {
+    expect(() => topology(name)).toThrow('no lab name');
+  });
+
+  test('says which clusters there are when one is not', () => {
+    expect(() => findCluster(topology('lab'), 'z')).toThrow('it has: a, b, c');
+  });
+});
+
+describe('the lab command', () => {
+  test('brings up a joined lab named lab by default', () => {
+    expect(parseLabCommand(['up'])).toEqual({
+      verb: 'up',
+      name: 'lab',
+      clusterCount: undefined,
+      provider: undefined,
+      federation: true,
+    });
+  });
+
+  test.each([
+    [['up', '--clusters', '9'], '1 to 8'],
+    [['up', 'x'], 'takes no "x"'],
+    [['logs'], 'needs the name of a cluster'],
+    [['fly'], 'no command "fly"'],
+    [['up', '--fast'], '--fast'],
+  ])('refuses %j and says why', (argv, message) => {
+    expect(() => parseLabCommand(argv)).toThrow(message);
+  });
+});

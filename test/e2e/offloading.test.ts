@@ -1,3 +1,4 @@
+import { setTimeout as sleep } from 'node:timers/promises';
 import { describe, expect, test } from 'vitest';
 import type { Node, Pod } from '../../src/core/kube-objects.ts';
 import {
@@ -99,12 +100,17 @@ describe('an offloaded pod', () => {
   test('shows a part of its logs, those of the run before, and those to come', async () => {
     await using namespace = await offloadedNamespace('a');
     const { name } = namespace;
-    const script = 'echo run; for i in 1 2 3; do echo line $i; done; sleep 4; echo end; exit 1';
+    const script =
+      'echo run; for i in 1 2 3; do echo line $i; done; until test -e /tmp/go; do sleep 1; done; echo end; exit 1';
     await apply('a', pod(name, 'web', podSpec(onB, { command: ['sh', '-c', script] })));
     await readyPods('a', name, 1);
     const logs = (...flags: string[]) => kubectl('a', ['-n', name, 'logs', 'web', ...flags]);
     expect(await logs('--tail=2')).toBe('line 2\nline 3\n');
-    expect(await logs('-f', '--since=1s')).toBe('end\n');
+    // What was said until now is older than --since.
+    await sleep(2_000);
+    const following = logs('-f', '--since=1s');
+    await kubectl('a', ['-n', name, 'exec', 'web', '--', 'touch', '/tmp/go']);
+    expect(await following).toBe('end\n');
     await eventually(async () => expect(await logs('--previous', '--tail=1')).toBe('end\n'));
   });
 

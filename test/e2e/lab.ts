@@ -133,7 +133,14 @@ export async function readyPods(cluster: string, namespace: string, replicas: nu
 /** Cuts a cluster's link to all others and to this machine; it is whole again at the end of the block. */
 export async function cutOff(cluster: string): Promise<AsyncDisposable> {
   const link = (state: 'up' | 'down') =>
-    run('ip', ['-n', `headcut-${basename(folder) === '.lab' ? 'lab' : basename(folder).slice('.lab-'.length)}-net`, 'link', 'set', `to-${cluster}`, state]);
+    run('ip', [
+      '-n',
+      `headcut-${basename(folder) === '.lab' ? 'lab' : basename(folder).slice('.lab-'.length)}-net`,
+      'link',
+      'set',
+      `to-${cluster}`,
+      state,
+    ]);
   await link('down');
   return { [Symbol.asyncDispose]: async () => void (await link('up')) };
 }

@@ -3,6 +3,7 @@ import type { Clock } from '../runtime/clock.ts';
 import type { LabContext } from './lab-context.ts';
 import { claimLabName } from './lab-registry.ts';
 import { type LabState, readLabState, writeLabState } from './lab-state.ts';
+import { raiseMachineLimits } from './machine-limits.ts';
 import { listNamespaces, readHostRoutes } from './network.ts';
 import type { Progress } from './progress.ts';
 import { chooseProvider, DEFAULT_PROVIDER } from './providers/choose-provider.ts';
@@ -35,6 +36,7 @@ const DEFAULT_CLUSTERS = 3;
 /** Brings a lab up, or what is missing of it. */
 export async function bringUp(options: UpOptions, deps: LabDeps): Promise<LabContext> {
   const context = await prepareLab(options, deps);
+  raiseMachineLimits(deps.progress);
   const steps = options.federation ? [clustersStep, imagesStep, federationStep, demoStep] : [clustersStep];
   for (const step of steps) {
     deps.progress.say(step.title);

@@ -1,5 +1,10 @@
+import { readFileSync, writeFileSync } from 'node:fs';
+import { mkdtempDisposable } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
 import { describe, expect, test } from 'vitest';
 import { parseLabCommand } from '../../src/lab/lab-command.ts';
+import { raiseMachineLimits } from '../../src/lab/machine-limits.ts';
 import { chooseSubnet, collides } from '../../src/lab/subnet.ts';
 import { createTopology, findCluster } from '../../src/lab/topology.ts';
 
@@ -57,6 +62,23 @@ describe('the topology of a lab', () => {
 
   test('says which clusters there are when one is not', () => {
     expect(() => findCluster(topology('lab'), 'z')).toThrow('it has: a, b, c');
+  });
+});
+
+describe('the limits of the machine', () => {
+  test('are raised when they are too small for several labs, and left when they are not', async () => {
+    await using folder = await mkdtempDisposable(join(tmpdir(), 'limits-'));
+    const file = join(folder.path, 'max_user_instances');
+    const said: string[] = [];
+    const progress = { say: (line: string) => void said.push(line), elapsedMs: () => 0 };
+    writeFileSync(file, '128\n');
+    raiseMachineLimits(progress, file);
+    raiseMachineLimits(progress, file);
+    expect(readFileSync(file, 'utf8')).toBe('1024\n');
+    expect(said).toEqual(['raised fs.inotify.max_user_instances of this machine to 1024']);
+    writeFileSync(file, '8192\n');
+    raiseMachineLimits(progress, file);
+    expect(readFileSync(file, 'utf8')).toBe('8192\n');
   });
 });
 

@@ -14,6 +14,16 @@ const Uid = Type.String({ minLength: 1, maxLength: 64, pattern: '^[A-Za-z0-9-]+$
 const Label = Type.String({ minLength: 1, maxLength: 63, pattern: '^[a-z0-9]([a-z0-9-]*[a-z0-9])?$' });
 const Base64 = Type.String({ maxLength: 8192 });
 
+const Ipv4Network = Type.String({ maxLength: 18, pattern: '^([0-9]{1,3}\\.){3}[0-9]{1,3}/[0-9]{1,2}$' });
+
+const NetworkClaimSchema = Type.Object({
+  publicKey: Type.String({ pattern: '^[A-Za-z0-9+/]{43}=$' }),
+  port: Type.Integer({ minimum: 1, maximum: 65_535 }),
+  podCidr: Ipv4Network,
+  prefix: Ipv4Network,
+  since: Type.Integer({ minimum: 0 }),
+});
+
 export const PeerRecordSchema = Type.Object({
   id: Type.String({ pattern: '^[a-z2-7]{52}$' }),
   name: Label,
@@ -21,6 +31,7 @@ export const PeerRecordSchema = Type.Object({
   certificate: Base64,
   incarnation: Type.Integer({ minimum: 1 }),
   protocol: Type.Integer({ minimum: 1 }),
+  network: Type.Optional(NetworkClaimSchema),
   signature: Base64,
   vouch: Type.Optional(Type.Object({ by: Type.String({ maxLength: 64 }), signature: Base64 })),
 });

@@ -202,7 +202,10 @@ export class Membership implements PeerLinks {
   async #update(record: PeerRecord): Promise<void> {
     const member = this.#members.get(record.id);
     if (member === undefined) return;
-    await this.#deps.client.patch(PEERS, { name: member.objectName }, { spec: record });
+    // A merge patch: what the record has no more must be said.
+    const leaves = member.record.network !== undefined && record.network === undefined;
+    const spec = leaves ? { ...record, network: null } : record;
+    await this.#deps.client.patch(PEERS, { name: member.objectName }, { spec });
     this.#adopt(member.objectName, member.uid, record);
   }
 

@@ -3,6 +3,7 @@ import { formatEndpoint, parseEndpoint } from '../../core/membership/endpoint.ts
 import { type FederationObject, toMemberName } from '../../core/membership/peer-object.ts';
 import type { PeerRecord } from '../../core/membership/peer-record.ts';
 import { signRecord } from '../../core/membership/signed-record.ts';
+import type { NetworkClaim } from '../../core/network/network-claim.ts';
 import { PROTOCOL_VERSION } from '../../wire/endpoints.ts';
 import type { OwnIdentity } from '../ports.ts';
 
@@ -20,6 +21,7 @@ export class OwnRecord implements OwnIdentity {
   readonly #deps: OwnRecordDeps;
   readonly #listeners: (() => void)[] = [];
   #record: PeerRecord;
+  #changing: Promise<void> = Promise.resolve();
 
   private constructor(deps: OwnRecordDeps, record: PeerRecord) {
     this.#deps = deps;
@@ -48,21 +50,35 @@ export class OwnRecord implements OwnIdentity {
   }
 
   /** Takes over what the Federation object says now. */
-  async refresh(federation: FederationObject | undefined): Promise<void> {
-    const wanted = contentOf(this.#deps, federation);
-    const { signature: _signature, vouch: _vouch, incarnation, ...present } = this.#record;
-    if (isDeepStrictEqual(present, wanted)) return;
-    const record = signRecord({ ...wanted, incarnation: incarnation + 1 }, this.#deps.identity.key);
-    await this.#deps.save(record);
-    this.#record = record;
-    for (const listener of this.#listeners) listener();
+  refresh(federation: FederationObject | undefined): Promise<void> {
+    const content = contentOf(this.#deps, federation);
+    return this.#change(({ network }) => (network === undefined ? content : { ...content, network }));
+  }
+
+  /** Takes over the claim of the pod network, or its end. */
+  setNetwork(network: NetworkClaim | undefined): Promise<void> {
+    return this.#change(({ network: _, ...content }) => (network === undefined ? content : { ...content, network }));
+  }
+
+  /** One change after the other, or two would use the same incarnation. */
+  #change(to: (present: RecordContent) => RecordContent): Promise<void> {
+    const done = this.#changing.then(async () => {
+      const { signature: _signature, vouch: _vouch, incarnation, ...present } = this.#record;
+      const wanted = to(present);
+      if (isDeepStrictEqual(present, wanted)) return;
+      const record = signRecord({ ...wanted, incarnation: incarnation + 1 }, this.#deps.identity.key);
+      await this.#deps.save(record);
+      this.#record = record;
+      for (const listener of this.#listeners) listener();
+    });
+    this.#changing = done.catch(() => {});
+    return done;
   }
 }
 
-function contentOf(
-  deps: OwnRecordDeps,
-  federation: FederationObject | undefined,
-): Omit<PeerRecord, 'signature' | 'vouch' | 'incarnation'> {
+type RecordContent = Omit<PeerRecord, 'signature' | 'vouch' | 'incarnation'>;
+
+function contentOf(deps: OwnRecordDeps, federation: FederationObject | undefined): RecordContent {
   const { name, endpoints = [] } = federation?.spec ?? {};
   const { identity, defaults } = deps;
   return {

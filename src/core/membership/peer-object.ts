@@ -16,6 +16,8 @@ export interface PeerStatus {
   lastSeen?: string | null;
   /** The offer at the time of the last change of state; the virtual node has the present one. */
   offer?: { accepting: boolean; allocatable: ResourceList };
+  /** Written by the network feature; null where there is none. */
+  network?: { path: string | null; prefix: string | null } | null;
   conditions?: Condition[];
 }
 
@@ -30,6 +32,9 @@ export interface FederationStatus {
   name?: string;
   endpoints?: string[];
   peers?: PeerCounts;
+  /** Written by the network feature; null where there is none. */
+  network?: { prefix: string | null; tunnels: string | null } | null;
+  conditions?: Condition[];
 }
 
 export interface PeerCounts {
@@ -66,6 +71,7 @@ export function planPeerStatus(peer: PeerObject, contact: PeerContact, now: stri
     ...(contact.state === 'Connected' ? { lastSeen: null } : changed ? { lastSeen: now } : {}),
     ...(offer === undefined ? {} : { offer: { accepting: offer.accepting, allocatable: offer.allocatable } }),
     conditions: [
+      ...(before.conditions ?? []).filter((condition) => condition.type !== 'Connected'),
       {
         type: 'Connected',
         status,

@@ -1,3 +1,5 @@
+import type { NetworkClaim } from '../network/network-claim.ts';
+
 /**
  * One member of the federation, as the roster holds it and members tell it each other. Written and signed only by its owner;
  * the member that admitted it vouches for it with a signature of its own.
@@ -15,6 +17,8 @@ export interface PeerRecord {
   incarnation: number;
   /** Protocol version that the owner speaks. */
   protocol: number;
+  /** Its part of the pod network; absent while it takes no part. */
+  network?: NetworkClaim;
   /** The owner's signature over the canonical form of all fields above, base64. */
   signature: string;
   /** The member that admitted this one; absent on the first member. Signature over `id` of the newcomer. */

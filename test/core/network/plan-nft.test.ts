@@ -1,0 +1,49 @@
+import { execFileSync } from 'node:child_process';
+import { describe, expect, it } from 'vitest';
+import type { NodeNetwork } from '../../../src/core/network/node-network.ts';
+import { nodeAddress, planNft, planNftRemoval } from '../../../src/core/network/plan-nft.ts';
+
+const network: NodeNetwork = {
+  privateKey: 'secret',
+  port: 51820,
+  probePort: 7445,
+  podCidr: '10.244.0.0/24',
+  prefix: '100.64.7.0/24',
+  peers: [{ publicKey: 'B', prefix: '100.64.2.0/24', path: 'udp', endpoint: '192.0.2.2:51820' }],
+};
+
+function hasNft(): boolean {
+  try {
+    execFileSync('nft', ['--version']);
+    return true;
+  } catch {
+    return false;
+  }
+}
+
+describe('the packet rules', () => {
+  it('map both ways, and give the node the address that no pod can have', () => {
+    const rules = planNft(network);
+    expect(rules).toContain('dnat ip prefix to ip daddr map { 100.64.7.0/24 : 10.244.0.0/24 }');
+    expect(rules).toContain('snat ip prefix to ip saddr map { 10.244.0.0/24 : 100.64.7.0/24 }');
+    expect(rules).toContain('snat to 100.64.7.0\n');
+    expect(nodeAddress('100.64.7.0/24')).toBe('100.64.7.0');
+  });
+
+  it('are one transaction that touches no table but our own', () => {
+    const tables = [...`${planNft(network)}\n${planNftRemoval()}`.matchAll(/table (\S+ \S+)/g)].map(
+      (match) => match[1],
+    );
+    expect(new Set(tables)).toEqual(new Set(['ip headcut', 'ip6 headcut']));
+  });
+
+  it('do not depend on the members, and hold no secret', () => {
+    expect(planNft({ ...network, peers: [] })).toBe(planNft(network));
+    expect(planNft(network)).not.toContain('secret');
+  });
+
+  it.runIf(hasNft() && process.getuid?.() === 0)('are understood by nft', () => {
+    for (const input of [planNft(network), planNftRemoval()])
+      expect(execFileSync('nft', ['--check', '-f', '-'], { input }).toString()).toBe('');
+  });
+});

@@ -16,6 +16,8 @@ export interface BundleEntry {
 }
 
 export const agentEntry: BundleEntry = { source: 'src/bin/agent.ts', output: 'agent.mjs' };
+/** What changes a node's network: a program of its own, as it has a right that the agent has not. */
+export const networkEntry: BundleEntry = { source: 'src/bin/network.ts', output: 'network.mjs' };
 export const cliEntry: BundleEntry = { source: 'src/bin/cli.ts', output: 'headcut.mjs' };
 
 export interface BundleOptions {
@@ -93,7 +95,7 @@ async function main(): Promise<void> {
   const { values } = parseArgs({ options: { analyze: { type: 'boolean' }, sourcemap: { type: 'boolean' } } });
   const root = resolve(import.meta.dirname, '..');
   await mkdir(join(root, 'dist'), { recursive: true });
-  for (const entry of [agentEntry, cliEntry]) {
+  for (const entry of [agentEntry, networkEntry, cliEntry]) {
     if (!existsSync(join(root, entry.source))) {
       console.log(`skipped dist/${entry.output}: ${entry.source} does not exist`);
       continue;

@@ -1,5 +1,10 @@
+import { randomBytes } from 'node:crypto';
+import { lookup } from 'node:dns/promises';
+import { join } from 'node:path';
 import type { ResourceList } from '../core/kube-objects.ts';
 import { FEDERATION_NAME } from '../core/membership/peer-object.ts';
+import { NETWORK_SOCKET } from '../core/network/node-network.ts';
+import { networkSettings } from '../core/network/plan-network.ts';
 import { createKubeClient, type KubeClient } from '../kube/client.ts';
 import type { KubeConnection } from '../kube/connection.ts';
 import type { Clock } from '../runtime/clock.ts';
@@ -17,12 +22,20 @@ import { createJoinRequests } from './membership/join-requests.ts';
 import { Membership } from './membership/membership.ts';
 import { createMembershipStatus } from './membership/membership-status.ts';
 import { OwnRecord } from './membership/own-record.ts';
+import { Network } from './network/network.ts';
+import { loadNetworkKey } from './network/network-key.ts';
+import { NetworkState } from './network/network-state.ts';
+import { NetworkStatus } from './network/network-status.ts';
+import { NodeNetworkClient } from './network/node-network-client.ts';
+import { PeerHosts } from './network/peer-hosts.ts';
+import { PACKET_STREAM, PeerPaths } from './network/peer-paths.ts';
+import { UdpProber } from './network/udp-prober.ts';
 import { Offers } from './offer/offers.ts';
 import { Offloading } from './offloading/offloading.ts';
 import { createJoinDesk } from './peer-server/join-desk.ts';
 import { PeerServer } from './peer-server/peer-server.ts';
 import { createPodStreams } from './pod-streams/pod-streams.ts';
-import type { SessionSource } from './ports.ts';
+import type { PeerAddresses, SessionSource } from './ports.ts';
 import { ShadowPods } from './shadow-pod/shadow-pods.ts';
 import { VirtualNodeController } from './virtual-node/virtual-nodes.ts';
 
@@ -52,8 +65,9 @@ export async function composeAgent(parts: AgentParts): Promise<Agent> {
   const caches = createCaches({ client, namespace: config.namespace, clock, logger });
   const members = await composeMembership(parts, client, caches);
   const { membership, identity } = members;
+  const network = await composeNetwork(parts, client, caches, members);
   const provider = composeProvider(parts, client, caches, membership);
-  const consumer = composeConsumer(parts, client, caches, membership, countWrite);
+  const consumer = composeConsumer(parts, { client, caches, membership, addresses: network.state, countWrite });
   const server = new PeerServer({
     identity,
     version: VERSION,
@@ -61,7 +75,7 @@ export async function composeAgent(parts: AgentParts): Promise<Agent> {
     source: provider.source,
     provider: provider.shadowPods,
     streams: createPodStreams(client),
-    peerStreams: {},
+    peerStreams: { [PACKET_STREAM]: network.paths.serve },
     join: createJoinDesk({ ownId: identity.id, client, namespace: config.namespace, roster: membership.roster, clock }),
     clock,
     logger,
@@ -69,6 +83,8 @@ export async function composeAgent(parts: AgentParts): Promise<Agent> {
   const controllers: Controller[] = [
     members.status,
     members.joinRequests,
+    network.network.controller,
+    network.status.controller,
     provider.shadowPods.controller,
     consumer.virtualNodes.controller,
     consumer.offloading.controller,
@@ -83,6 +99,10 @@ export async function composeAgent(parts: AgentParts): Promise<Agent> {
     membership,
     members.status,
     members.joinRequests,
+    network.prober,
+    network.paths,
+    network.network,
+    network.status.controller,
     provider.offers,
     provider.shadowPods,
     consumer.virtualNodes,
@@ -116,7 +136,58 @@ async function composeMembership(parts: AgentParts, client: KubeClient, caches: 
     clock,
     logger,
   });
-  return { identity, membership, status, joinRequests };
+  return { identity, membership, own, status, joinRequests };
+}
+
+async function composeNetwork(
+  parts: AgentParts,
+  client: KubeClient,
+  caches: Caches,
+  { membership, own }: { membership: Membership; own: OwnRecord },
+) {
+  const { config, clock, logger } = parts;
+  const { namespace, networkFolder, probePort } = config;
+  const { nodes, federations, peers } = caches;
+  const keys = await loadNetworkKey(client, namespace);
+  const nonce = (): bigint => randomBytes(8).readBigUInt64BE();
+  const prober = new UdpProber({ ...keys, port: probePort, nonce, clock, logger });
+  const paths = new PeerPaths({
+    prober,
+    links: membership,
+    wireGuardPort: () => networkSettings(federations.get(FEDERATION_NAME)?.spec).port,
+    clock,
+    logger,
+    onChange: (peerId) => {
+      network.touch();
+      status.note(peerId);
+    },
+  });
+  const state = new NetworkState({
+    ownClaim: () => own.record().network,
+    pathTo: (peerId) => paths.pathTo(peerId),
+    isPathSettled: (peerId) => paths.isSettled(peerId),
+  });
+  const status = new NetworkStatus({ client, peers, federations, state, clock, logger });
+  const resolve = async (host: string): Promise<string[]> =>
+    (await lookup(host, { all: true })).map(({ address }) => address);
+  const network = new Network({
+    keys,
+    own,
+    roster: membership.roster,
+    links: membership,
+    nodes,
+    federations,
+    peersSynced: () => peers.whenSynced(),
+    node: new NodeNetworkClient(join(networkFolder, NETWORK_SOCKET), clock),
+    hosts: new PeerHosts({ resolve, clock }),
+    paths,
+    probePort,
+    state,
+    onLook: () => status.noteAll(),
+    clock,
+    logger,
+  });
+  return { network, state, paths, prober, status };
 }
 
 function composeProvider(parts: AgentParts, client: KubeClient, caches: Caches, membership: Membership) {
@@ -149,12 +220,16 @@ function composeProvider(parts: AgentParts, client: KubeClient, caches: Caches, 
 
 function composeConsumer(
   parts: AgentParts,
-  client: KubeClient,
-  caches: Caches,
-  membership: Membership,
-  countWrite: (method: string, path: string, status: number) => void,
+  own: {
+    client: KubeClient;
+    caches: Caches;
+    membership: Membership;
+    addresses: PeerAddresses;
+    countWrite(method: string, path: string, status: number): void;
+  },
 ) {
   const { config, connection, clock, logger, random } = parts;
+  const { client, caches, membership, addresses, countWrite } = own;
   const { pods, nodes } = caches;
   const callers = new CallerCheck({ client, clock });
   const { server: apiServer, ca } = connection;
@@ -188,6 +263,7 @@ function composeConsumer(
     links: membership,
     nodes: virtualNodes,
     identities: virtualNodes,
+    addresses,
     clock,
     random,
     logger,

@@ -12,6 +12,10 @@ export interface AgentConfig {
   logLevel: string;
   peerPort: number;
   healthPort: number;
+  /** UDP, for probes of the pod network (core/network/plan-nft). */
+  probePort: number;
+  /** The folder shared with the process that changes the node's network. */
+  networkFolder: string;
   /** First port to try for the kubelet servers of virtual nodes. */
   firstKubeletPort: number;
 }
@@ -26,6 +30,8 @@ export function readAgentConfig(env: Record<string, string | undefined>): AgentC
     logLevel: env.LOG_LEVEL ?? 'info',
     peerPort: port(env, 'PEER_PORT', PEER_PORT),
     healthPort: port(env, 'HEALTH_PORT', 7444),
+    probePort: port(env, 'PROBE_PORT', 7445),
+    networkFolder: env.NETWORK_FOLDER ?? '/run/headcut-network',
     firstKubeletPort: port(env, 'KUBELET_PORT', 10260),
   };
 }

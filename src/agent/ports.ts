@@ -142,6 +142,16 @@ export interface PodAddresses {
   onChange(listener: () => void): void;
 }
 
+/** Addresses of peers' pods, as they are shown on this cluster. Implemented by the network feature. */
+export interface PeerAddresses {
+  /**
+   * The address here of a pod that its peer knows by `local`. `null` when it has none here; undefined while that is not known
+   * yet, and what is shown stays.
+   */
+  imageOf(peerId: string, local: string): string | null | undefined;
+  onChange(listener: (peerId: string) => void): void;
+}
+
 /** The members of the federation as the peer server needs them. */
 export interface Roster {
   /** Records of all members, the own one included. */

@@ -1,8 +1,9 @@
-/** The agent: Node with just the libraries it needs, and the two bundles. */
+/** The agent: Node and the tools of the pod network with just the libraries they need, and the bundles. */
 import { existsSync } from 'node:fs';
 import { readFile, writeFile } from 'node:fs/promises';
-import { join } from 'node:path';
-import { agentEntry, bundleEntry, cliEntry } from '../../bundle.ts';
+import { basename, join } from 'node:path';
+import { agentEntry, bundleEntry, cliEntry, networkEntry } from '../../bundle.ts';
+import type { Architecture } from '../architecture.ts';
 import { cachedFile } from '../cache.ts';
 import { hashFiles, hashOf } from '../fingerprint.ts';
 import { copyStripped, findNodeBinary, findStrip, pinnedNodePackage } from '../node-binary.ts';
@@ -13,6 +14,16 @@ import { libraryEntries } from '../shared-libraries.ts';
 import type { TarEntry } from '../tar-archive.ts';
 
 const nodePath = 'usr/local/bin/node';
+const bundles = [agentEntry, networkEntry, cliEntry];
+
+/** What the pod network is made with: programs as Debian's packages have them. */
+const networkTools = ['usr/sbin/nft', 'bin/ip', 'usr/bin/wg', 'usr/bin/wireguard-go'];
+const networkPackages = [
+  ...['nftables', 'libnftables1', 'libedit2', 'libmnl0', 'libnftnl11', 'libxtables12', 'libjansson4', 'libgmp10'],
+  ...['libtinfo6', 'libbsd0', 'libmd0'],
+  ...['iproute2', 'libbpf1', 'libelf1', 'libcap2', 'zlib1g'],
+  ...['wireguard-tools', 'wireguard-go'],
+];
 
 /** One kind of memory a flag: see *Decisions* in src/README.md for what each saves. */
 const nodeFlags = ['--max-semi-space-size=1'];
@@ -48,13 +59,26 @@ async function buildBase(context: RecipeContext): Promise<Blob> {
     return createLayer([
       { kind: 'file', path: nodePath, data: await readFile(node), mode: 0o755 },
       ...(await libraryEntries(node, folder, context.architecture)),
+      ...(await toolEntries(folder, context.architecture)),
       ...(await packageRecords(context.packageFiles, folder)),
       ...systemFiles,
     ]);
   });
 }
 
-/** The layer that changes with Node or Debian only, 110 MB; from the cache if it was built before. */
+async function toolEntries(folder: string, architecture: Architecture): Promise<TarEntry[]> {
+  const entries = networkTools.map(async (tool): Promise<TarEntry[]> => {
+    const program = join(folder, tool);
+    const path = `usr/local/bin/${basename(tool)}`;
+    return [
+      { kind: 'file', path, data: await readFile(program), mode: 0o755 },
+      ...(await libraryEntries(program, folder, architecture)),
+    ];
+  });
+  return (await Promise.all(entries)).flat();
+}
+
+/** The layer that changes with Node or Debian only, 115 MB; from the cache if it was built before. */
 async function baseLayer(context: RecipeContext): Promise<Blob> {
   const path = join(context.cache, 'layers', `headcut-${context.architecture.name}-${await baseKey(context)}.tar`);
   let built: Blob | undefined;
@@ -66,20 +90,24 @@ async function baseLayer(context: RecipeContext): Promise<Blob> {
 }
 
 async function appLayer(root: string): Promise<Blob> {
-  const [agent, cli] = await Promise.all([agentEntry, cliEntry].map((entry) => bundleEntry(entry, { root })));
+  const programs = await Promise.all(bundles.map((entry) => bundleEntry(entry, { root })));
   // The image has no /usr/bin/env for the bundle's first line.
   const program = (code: Buffer) => Buffer.from(code.toString().replace('#!/usr/bin/env node', `#!/${nodePath}`));
-  return createLayer([
-    { kind: 'file', path: 'app/agent.mjs', data: program(agent!.code), mode: 0o755 },
-    { kind: 'file', path: 'app/headcut.mjs', data: program(cli!.code), mode: 0o755 },
-  ]);
+  return createLayer(
+    programs.map(({ code }, index) => ({
+      kind: 'file',
+      path: `app/${bundles[index]!.output}`,
+      data: program(code),
+      mode: 0o755,
+    })),
+  );
 }
 
 export const headcut: Recipe = {
   name: 'headcut',
-  debianPackages: ['libc6', 'libgcc-s1', 'libstdc++6'],
+  debianPackages: ['libc6', 'libgcc-s1', 'libstdc++6', ...networkPackages],
   obstacle(root) {
-    const missing = [agentEntry, cliEntry].find((entry) => !existsSync(join(root, entry.source)));
+    const missing = bundles.find((entry) => !existsSync(join(root, entry.source)));
     return missing && `${missing.source} does not exist`;
   },
   inputs: async (context) => [

@@ -1,6 +1,7 @@
 import { type ConfigObject, objectKey, type Pod } from '../../core/kube-objects.ts';
+import type { ShownAddress } from '../../core/offloading/local-status.ts';
 import { planOffloadedPod, retryDelayMs } from '../../core/offloading/plan-offloaded-pod.ts';
-import type { PodVerdict } from '../../core/offloading/pod-submission.ts';
+import type { PodVerdict, RemotePod } from '../../core/offloading/pod-submission.ts';
 import { isTerminal } from '../../core/pod-phase.ts';
 import { toSentObject } from '../../core/reflection/reflected-object.ts';
 import type { KubeClient } from '../../kube/client.ts';
@@ -8,7 +9,7 @@ import type { Store } from '../../kube/store.ts';
 import type { Clock } from '../../runtime/clock.ts';
 import { type Controller, createController, type ReconcileResult } from '../../runtime/controller.ts';
 import type { Logger } from '../../runtime/logger.ts';
-import type { NodeIdentities, PeerLink, PeerLinks, VirtualNodes } from '../ports.ts';
+import type { NodeIdentities, PeerAddresses, PeerLink, PeerLinks, VirtualNodes } from '../ports.ts';
 import { type ApplyTarget, applyAction, recordEvent } from './apply.ts';
 import { PodTokens } from './pod-tokens.ts';
 import { ReferencedObjects } from './referenced-objects.ts';
@@ -22,6 +23,7 @@ export interface OffloadingDeps {
   links: PeerLinks;
   nodes: VirtualNodes;
   identities: NodeIdentities;
+  addresses: PeerAddresses;
   clock: Clock;
   random(): number;
   logger: Logger;
@@ -82,13 +84,14 @@ export class Offloading {
   }
 
   #listen(): void {
-    const { pods, links, identities } = this.#deps;
+    const { pods, links, identities, addresses } = this.#deps;
     pods.onChange((key, after, before) => this.#note(key, after ?? before, after === undefined));
     links.onChange((_id, change) => {
       if (typeof change === 'object') this.controller.enqueue(change.podUid);
       else if (change === 'pods' || change === 'state') this.#enqueueAll();
     });
     identities.onReady(() => this.#enqueueAll());
+    addresses.onChange(() => this.#enqueueAll());
   }
 
   #note(key: string, pod: Pod | undefined, gone = false): void {
@@ -114,6 +117,7 @@ export class Offloading {
     const { actions, requeueAfterMs } = planOffloadedPod({
       local,
       remote,
+      address: this.#addressOf(link, remote),
       remoteKnown: link.podsSynced,
       peerGone: false,
       lastVerdict,
@@ -197,6 +201,12 @@ export class Offloading {
     const link = local === undefined ? undefined : this.#linkOf(local);
     if (local === undefined || link?.pods.has(uid) !== true) return;
     await link.updateObjects(local.metadata.namespace ?? '', objects);
+  }
+
+  #addressOf({ id }: PeerLink, remote: RemotePod | undefined): ShownAddress {
+    // A pod that has not got its address there yet shows none here; one that lost it by its end keeps what it showed.
+    const { podIP } = remote?.status ?? {};
+    return podIP === undefined ? undefined : this.#deps.addresses.imageOf(id, podIP);
   }
 
   #local(uid: string): Pod | undefined {

@@ -1,4 +1,4 @@
-import type { Condition, Pod, PodStatus } from '../kube-objects.ts';
+import type { Condition, ContainerStatus, Pod, PodStatus } from '../kube-objects.ts';
 
 /** Fields of a remote status that hold on the consumer as they are. */
 const COPIED_FIELDS = [
@@ -15,18 +15,30 @@ const COPIED_FIELDS = [
 const HOME_CONDITIONS = new Set(['PodScheduled']);
 
 /**
- * The status that an offloaded pod shows on the consumer. Addresses are left out: as long as pod traffic between clusters
- * is not built, an address would send traffic to a wrong place.
+ * The address of an offloaded pod on the consumer: by which it is reached from here, not the one it has at its provider.
+ * `null`: it has none; undefined: not known now, what is shown stays.
  */
-export function toLocalStatus(remote: PodStatus, local: Pod): PodStatus {
-  const status: PodStatus = {};
+export type ShownAddress = string | null | undefined;
+
+/** The status that an offloaded pod shows on the consumer. The host's address is left out: it is of use at the provider only. */
+export function toLocalStatus(remote: PodStatus, local: Pod, address?: ShownAddress): LocalStatus {
+  const status: LocalStatus = {};
   for (const field of COPIED_FIELDS) if (remote[field] !== undefined) Object.assign(status, { [field]: remote[field] });
   const conditions = (remote.conditions ?? [])
     .filter((condition) => !HOME_CONDITIONS.has(condition.type))
     .map((condition) => withoutNulls({ ...condition, observedGeneration: undefined }) as Condition);
   if (conditions.length > 0) status.conditions = conditions;
   if (local.metadata.generation !== undefined) status.observedGeneration = local.metadata.generation;
-  return withoutNulls(status) as PodStatus;
+  return { ...(withoutNulls(status) as LocalStatus), ...(address === undefined ? {} : { podIP: address }) };
+}
+
+/** A wanted status; `podIP: null` removes the address. */
+export interface LocalStatus extends Pick<PodStatus, 'phase' | 'reason' | 'message' | 'startTime' | 'conditions'> {
+  podIP?: string | null;
+  observedGeneration?: number;
+  containerStatuses?: ContainerStatus[];
+  initContainerStatuses?: ContainerStatus[];
+  ephemeralContainerStatuses?: ContainerStatus[];
 }
 
 /** The status of a pod that the provider refused for want of room, as a kubelet reports it; its controller makes another. */
@@ -45,7 +57,7 @@ export function waitingStatus(reason: string, message: string): PodStatus {
  */
 export function statusPatch(
   local: Pod,
-  wanted: PodStatus,
+  wanted: LocalStatus,
 ): { metadata: { uid: string }; status: Record<string, unknown> } | undefined {
   const current = (withoutNulls(local.status ?? {}) ?? {}) as PodStatus;
   const status: Record<string, unknown> = {};
@@ -67,9 +79,17 @@ export function statusPatch(
       ),
   );
   if (conditions.length > 0) status.conditions = conditions;
+  Object.assign(status, addressPatch(current, wanted));
   const onlyGeneration = Object.keys(status).every((field) => field === 'observedGeneration');
   if (onlyGeneration) return undefined;
   return { metadata: { uid: local.metadata.uid ?? '' }, status };
+}
+
+/** A pod's list of addresses is merged by address: an old one would stay beside the new one, which the API server refuses. */
+function addressPatch(current: PodStatus, { podIP }: LocalStatus): Record<string, unknown> {
+  if (podIP === undefined || podIP === (current.podIP ?? null)) return {};
+  if (podIP === null) return { podIP: null, podIPs: [{ $patch: 'replace' }] };
+  return { podIP, podIPs: [{ $patch: 'replace' }, { ip: podIP }] };
 }
 
 function withoutGeneration(condition: Condition | undefined): unknown {

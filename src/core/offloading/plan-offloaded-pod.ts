@@ -1,6 +1,13 @@
 import type { Pod, PodStatus } from '../kube-objects.ts';
 import { isTerminal } from '../pod-phase.ts';
-import { failedStatus, statusPatch, toLocalStatus, waitingStatus } from './local-status.ts';
+import {
+  failedStatus,
+  type LocalStatus,
+  type ShownAddress,
+  statusPatch,
+  toLocalStatus,
+  waitingStatus,
+} from './local-status.ts';
 import type { PodVerdict, RemotePod } from './pod-submission.ts';
 
 export type OffloadingAction =
@@ -16,6 +23,8 @@ export interface OffloadedPodObservation {
   /** The consumer's pod of this UID; undefined when it is gone (from a warm cache). */
   local: Pod | undefined;
   remote: RemotePod | undefined;
+  /** The remote pod's address, as it is to be shown here. */
+  address?: ShownAddress;
   /** The peer answers, and told all pods that it has: only then a missing remote pod is known to be absent. */
   remoteKnown: boolean;
   /** The peer is no member any more: nothing can be asked of it. */
@@ -44,7 +53,7 @@ export function planOffloadedPod(observed: OffloadedPodObservation): OffloadedPo
   if (observed.peerGone) return NOTHING;
   if (remote === undefined) return remoteKnown ? planAbsent(observed, local) : NOTHING;
   if (remote.refusal !== undefined) return planRefusal(observed, local, remote.refusal);
-  return { actions: reflectStatus(local, remote) };
+  return { actions: reflectStatus(local, remote, observed.address) };
 }
 
 /** The remote pod of an ended one stays for its logs, unless it never ran. */
@@ -53,9 +62,12 @@ function planAfterEnd(remote: RemotePod | undefined, remoteKnown: boolean): Offl
   return { actions: [{ type: 'delete-remote', verify: false }] };
 }
 
-function planDeletion({ remote, remoteKnown, peerGone }: OffloadedPodObservation, local: Pod): OffloadedPodPlan {
+function planDeletion(
+  { remote, remoteKnown, peerGone, address }: OffloadedPodObservation,
+  local: Pod,
+): OffloadedPodPlan {
   if (remote !== undefined && !peerGone) {
-    const actions = reflectStatus(local, remote);
+    const actions = reflectStatus(local, remote, address);
     const grace = local.metadata.deletionGracePeriodSeconds;
     if (remoteKnown && !remote.deleting) {
       actions.push({
@@ -100,12 +112,12 @@ function planRefusal(
   return { actions };
 }
 
-function reflectStatus(local: Pod, remote: RemotePod): OffloadingAction[] {
+function reflectStatus(local: Pod, remote: RemotePod, address: ShownAddress): OffloadingAction[] {
   if (remote.status === undefined || isTerminal(local.status)) return [];
-  return patched(local, toLocalStatus(remote.status, local));
+  return patched(local, toLocalStatus(remote.status, local, address));
 }
 
-function patched(local: Pod, wanted: PodStatus): OffloadingAction[] {
+function patched(local: Pod, wanted: LocalStatus): OffloadingAction[] {
   const patch = statusPatch(local, wanted);
   return patch === undefined ? [] : [{ type: 'patch-status', patch }];
 }

@@ -1,0 +1,209 @@
+import { isDeepStrictEqual } from 'node:util';
+import { messageOf } from '../../core/coded-error.ts';
+import type { Node } from '../../core/kube-objects.ts';
+import { FEDERATION_NAME, type FederationObject } from '../../core/membership/peer-object.ts';
+import type { PeerRecord } from '../../core/membership/peer-record.ts';
+import { type ClaimPlan, type NetworkClaim, planClaim } from '../../core/network/network-claim.ts';
+import type { NodeNetwork, TunnelReport } from '../../core/network/node-network.ts';
+import {
+  claimsOf,
+  findPodCidr,
+  NETWORK_OFF,
+  type NetworkSettings,
+  networkSettings,
+  planPeerNetworks,
+} from '../../core/network/plan-network.ts';
+import type { WireGuardKeys } from '../../core/network/wireguard-key.ts';
+import type { Store } from '../../kube/store.ts';
+import type { Clock } from '../../runtime/clock.ts';
+import { type Controller, createController, type ReconcileResult } from '../../runtime/controller.ts';
+import type { Logger } from '../../runtime/logger.ts';
+import type { OwnIdentity, PeerLinks, Roster } from '../ports.ts';
+import type { NetworkState } from './network-state.ts';
+import type { NodeNetworkClient } from './node-network-client.ts';
+import type { PeerHosts } from './peer-hosts.ts';
+import type { PeerPaths } from './peer-paths.ts';
+
+export interface NetworkDeps {
+  keys: WireGuardKeys;
+  own: OwnIdentity & { setNetwork(claim: NetworkClaim | undefined): Promise<void> };
+  roster: Pick<Roster, 'records' | 'onChange'>;
+  links: Pick<PeerLinks, 'onChange'>;
+  nodes: Store<Node>;
+  federations: Store<FederationObject>;
+  /** Resolves when the stored members are known: a claim made before could clash with theirs. */
+  peersSynced(): Promise<void>;
+  node: Pick<NodeNetworkClient, 'ask' | 'generation' | 'close'>;
+  hosts: PeerHosts;
+  paths: PeerPaths;
+  probePort: number;
+  state: NetworkState;
+  /** A look at the whole ended, well or not. */
+  onLook(): void;
+  clock: Clock;
+  logger: Logger;
+}
+
+const KEY = 'network';
+/** How often the tunnels are looked at, for handshakes. */
+const REPORT_EVERY_MS = 5_000;
+const WAITING_EVERY_MS = 2_000;
+/** How often the whole state is compared with what is there, in case somebody else changed it. */
+const VERIFY_EVERY_MS = 30_000;
+/** A prefix that was lost to an older claim is replaced at most this often, so that nobody can chase us through the range. */
+const RECLAIM_EVERY_MS = 5_000;
+
+/**
+ * This member's part of the pod network: claims its prefix, and has the node's tunnels and rules made for all members with a
+ * claim that stands. One key: every look is at the whole.
+ */
+export class Network {
+  readonly controller: Controller;
+  readonly #deps: NetworkDeps;
+  #applied: { network: NodeNetwork | undefined; generation: number; at: number } | undefined;
+  #claimedAt = Number.NEGATIVE_INFINITY;
+
+  constructor(deps: NetworkDeps) {
+    this.#deps = deps;
+    const { clock, logger } = deps;
+    this.controller = createController({
+      name: KEY,
+      clock,
+      logger,
+      reconcile: () => this.#reconcile(),
+      // The process beside us may start a little later than we.
+      backoff: { baseMs: 250, maxMs: 5_000, jitter: 0.2 },
+    });
+    deps.roster.onChange(() => this.touch());
+    deps.links.onChange((_id, change) => {
+      if (change === 'added' || change === 'removed') this.touch();
+    });
+    deps.federations.onChange((_key, after, before) => {
+      if (!isDeepStrictEqual(after?.spec, before?.spec)) this.touch();
+    });
+    deps.nodes.onChange((_key, after, before) => {
+      if (!isDeepStrictEqual(after?.spec, before?.spec)) this.touch();
+    });
+  }
+
+  /** Something changed. */
+  touch(): void {
+    this.controller.enqueue(KEY);
+  }
+
+  async run(signal: AbortSignal): Promise<void> {
+    const { nodes, federations, peersSynced, node } = this.#deps;
+    await Promise.race([Promise.all([nodes.whenSynced(), federations.whenSynced(), peersSynced()]), aborted(signal)]);
+    this.touch();
+    await this.controller.run(signal);
+    node.close();
+  }
+
+  async #reconcile(): Promise<ReconcileResult> {
+    const { federations, state, onLook } = this.#deps;
+    const settings = networkSettings(federations.get(FEDERATION_NAME)?.spec);
+    try {
+      const claim = await this.#claim(settings);
+      if (claim === 'later') return { requeueAfterMs: RECLAIM_EVERY_MS };
+      await this.#carryOut(claim, settings);
+      state.failure = undefined;
+      state.settle();
+    } catch (error) {
+      state.failure = messageOf(error);
+      throw error;
+    } finally {
+      onLook();
+    }
+    // A tunnel that is being made is waited for by pods without an address.
+    return { requeueAfterMs: isWaiting(state.report) ? WAITING_EVERY_MS : REPORT_EVERY_MS };
+  }
+
+  /** The own claim, made known to all; undefined when this cluster takes no part. */
+  async #claim(settings: NetworkSettings): Promise<NetworkClaim | undefined | 'later'> {
+    const { own, state, clock, logger } = this.#deps;
+    const present = own.record().network;
+    const plan = this.#planClaim(settings, present);
+    if ('refused' in plan) {
+      if (state.refused?.reason !== plan.refused.reason) logger.info(plan.refused, 'no part in the pod network');
+      state.refused = plan.refused;
+      await own.setNetwork(undefined);
+      return undefined;
+    }
+    const { claim } = plan;
+    if (present !== undefined && present.prefix !== claim.prefix) {
+      if (clock.monotonic() - this.#claimedAt < RECLAIM_EVERY_MS) return 'later';
+      logger.warn({ before: present.prefix, prefix: claim.prefix }, 'the prefix could not be kept');
+    }
+    if (present?.prefix !== claim.prefix) this.#claimedAt = clock.monotonic();
+    await own.setNetwork(claim);
+    state.refused = undefined;
+    return claim;
+  }
+
+  #planClaim(settings: NetworkSettings, present: NetworkClaim | undefined): ClaimPlan {
+    const { own, roster, nodes, keys, clock } = this.#deps;
+    if (!settings.enabled) return { refused: NETWORK_OFF };
+    const found = findPodCidr(nodes.list());
+    if ('refused' in found) return found;
+    const { range, port } = settings;
+    const others = claimsOf(roster.records()).filter(({ id }) => id !== own.id);
+    const { publicKey } = keys;
+    return planClaim({ id: own.id, present, publicKey, port, podCidr: found.podCidr, range, others, now: clock.now() });
+  }
+
+  async #carryOut(claim: NetworkClaim | undefined, settings: NetworkSettings): Promise<void> {
+    const { roster, own, paths, state } = this.#deps;
+    const others = roster.records().filter((record) => record.id !== own.id);
+    const peers = claim === undefined ? new Map() : planPeerNetworks({ id: own.id, claim }, others, settings.range);
+    state.peers = peers;
+    const usable = others.filter(({ id }) => 'claim' in (peers.get(id) ?? {}));
+    paths.setTargets(await this.#targets(usable));
+    await this.#make(claim === undefined ? undefined : this.#wanted(claim, usable));
+  }
+
+  async #targets(records: PeerRecord[]) {
+    const targets = records.map(async (record) => {
+      const candidates = await this.#deps.hosts.candidatesOf(record);
+      return [record.id, { publicKey: record.network?.publicKey ?? '', candidates }] as const;
+    });
+    return new Map(await Promise.all(targets));
+  }
+
+  #wanted(claim: NetworkClaim, usable: PeerRecord[]): NodeNetwork {
+    const { keys, probePort, paths } = this.#deps;
+    const peers = usable.flatMap(({ id, network }) =>
+      network === undefined ? [] : [{ publicKey: network.publicKey, prefix: network.prefix, ...paths.endpointOf(id) }],
+    );
+    const { port, podCidr, prefix } = claim;
+    return { privateKey: keys.privateKey, port, probePort, podCidr, prefix, peers };
+  }
+
+  /** Has the node's network made, where it is not known to be so. */
+  async #make(network: NodeNetwork | undefined): Promise<void> {
+    const { node, clock, state } = this.#deps;
+    const now = clock.monotonic();
+    const known = this.#applied;
+    const isKnown =
+      known !== undefined &&
+      known.generation === node.generation &&
+      isDeepStrictEqual(known.network, network) &&
+      (network === undefined || now - known.at < VERIFY_EVERY_MS);
+    if (isKnown) {
+      if (network === undefined) return;
+      state.report = await node.ask({ type: 'report' });
+      // Another process answered, which knows nothing yet.
+      if (node.generation === known.generation && state.report !== undefined) return;
+    }
+    state.report = await node.ask(network === undefined ? { type: 'remove' } : { type: 'apply', network });
+    this.#applied = { network, generation: node.generation, at: now };
+  }
+}
+
+function isWaiting(report: TunnelReport | undefined): boolean {
+  return report?.peers.some((peer) => peer.handshakeAt === undefined) === true;
+}
+
+function aborted(signal: AbortSignal): Promise<void> {
+  if (signal.aborted) return Promise.resolve();
+  return new Promise((resolve) => signal.addEventListener('abort', () => resolve(), { once: true }));
+}

@@ -1,0 +1,107 @@
+import { createSocket, type Socket } from 'node:dgram';
+import type { Duplex } from 'node:stream';
+import { FrameReader, FrameWriter } from '../../core/network/packet-frames.ts';
+
+/**
+ * The way through the peer port, where UDP is blocked: WireGuard sends to a socket of ours on loopback, whose packets go as
+ * frames of a stream to the peer's agent, which hands them to its WireGuard from such a socket. End to end they stay encrypted
+ * by WireGuard, so whoever carries the stream sees nothing.
+ */
+
+/** Packets of one turn of the event loop go out in one write of at most this size: four TLS records. */
+const BATCH_BYTES = 64 * 1024;
+/** What may wait in a stream. More would only add delay: WireGuard's users do their own congestion control, and need losses for it. */
+const MAX_WAITING_BYTES = 512 * 1024;
+/** Bursts of WireGuard, for a moment in which the event loop is busy elsewhere. */
+const SOCKET_BUFFER_BYTES = 4 * 1024 * 1024;
+
+/** The relay of one peer. */
+export class PacketRelay {
+  readonly #socket: Socket;
+  readonly #writer = new FrameWriter(BATCH_BYTES);
+  readonly #streams = new Set<Duplex>();
+  #stream: Duplex | undefined;
+  #flushing = false;
+
+  private constructor(socket: Socket) {
+    this.#socket = socket;
+    socket.on('message', (packet) => this.#onPacket(packet));
+    // WireGuard is not there for a moment.
+    socket.on('error', () => {});
+  }
+
+  /** @param wireGuardPort on this node */
+  static async open(wireGuardPort: number): Promise<PacketRelay> {
+    const socket = createSocket({
+      type: 'udp4',
+      recvBufferSize: SOCKET_BUFFER_BYTES,
+      sendBufferSize: SOCKET_BUFFER_BYTES,
+    });
+    await new Promise<void>((resolve, reject) => {
+      socket.once('error', reject);
+      socket.bind(0, '127.0.0.1', resolve);
+    });
+    socket.removeAllListeners('error');
+    // A connected socket takes packets of WireGuard alone, and sends faster.
+    await new Promise<void>((resolve) => socket.connect(wireGuardPort, '127.0.0.1', () => resolve()));
+    socket.unref();
+    return new PacketRelay(socket);
+  }
+
+  /** The endpoint that WireGuard is to use for the peer. */
+  get endpoint(): string {
+    const { address, port } = this.#socket.address();
+    return `${address}:${port}`;
+  }
+
+  get connected(): boolean {
+    return this.#stream !== undefined;
+  }
+
+  /** Packets go over this stream from now on, and come from it. Older streams are still read until they end. */
+  attach(stream: Duplex, onEnd: () => void): void {
+    this.#streams.add(stream);
+    this.#stream = stream;
+    const reader = new FrameReader();
+    stream.on('data', (chunk: Buffer) => {
+      for (const packet of reader.read(chunk)) this.#socket.send(packet);
+    });
+    stream.on('error', () => stream.destroy());
+    stream.once('close', () => {
+      this.#streams.delete(stream);
+      if (this.#stream === stream) this.#stream = [...this.#streams].at(-1);
+      onEnd();
+    });
+  }
+
+  /** Ends the streams; the socket stays, so that WireGuard's endpoint keeps its meaning. */
+  detach(): void {
+    for (const stream of this.#streams) stream.destroy();
+  }
+
+  close(): void {
+    this.detach();
+    this.#socket.close();
+  }
+
+  #onPacket(packet: Buffer): void {
+    if (this.#stream === undefined) return;
+    if (!this.#writer.add(packet)) {
+      this.#flush();
+      this.#writer.add(packet);
+    }
+    if (this.#flushing) return;
+    this.#flushing = true;
+    setImmediate(() => {
+      this.#flushing = false;
+      this.#flush();
+    });
+  }
+
+  #flush(): void {
+    if (this.#writer.isEmpty) return;
+    const frames = this.#writer.take();
+    const stream = this.#stream;
+    if (stream !== undefined && stream.writableLength < MAX_WAITING_BYTES && !stream.destroyed) stream.write(frames);
+  }
+}

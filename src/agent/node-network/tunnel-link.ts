@@ -1,0 +1,138 @@
+import { existsSync, rmSync, writeFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { CodedError } from '../../core/coded-error.ts';
+import { LINK } from '../../core/network/node-network.ts';
+import { parseTunnelState, type TunnelPlan, type TunnelState } from '../../core/network/plan-tunnel.ts';
+import { backoffDelayMs, CONNECT_BACKOFF } from '../../runtime/backoff.ts';
+import type { Clock } from '../../runtime/clock.ts';
+import { execute, runCommand } from '../../runtime/command.ts';
+import { type Daemon, startDaemon } from '../../runtime/daemon.ts';
+import type { Logger } from '../../runtime/logger.ts';
+
+export interface TunnelLinkDeps {
+  /** A folder for files of a moment; not on a disk, as keys pass through it. */
+  scratch: string;
+  clock: Clock;
+  logger: Logger;
+  /** The tunnels lost their configuration. */
+  onReset(): void;
+}
+
+export type TunnelKind = 'kernel' | 'wireguard-go';
+
+/** Where wireguard-go listens for its configuration; `wg` looks there too. */
+const CONTROL_SOCKET = `/var/run/wireguard/${LINK}.sock`;
+const READY_WITHIN_MS = 5_000;
+const LOOK_EVERY_MS = 20;
+/** Its buffers for packets are kept by the garbage collector as long as it lets them: this bounds them. */
+const DAEMON_ENVIRONMENT = { LOG_LEVEL: 'error', WG_PROCESS_FOREGROUND: '1', GOMEMLIMIT: '24MiB', GOGC: '50' };
+
+/**
+ * The WireGuard link: the kernel's own where there is one, else a TUN link that wireguard-go serves. Both stay when this
+ * process ends, with their addresses and routes, so that a restart loses at most the packets of that moment.
+ */
+export class TunnelLink {
+  readonly #deps: TunnelLinkDeps;
+  #daemon: Daemon | undefined;
+  #stopping = false;
+  #resetting = false;
+  #failures = 0;
+
+  constructor(deps: TunnelLinkDeps) {
+    this.#deps = deps;
+  }
+
+  /** Makes the link, unless it is there. */
+  async ensure(): Promise<TunnelKind> {
+    const kind = (await this.#kindOfLink()) ?? (await this.#create());
+    if (kind === 'wireguard-go') await this.#ensureDaemon();
+    return kind;
+  }
+
+  async state(): Promise<TunnelState> {
+    return parseTunnelState(await execute(['wg', 'show', LINK, 'dump']));
+  }
+
+  /** Carries out a plan. */
+  async configure(plan: TunnelPlan, { privateKey, port }: { privateKey: string; port: number }): Promise<void> {
+    const keyFile = join(this.#deps.scratch, 'key');
+    const argv: string[] = [];
+    if (plan.setPort) argv.push('listen-port', String(port));
+    if (plan.setKey) argv.push('private-key', keyFile);
+    for (const key of plan.remove) argv.push('peer', key, 'remove');
+    for (const { publicKey, allowedIps, endpoint, keepaliveSeconds } of plan.set) {
+      argv.push('peer', publicKey);
+      if (endpoint !== undefined) argv.push('endpoint', endpoint);
+      if (keepaliveSeconds !== undefined) argv.push('persistent-keepalive', String(keepaliveSeconds));
+      if (allowedIps !== undefined) argv.push('allowed-ips', allowedIps);
+    }
+    // Not by standard input: `wg` opens it by name, which a socket does not allow.
+    if (plan.setKey) writeFileSync(keyFile, privateKey, { mode: 0o600 });
+    try {
+      await execute(['wg', 'set', LINK, ...argv]);
+    } finally {
+      rmSync(keyFile, { force: true });
+    }
+  }
+
+  /** Removes the link with its addresses and routes, whether it is there or not. */
+  async remove(): Promise<void> {
+    await this.stop();
+    if ((await this.#kindOfLink()) !== undefined) await execute(['ip', 'link', 'delete', 'dev', LINK]);
+  }
+
+  /** Ends what serves the link; the link stays. */
+  async stop(): Promise<void> {
+    this.#stopping = true;
+    await this.#daemon?.stop();
+    this.#daemon = undefined;
+    this.#stopping = false;
+  }
+
+  async #kindOfLink(): Promise<TunnelKind | undefined> {
+    const { exitCode, stdout } = await runCommand(['ip', '-json', '-details', 'link', 'show', 'dev', LINK]);
+    if (exitCode !== 0) return undefined;
+    const [link] = JSON.parse(stdout) as { linkinfo?: { info_kind?: string } }[];
+    const kind = link?.linkinfo?.info_kind;
+    if (kind === 'wireguard') return 'kernel';
+    if (kind === 'tun') return 'wireguard-go';
+    throw new CodedError('FailedPrecondition', `a link ${LINK} of kind ${kind} is in the way; remove or rename it`);
+  }
+
+  async #create(): Promise<TunnelKind> {
+    const kernel = await runCommand(['ip', 'link', 'add', 'dev', LINK, 'type', 'wireguard']);
+    if (kernel.exitCode === 0) return 'kernel';
+    this.#deps.logger.info({ reason: kernel.stderr.trim() }, 'the kernel has no WireGuard; wireguard-go is used');
+    await execute(['ip', 'tuntap', 'add', 'dev', LINK, 'mode', 'tun']);
+    return 'wireguard-go';
+  }
+
+  async #ensureDaemon(): Promise<void> {
+    if (this.#daemon !== undefined) return;
+    rmSync(CONTROL_SOCKET, { force: true });
+    const daemon = startDaemon(['wireguard-go', '-f', LINK], DAEMON_ENVIRONMENT);
+    this.#daemon = daemon;
+    void daemon.ended.then((reason) => this.#onEnd(daemon, reason));
+    const { clock } = this.#deps;
+    const deadline = clock.monotonic() + READY_WITHIN_MS;
+    while (!existsSync(CONTROL_SOCKET)) {
+      if (this.#daemon !== daemon) throw new CodedError('Unavailable', await daemon.ended);
+      if (clock.monotonic() > deadline) throw new CodedError('Unavailable', 'wireguard-go is not ready in time');
+      await clock.sleep(LOOK_EVERY_MS);
+    }
+    this.#failures = 0;
+  }
+
+  async #onEnd(daemon: Daemon, reason: string): Promise<void> {
+    if (this.#daemon !== daemon || this.#stopping) return;
+    this.#daemon = undefined;
+    this.#failures += 1;
+    this.#deps.logger.error({ reason }, 'wireguard-go ended');
+    // A request may have started it again meanwhile, and failed as well: one look is enough for all.
+    if (this.#resetting) return;
+    this.#resetting = true;
+    await this.#deps.clock.sleep(backoffDelayMs(CONNECT_BACKOFF, this.#failures, 0.5));
+    this.#resetting = false;
+    this.#deps.onReset();
+  }
+}

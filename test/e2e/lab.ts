@@ -130,17 +130,20 @@ export async function readyPods(cluster: string, namespace: string, replicas: nu
   return pods;
 }
 
+/** Runs a command in the network of a cluster's node; gives what it prints. */
+export async function inNetworkOf(cluster: string, argv: string[]): Promise<string> {
+  const { stdout } = await run('nsenter', [`--net=/run/netns/headcut-${labName()}-${cluster}`, ...argv]);
+  return stdout;
+}
+
+function labName(): string {
+  return basename(folder) === '.lab' ? 'lab' : basename(folder).slice('.lab-'.length);
+}
+
 /** Cuts a cluster's link to all others and to this machine; it is whole again at the end of the block. */
 export async function cutOff(cluster: string): Promise<AsyncDisposable> {
   const link = (state: 'up' | 'down') =>
-    run('ip', [
-      '-n',
-      `headcut-${basename(folder) === '.lab' ? 'lab' : basename(folder).slice('.lab-'.length)}-net`,
-      'link',
-      'set',
-      `to-${cluster}`,
-      state,
-    ]);
+    run('ip', ['-n', `headcut-${labName()}-net`, 'link', 'set', `to-${cluster}`, state]);
   await link('down');
   return { [Symbol.asyncDispose]: async () => void (await link('up')) };
 }

@@ -50,6 +50,23 @@ describe('an offloaded pod', () => {
     expect(JSON.stringify(action)).not.toContain('10.244.0.5');
   });
 
+  test('shows the address by which it is reached from here, and the API server is told to forget the old one', () => {
+    const shown = pod({ ...running, podIP: '100.64.2.5', podIPs: [{ ip: '100.64.2.5' }], observedGeneration: 1 });
+    const withAddress = (local: Pod, address: string | null | undefined) =>
+      plan({ local, remote: remote({ status: running }), address }).map(
+        (action) => action.type === 'patch-status' && action.patch.status,
+      );
+    expect(withAddress(pod(), '100.64.2.5')).toMatchObject([
+      { podIP: '100.64.2.5', podIPs: [{ $patch: 'replace' }, { ip: '100.64.2.5' }] },
+    ]);
+    expect(withAddress(shown, '100.64.2.5')).toEqual([]);
+    expect(withAddress(shown, undefined)).toEqual([]);
+    expect(withAddress(shown, '100.64.9.5')).toEqual([
+      { podIP: '100.64.9.5', podIPs: [{ $patch: 'replace' }, { ip: '100.64.9.5' }] },
+    ]);
+    expect(withAddress(shown, null)).toEqual([{ podIP: null, podIPs: [{ $patch: 'replace' }] }]);
+  });
+
   test('costs no write when nothing changed', () => {
     expect(plan({ local: pod({ ...running, observedGeneration: 1 }), remote: remote({ status: running }) })).toEqual(
       [],

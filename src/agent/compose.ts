@@ -1,4 +1,4 @@
-import { randomBytes } from 'node:crypto';
+import { randomBytes, randomUUID } from 'node:crypto';
 import { lookup } from 'node:dns/promises';
 import { join } from 'node:path';
 import type { ResourceList } from '../core/kube-objects.ts';
@@ -11,6 +11,8 @@ import type { Clock } from '../runtime/clock.ts';
 import type { Controller } from '../runtime/controller.ts';
 import type { Logger } from '../runtime/logger.ts';
 import { VERSION } from '../runtime/version.ts';
+import { PROTOCOL_VERSION } from '../wire/endpoints.ts';
+import type { PeerHello } from '../wire/peer-connection.ts';
 import { type Caches, createCaches } from './caches.ts';
 import type { AgentConfig } from './config.ts';
 import { createHealthServer, type HealthServer } from './health/health-server.ts';
@@ -35,7 +37,7 @@ import { Offloading } from './offloading/offloading.ts';
 import { createJoinDesk } from './peer-server/join-desk.ts';
 import { PeerServer } from './peer-server/peer-server.ts';
 import { createPodStreams } from './pod-streams/pod-streams.ts';
-import type { PeerAddresses, SessionSource } from './ports.ts';
+import type { PeerAddresses, PeerServing, SessionSource } from './ports.ts';
 import { ShadowPods } from './shadow-pod/shadow-pods.ts';
 import { VirtualNodeController } from './virtual-node/virtual-nodes.ts';
 
@@ -63,14 +65,18 @@ export async function composeAgent(parts: AgentParts): Promise<Agent> {
   const countWrite = (method: string, path: string, status: number): void => health?.countWrite(method, path, status);
   const client = createKubeClient(connection, clock, countWrite);
   const caches = createCaches({ client, namespace: config.namespace, clock, logger });
-  const members = await composeMembership(parts, client, caches);
+  const hello = { instance: randomUUID(), protocol: PROTOCOL_VERSION, version: VERSION };
+  // Each needs the other: calls come in once the server stands.
+  const serving: PeerServing = { serve: (peerId, stream) => server.serve(peerId, stream) };
+  const members = await composeMembership(parts, { client, caches, hello, serving });
   const { membership, identity } = members;
   const network = await composeNetwork(parts, client, caches, members);
   const provider = composeProvider(parts, client, caches, membership);
   const consumer = composeConsumer(parts, { client, caches, membership, addresses: network.state, countWrite });
-  const server = new PeerServer({
+  const server: PeerServer = new PeerServer({
     identity,
-    version: VERSION,
+    hello,
+    connections: membership.connections,
     roster: membership.roster,
     source: provider.source,
     provider: provider.shadowPods,
@@ -111,7 +117,10 @@ export async function composeAgent(parts: AgentParts): Promise<Agent> {
   return { run: (signal) => runAll(runnables, { server, health, client, config, caches }, signal) };
 }
 
-async function composeMembership(parts: AgentParts, client: KubeClient, caches: Caches) {
+async function composeMembership(
+  parts: AgentParts,
+  { client, caches, hello, serving }: { client: KubeClient; caches: Caches; hello: PeerHello; serving: PeerServing },
+) {
   const { config, clock, logger, random } = parts;
   const { namespace, nodeName, hostIp, peerPort } = config;
   const identity = await loadIdentity(client, namespace, clock);
@@ -124,7 +133,18 @@ async function composeMembership(parts: AgentParts, client: KubeClient, caches: 
   });
   const { peers, federations, joins } = caches;
   const forgotten = { load: () => memory.forgotten(), save: (ids: string[]) => memory.saveForgotten(ids) };
-  const membership = new Membership({ client, peers, identity, own, clock, random, logger, forgotten });
+  const membership = new Membership({
+    client,
+    peers,
+    identity,
+    own,
+    hello,
+    serving,
+    clock,
+    random,
+    logger,
+    forgotten,
+  });
   const status = createMembershipStatus({ client, peers, federations, membership, own, clock, logger });
   const joinRequests = createJoinRequests({
     client,

@@ -8,6 +8,7 @@ import type { PeerRecord } from '../core/membership/peer-record.ts';
 import type { Offer } from '../core/offer/offer.ts';
 import type { PodSubmission, PodVerdict, RemotePod } from '../core/offloading/pod-submission.ts';
 import type { KubeClient } from '../kube/client.ts';
+import type { PeerConnection } from '../wire/peer-connection.ts';
 
 export type PeerState = 'Connected' | 'Suspect' | 'Unreachable' | 'Left';
 
@@ -160,7 +161,15 @@ export interface Roster {
   tell(records: PeerRecord[], from: string): Promise<void>;
   /** A newcomer that spent an invitation: vouched for and stored. */
   admit(record: PeerRecord): Promise<void>;
-  /** The member opened a session to us just now. */
-  onContact(id: string): void;
   onChange(listener: () => void): void;
+}
+
+/** Where connections that members opened to us go. Implemented by membership. */
+export interface PeerConnections {
+  accept(connection: PeerConnection): void;
+}
+
+/** Serves the streams that a peer opens on its connection, whoever dialled that. Implemented by the peer server. */
+export interface PeerServing {
+  serve(peerId: string, stream: Duplex): void;
 }

@@ -54,7 +54,8 @@ export function joinStreams(a: Side, b: Side): void {
     if (from.head.length > 0) to.stream.write(from.head);
     from.stream.pipe(to.stream);
     from.stream.on('error', () => to.stream.destroy());
-    from.stream.on('close', () => to.stream.destroy());
+    // One that ended in order: what it said last may still be on its way.
+    from.stream.on('close', () => (from.stream.readableEnded ? to.stream.end() : to.stream.destroy()));
   }
 }
 

@@ -2,7 +2,7 @@ import Type from 'typebox';
 
 /** The peer protocol, once: what the server serves, the client calls, and tests and docs go through. */
 
-export const PROTOCOL_VERSION = 1;
+export const PROTOCOL_VERSION = 2;
 
 /** TLS server names: which of the two doors of the peer port a client wants. */
 export const JOIN_SERVER_NAME = 'join.headcut';

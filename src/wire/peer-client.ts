@@ -1,18 +1,7 @@
-import { X509Certificate } from 'node:crypto';
-import type { IncomingMessage } from 'node:http';
-import { Agent, request as httpsRequest } from 'node:https';
-import type { PeerCertificate } from 'node:tls';
+import { request as httpRequest, type IncomingMessage } from 'node:http';
+import type { Duplex } from 'node:stream';
 import { CodedError, type ErrorCode, errorCodeOfHttpStatus } from '../core/coded-error.ts';
-import { clusterIdOfCertificate } from '../core/membership/cluster-id.ts';
-import { parseEndpoint } from '../core/membership/endpoint.ts';
-import type { PeerRecord } from '../core/membership/peer-record.ts';
 import { PEER_SERVER_NAME } from './endpoints.ts';
-
-/** Key and certificate (PEM) with which this member shows who it is. */
-export interface ClientIdentity {
-  key: string;
-  certificate: string;
-}
 
 export interface PeerRequest {
   method: string;
@@ -27,138 +16,75 @@ export interface PeerRequest {
 const MAX_ANSWER_CHARS = 4 * 1024 * 1024;
 
 /**
- * HTTPS to one peer, pinned to its key: nothing is sent before the peer showed the certificate whose fingerprint is its ID.
+ * HTTP calls to one peer, each over a stream of its own that `open` gives: no call waits for another.
  * Errors are CodedError: what the peer said, or `Unavailable` when it could not be reached.
  */
 export class PeerClient {
-  readonly #record: () => PeerRecord;
-  readonly #identity: ClientIdentity;
-  #agent: { certificate: string; agent: Agent } | undefined;
-  /** The endpoint that answered last. */
-  #endpoint: string | undefined;
+  readonly #name: () => string;
+  readonly #open: (signal: AbortSignal) => Promise<Duplex>;
 
-  constructor(identity: ClientIdentity, record: () => PeerRecord) {
-    this.#identity = identity;
-    this.#record = record;
+  constructor(name: () => string, open: (signal: AbortSignal) => Promise<Duplex>) {
+    this.#name = name;
+    this.#open = open;
   }
 
-  /** All endpoints, the one that answered last first. */
-  endpoints(): string[] {
-    const { endpoints } = this.#record();
-    const last = this.#endpoint;
-    return last !== undefined && endpoints.includes(last)
-      ? [last, ...endpoints.filter((one) => one !== last)]
-      : endpoints;
-  }
-
-  /** A call with a JSON answer, over the endpoint that answered last. */
+  /** A call with a JSON answer. */
   async call(request: PeerRequest): Promise<unknown> {
     const answer = await this.open(request);
     const text = await readText(answer);
     try {
       return text === '' ? {} : JSON.parse(text);
     } catch {
-      throw new CodedError('Internal', `${this.#record().name} answered something that is no JSON`);
+      throw new CodedError('Internal', `${this.#name()} answered something that is no JSON`);
     }
   }
 
-  /** A call whose answer streams. @param endpoint another than the one that answered last */
-  async open(request: PeerRequest, endpoint = this.endpoints()[0] ?? ''): Promise<IncomingMessage> {
-    const answer = await this.#send(request, endpoint);
+  /** A call whose answer streams. */
+  async open(request: PeerRequest): Promise<IncomingMessage> {
+    const answer = await this.upgrade(request);
     if (answer.kind === 'upgraded') {
       answer.socket.destroy();
-      throw new CodedError('Internal', `${this.#record().name} upgraded a connection unasked`);
+      throw new CodedError('Internal', `${this.#name()} upgraded a connection unasked`);
     }
-    this.#endpoint = endpoint;
     const { statusCode = 500 } = answer.message;
     if (statusCode < 300) return answer.message;
     throw toPeerError(statusCode, await readText(answer.message));
   }
 
   /** A call that asks for an upgrade; whatever comes is returned. */
-  upgrade(request: PeerRequest): Promise<PeerAnswer> {
-    return this.#send(request, this.endpoints()[0] ?? '');
-  }
-
-  close(): void {
-    this.#agent?.agent.destroy();
-    this.#agent = undefined;
-  }
-
-  async #send(request: PeerRequest, endpoint: string): Promise<PeerAnswer> {
+  async upgrade(request: PeerRequest): Promise<PeerAnswer> {
     try {
-      return await this.#sendOnce(request, endpoint);
+      return await send(request, await this.#open(request.signal));
     } catch (error) {
-      // The peer closed an idle connection just as we used it again. All calls can be repeated.
-      if (!(error instanceof StaleConnection) || request.signal.aborted) throw this.#unavailable(error, endpoint);
-    }
-    try {
-      return await this.#sendOnce(request, endpoint);
-    } catch (error) {
-      throw this.#unavailable(error, endpoint);
+      throw new CodedError('Unavailable', `cannot reach ${this.#name()}`, error);
     }
   }
+}
 
-  #sendOnce(request: PeerRequest, endpoint: string): Promise<PeerAnswer> {
-    const { host, port } = parseEndpoint(endpoint);
-    const body = request.body === undefined ? undefined : Buffer.from(JSON.stringify(request.body));
-    return new Promise((resolve, reject) => {
-      const outgoing = httpsRequest({
-        agent: this.#pinnedAgent(),
-        host,
-        port,
-        servername: PEER_SERVER_NAME,
-        method: request.method,
-        path: request.path,
-        signal: request.signal,
-        headers: {
-          ...(body === undefined ? {} : { 'content-type': 'application/json', 'content-length': String(body.length) }),
-          ...request.headers,
-        },
-      });
-      outgoing.on('response', (message) => resolve({ kind: 'answered', message }));
-      outgoing.on('upgrade', (message, socket, head) => resolve({ kind: 'upgraded', message, socket, head }));
-      outgoing.on('error', (error: NodeJS.ErrnoException) => {
-        const stale = outgoing.reusedSocket && (error.code === 'ECONNRESET' || error.code === 'EPIPE');
-        reject(stale ? new StaleConnection() : error);
-      });
-      outgoing.end(body);
+function send(request: PeerRequest, stream: Duplex): Promise<PeerAnswer> {
+  const body = request.body === undefined ? undefined : Buffer.from(JSON.stringify(request.body));
+  return new Promise((resolve, reject) => {
+    const outgoing = httpRequest({
+      createConnection: () => stream,
+      host: PEER_SERVER_NAME,
+      method: request.method,
+      path: request.path,
+      signal: request.signal,
+      headers: {
+        ...(body === undefined ? {} : { 'content-type': 'application/json', 'content-length': String(body.length) }),
+        ...request.headers,
+      },
     });
-  }
-
-  #pinnedAgent(): Agent {
-    const { id, certificate } = this.#record();
-    if (this.#agent?.certificate === certificate) return this.#agent.agent;
-    this.#agent?.agent.destroy();
-    const agent = new Agent({
-      keepAlive: true,
-      keepAliveMsecs: 10_000,
-      maxCachedSessions: 0,
-      minVersion: 'TLSv1.3',
-      key: this.#identity.key,
-      cert: this.#identity.certificate,
-      ca: [new X509Certificate(Buffer.from(certificate, 'base64')).toString()],
-      checkServerIdentity: (_host: string, shown: PeerCertificate) =>
-        clusterIdOfCertificate(shown.raw) === id ? undefined : new Error('it showed another key than the pinned one'),
-    });
-    this.#agent = { certificate, agent };
-    return agent;
-  }
-
-  #unavailable(error: unknown, endpoint: string): CodedError {
-    return new CodedError('Unavailable', `cannot reach ${this.#record().name} at ${endpoint}`, error);
-  }
+    outgoing.on('response', (message) => resolve({ kind: 'answered', message }));
+    outgoing.on('upgrade', (message, socket, head) => resolve({ kind: 'upgraded', message, socket, head }));
+    outgoing.on('error', reject);
+    outgoing.end(body);
+  });
 }
 
 export type PeerAnswer =
   | { kind: 'answered'; message: IncomingMessage }
-  | { kind: 'upgraded'; message: IncomingMessage; socket: import('node:stream').Duplex; head: Buffer };
-
-class StaleConnection extends Error {
-  constructor() {
-    super('the peer closed the connection');
-  }
-}
+  | { kind: 'upgraded'; message: IncomingMessage; socket: Duplex; head: Buffer };
 
 /** The text of an answer, bounded. */
 export async function readText(message: AsyncIterable<Buffer>): Promise<string> {

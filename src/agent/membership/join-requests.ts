@@ -10,8 +10,8 @@ import type { Store } from '../../kube/store.ts';
 import type { Clock } from '../../runtime/clock.ts';
 import { type Controller, createController } from '../../runtime/controller.ts';
 import type { Logger } from '../../runtime/logger.ts';
+import type { ClientIdentity } from '../../wire/dial-peer.ts';
 import { type JoinAnswer, requestJoin } from '../../wire/join-client.ts';
-import type { ClientIdentity } from '../../wire/peer-client.ts';
 import type { Membership } from './membership.ts';
 import type { OwnRecord } from './own-record.ts';
 

@@ -7,13 +7,23 @@ import type { Offer } from '../../core/offer/offer.ts';
 import type { PodSubmission, PodVerdict, RemotePod } from '../../core/offloading/pod-submission.ts';
 import { toHeaderRecord, upgradeHeaders } from '../../runtime/upgrade.ts';
 import { ENDPOINTS, STREAM_PROTOCOL, streamPath, toPath } from '../../wire/endpoints.ts';
-import { type ClientIdentity, PeerClient, readText, toPeerError } from '../../wire/peer-client.ts';
+import { PeerClient, readText, toPeerError } from '../../wire/peer-client.ts';
+import type { PeerConnection } from '../../wire/peer-connection.ts';
 import type { SessionMessage } from '../../wire/session-message.ts';
 import type { PeerChange, PeerLink, UpgradeRequest, UpgradeResponse } from '../ports.ts';
+import { PeerLine } from './peer-line.ts';
 import { type SessionDeps, SessionLoop } from './session-loop.ts';
 
 export interface MemberLinkDeps extends SessionDeps {
-  identity: ClientIdentity;
+  ownId: string;
+  /** Opens a connection to the peer. @param last the endpoint that was reached last */
+  dial(
+    record: PeerRecord,
+    last: string | undefined,
+    signal: AbortSignal,
+  ): Promise<{ connection: PeerConnection; endpoint: string }>;
+  /** Serves a stream that the peer opened. */
+  serve(stream: Duplex): void;
   onChange(change: PeerChange): void;
   onRecords(records: PeerRecord[]): void;
   /** A session was opened: what the peer should know can be told now. */
@@ -30,10 +40,13 @@ export class MemberLink implements PeerLink {
   readonly name: string;
   readonly #deps: MemberLinkDeps;
   readonly #client: PeerClient;
+  readonly #line: PeerLine;
   readonly #session: SessionLoop;
   readonly #pods = new Map<string, RemotePod>();
   readonly #contact: Contact;
   #record: PeerRecord;
+  /** Where it was reached last. */
+  #endpoint: string | undefined;
   #offer: Offer | undefined;
   #hasAllPods = false;
   #state: PeerContactState = 'Suspect';
@@ -44,10 +57,15 @@ export class MemberLink implements PeerLink {
     this.name = name;
     this.#record = record;
     this.#deps = deps;
-    this.#client = new PeerClient(deps.identity, () => this.#record);
+    this.#line = this.#createLine();
+    this.#client = new PeerClient(
+      () => this.name,
+      (signal) => this.#line.open(signal),
+    );
     this.#stateSince = deps.clock.monotonic();
     this.#contact = { lastHeardAt: this.#stateSince, restarting: false, open: false };
     this.#session = new SessionLoop(this.#client, deps, {
+      connected: (signal) => this.#line.connected(signal),
       onMessage: (message) => this.#onMessage(message),
       onClosed: (error) => this.#onClosed(error),
     });
@@ -83,10 +101,14 @@ export class MemberLink implements PeerLink {
     return this.#problem;
   }
 
-  /** Keeps a session open until `signal` aborts. */
+  /** Keeps a connection and a session open until `signal` aborts. */
   async run(signal: AbortSignal): Promise<void> {
-    await this.#session.run(signal);
-    this.#client.close();
+    await Promise.all([this.#line.run(signal), this.#session.run(signal)]);
+  }
+
+  /** The peer opened a connection to us. */
+  accept(connection: PeerConnection): void {
+    this.#line.accept(connection);
   }
 
   update(record: PeerRecord): void {
@@ -97,12 +119,12 @@ export class MemberLink implements PeerLink {
   tick(now: number, forgiveMs: number): void {
     this.#contact.lastHeardAt += forgiveMs;
     this.#refresh(now);
-    if (this.#state === 'Unreachable' && this.#contact.open) this.#session.reconnect();
+    if (this.#state === 'Unreachable' && this.#line.current !== undefined) this.#line.reconnect();
   }
 
-  /** The peer opened a session to us: it can most likely be reached, too. */
+  /** There is reason to think that the peer can be reached now. */
   hurry(): void {
-    if (!this.#contact.open) this.#session.hurry();
+    this.#line.hurry();
   }
 
   async pushRoster(records: PeerRecord[]): Promise<void> {
@@ -166,6 +188,24 @@ export class MemberLink implements PeerLink {
       body: await readText(answer.message),
       contentType: answered['content-type'] ?? 'text/plain',
     };
+  }
+
+  #createLine(): PeerLine {
+    const { ownId, dial, serve, clock, random } = this.#deps;
+    return new PeerLine({
+      ownId,
+      peerId: this.#record.id,
+      dial: async (signal) => {
+        const { connection, endpoint } = await dial(this.#record, this.#endpoint, signal);
+        this.#endpoint = endpoint;
+        return connection;
+      },
+      serve,
+      onChange: () => this.#session.restart(),
+      onFailure: (error) => this.#onClosed(error),
+      clock,
+      random,
+    });
   }
 
   async #call(

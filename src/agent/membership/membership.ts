@@ -9,8 +9,9 @@ import { PEERS } from '../../kube/resources.ts';
 import type { Store } from '../../kube/store.ts';
 import type { Clock } from '../../runtime/clock.ts';
 import type { Logger } from '../../runtime/logger.ts';
-import type { ClientIdentity } from '../../wire/peer-client.ts';
-import type { PeerChange, PeerLinks, Roster } from '../ports.ts';
+import { type ClientIdentity, dialPeer } from '../../wire/dial-peer.ts';
+import type { PeerHello } from '../../wire/peer-connection.ts';
+import type { PeerChange, PeerConnections, PeerLinks, PeerServing, Roster } from '../ports.ts';
 import { MemberLink } from './member-link.ts';
 import type { OwnRecord } from './own-record.ts';
 
@@ -19,6 +20,10 @@ export interface MembershipDeps {
   peers: Store<PeerObject>;
   identity: ClientIdentity;
   own: OwnRecord;
+  /** What this agent says about itself on each connection. */
+  hello: PeerHello;
+  /** Serves the streams that peers open. */
+  serving: PeerServing;
   /** IDs of members that were removed here by hand, kept over restarts. */
   forgotten: { load(): string[]; save(ids: string[]): Promise<void> };
   clock: Clock;
@@ -36,8 +41,8 @@ interface Member {
 
 /** How often the silence of peers is looked at. */
 const TICK_MS = 200;
-/** A tick later than this means that this process stood still: that silence is nobody's fault. */
-const LATE_TICK_MS = 1_000;
+/** A tick later than this means that this process, or its machine, stood still: that silence is nobody else's fault. */
+const LATE_TICK_MS = 2 * TICK_MS;
 /** More removed members than this are not remembered over a restart. */
 const MAX_FORGOTTEN = 500;
 /** Members that join together are told together. */
@@ -93,7 +98,17 @@ export class Membership implements PeerLinks {
       tell: (records, from) => this.tell(records, from),
       admit: (record) => this.admit(record),
       onChange: (listener) => void this.#rosterListeners.push(listener),
-      onContact: (id) => this.get(id)?.hurry(),
+    };
+  }
+
+  /** Connections that members opened to us. */
+  get connections(): PeerConnections {
+    return {
+      accept: (connection) => {
+        const link = this.get(connection.peerId);
+        if (link === undefined) connection.close(new Error('not a member'));
+        else link.accept(connection);
+      },
     };
   }
 
@@ -121,6 +136,7 @@ export class Membership implements PeerLinks {
     return this.#serially(async () => {
       await this.#remember([record.id]);
       await this.#takeOver([vouched], own.id);
+      this.get(record.id)?.hurry();
     });
   }
 
@@ -132,6 +148,7 @@ export class Membership implements PeerLinks {
       await this.#remember(records.map((record) => record.id));
       await this.#takeOver(records, inviterId);
     });
+    for (const { id } of records) this.get(id)?.hurry();
   }
 
   /** Keeps links to all members until `signal` aborts. */
@@ -232,8 +249,13 @@ export class Membership implements PeerLinks {
 
   #add(objectName: string, uid: string | undefined, record: PeerRecord): void {
     const { id } = record;
+    const { own, serving, identity, hello, clock } = this.#deps;
     const link = new MemberLink(objectName, record, {
       ...this.#deps,
+      ownId: own.id,
+      dial: (latest, last, signal) =>
+        dialPeer(latest, lastFirst(latest.endpoints, last), { identity, hello, clock }, signal),
+      serve: (stream) => serving.serve(id, stream),
       onChange: (change) => this.#emit(id, change),
       onRecords: (records) =>
         void this.tell(records, id).catch((err: unknown) => this.#warn(err, 'members not stored')),
@@ -313,4 +335,9 @@ export class Membership implements PeerLinks {
     this.#writing = done.catch(() => {});
     return done;
   }
+}
+
+function lastFirst(endpoints: readonly string[], last: string | undefined): readonly string[] {
+  if (last === undefined || !endpoints.includes(last)) return endpoints;
+  return [last, ...endpoints.filter((one) => one !== last)];
 }

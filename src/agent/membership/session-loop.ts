@@ -5,6 +5,7 @@ import { readLines } from '../../runtime/lines.ts';
 import { ENDPOINTS } from '../../wire/endpoints.ts';
 import { parseSessionMessage } from '../../wire/parse-session-message.ts';
 import type { PeerClient } from '../../wire/peer-client.ts';
+import type { PeerConnection } from '../../wire/peer-connection.ts';
 import type { SessionMessage } from '../../wire/session-message.ts';
 
 export interface SessionDeps {
@@ -14,21 +15,22 @@ export interface SessionDeps {
 }
 
 export interface SessionEvents {
+  /** The connection to open a session on, as soon as there is one. */
+  connected(signal: AbortSignal): Promise<PeerConnection>;
   onMessage(message: SessionMessage): void;
   /** The session ended, or could not be opened. */
   onClosed(error: unknown): void;
 }
 
-/** From the first packet to the head of the answer, at one endpoint. */
+/** From the request to the head of the answer. */
 const OPEN_WITHIN_MS = 2_000;
 
-/** Opens the session with a peer and reads it, again and again. */
+/** Keeps a session open on the connection that is in use, and reads it. */
 export class SessionLoop {
   readonly #client: PeerClient;
   readonly #deps: SessionDeps;
   readonly #events: SessionEvents;
   #stop = new AbortController();
-  #pause = new AbortController();
   #heard = false;
 
   constructor(client: PeerClient, deps: SessionDeps, events: SessionEvents) {
@@ -43,30 +45,28 @@ export class SessionLoop {
     while (!signal.aborted) {
       this.#stop = new AbortController();
       this.#heard = false;
+      let connection: PeerConnection | undefined;
       try {
+        connection = await this.#events.connected(signal);
         await this.#once(AbortSignal.any([signal, this.#stop.signal]));
       } catch (error) {
         if (!signal.aborted) this.#events.onClosed(error);
       }
       failures = this.#heard ? 1 : failures + 1;
+      // Another connection took over: no reason to wait.
+      if (connection?.draining !== false) continue;
       const delayMs = backoffDelayMs(CONNECT_BACKOFF, failures, this.#deps.random());
-      this.#pause = new AbortController();
-      await this.#deps.clock.sleep(delayMs, AbortSignal.any([signal, this.#pause.signal])).catch(() => {});
+      await this.#deps.clock.sleep(delayMs, signal).catch(() => {});
     }
   }
 
-  /** Gives up the open session, which has gone silent. */
-  reconnect(): void {
-    this.#stop.abort(new CodedError('Unavailable', 'the peer sent no heartbeat'));
-  }
-
-  /** There is reason to think that the peer can be reached now: ends the wait for the next try. */
-  hurry(): void {
-    this.#pause.abort();
+  /** Ends the open session; the next one is opened on the connection that is then in use. */
+  restart(): void {
+    this.#stop.abort(new CodedError('Unavailable', 'the connection is used no more'));
   }
 
   async #once(signal: AbortSignal): Promise<void> {
-    const stream = await this.#openAnywhere(signal);
+    const stream = await this.#openSession(signal);
     try {
       for await (const line of readLines(stream)) {
         const message = parseSessionMessage(line);
@@ -80,21 +80,7 @@ export class SessionLoop {
     throw new CodedError('Unavailable', 'the peer closed the session');
   }
 
-  /** Tries each endpoint; the error of the first tells most. */
-  async #openAnywhere(signal: AbortSignal) {
-    const errors: unknown[] = [];
-    for (const endpoint of this.#client.endpoints()) {
-      try {
-        return await this.#openAt(endpoint, signal);
-      } catch (error) {
-        if (signal.aborted) throw error;
-        errors.push(error);
-      }
-    }
-    throw errors[0] ?? new CodedError('Unavailable', 'the peer has no endpoint');
-  }
-
-  async #openAt(endpoint: string, signal: AbortSignal) {
+  async #openSession(signal: AbortSignal) {
     const { method, path } = ENDPOINTS.session;
     const late = new AbortController();
     const opened = new AbortController();
@@ -103,7 +89,7 @@ export class SessionLoop {
       () => {},
     );
     try {
-      return await this.#client.open({ method, path, signal: AbortSignal.any([signal, late.signal]) }, endpoint);
+      return await this.#client.open({ method, path, signal: AbortSignal.any([signal, late.signal]) });
     } finally {
       opened.abort();
     }

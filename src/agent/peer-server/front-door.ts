@@ -1,11 +1,12 @@
-import { createServer, type Server as NetServer, type Socket } from 'node:net';
+import { createServer, type Server as NetServer } from 'node:net';
+import type { Duplex } from 'node:stream';
 import type { Clock } from '../../runtime/clock.ts';
 import { MAX_CLIENT_HELLO, parseServerName } from '../../wire/client-hello.ts';
 import { JOIN_SERVER_NAME } from '../../wire/endpoints.ts';
 
 /** Anything that takes over raw connections: an https server. */
 export interface Door {
-  emit(event: 'connection', socket: Socket): boolean;
+  emit(event: 'connection', socket: Duplex): boolean;
 }
 
 /** A client has this long to say which door it wants. */

@@ -1,39 +1,39 @@
-import type { IncomingMessage, RequestListener } from 'node:http';
-import {
-  createServer as createHttpsServer,
-  type ServerOptions as HttpsOptions,
-  type Server as HttpsServer,
-} from 'node:https';
+import { createServer as createHttpServer, type Server as HttpServer, type IncomingMessage } from 'node:http';
+import { createServer as createHttpsServer, type Server as HttpsServer } from 'node:https';
 import type { AddressInfo, Server as NetServer } from 'node:net';
 import type { Duplex } from 'node:stream';
-import type { TLSSocket } from 'node:tls';
 import fastify, { type FastifyInstance, type FastifyRequest } from 'fastify';
 import { CodedError, hasCode, httpStatusOf, messageOf } from '../../core/coded-error.ts';
 import type { ConfigObject } from '../../core/kube-objects.ts';
-import { clusterIdOfCertificate } from '../../core/membership/cluster-id.ts';
 import type { PeerRecord } from '../../core/membership/peer-record.ts';
 import type { PodSubmission } from '../../core/offloading/pod-submission.ts';
 import { type Bucket, type RateLimit, takeToken } from '../../core/rate-limit.ts';
 import type { Clock } from '../../runtime/clock.ts';
 import type { Logger } from '../../runtime/logger.ts';
 import { joinStreams, writeResponseHead } from '../../runtime/upgrade.ts';
-import {
-  ENDPOINTS,
-  type Endpoint,
-  PROTOCOL_VERSION,
-  parseStreamPath,
-  parseUpgradePath,
-  STREAM_PROTOCOL,
-} from '../../wire/endpoints.ts';
+import { ENDPOINTS, type Endpoint, parseStreamPath, parseUpgradePath, STREAM_PROTOCOL } from '../../wire/endpoints.ts';
 import type { JoinAnswer, JoinRequest } from '../../wire/join-client.ts';
-import type { PeerStreamServer, PodProvider, PodStreams, Roster, SessionSource } from '../ports.ts';
-import { createFrontDoor } from './front-door.ts';
+import type { PeerHello } from '../../wire/peer-connection.ts';
+import type {
+  PeerConnections,
+  PeerServing,
+  PeerStreamServer,
+  PodProvider,
+  PodStreams,
+  Roster,
+  SessionSource,
+} from '../ports.ts';
+import { createFrontDoor, type Door } from './front-door.ts';
+import { MembersDoor } from './members-door.ts';
 import { SessionStream } from './session-stream.ts';
 
 export interface PeerServerDeps {
   identity: { id: string; key: string; certificate: string };
-  version: string;
+  /** What this agent says about itself on each connection. */
+  hello: PeerHello;
   roster: Roster;
+  /** Takes over the connections of members that come in. */
+  connections: PeerConnections;
   source: SessionSource;
   provider: PodProvider;
   streams: PodStreams;
@@ -49,43 +49,55 @@ const PEER_LIMIT: RateLimit = { perSecond: 100, burst: 500 };
 const JOIN_LIMIT: RateLimit = { perSecond: 1, burst: 20 };
 
 const HANDSHAKE_WITHIN_MS = 10_000;
+/** For the headers of a request on a stream of a peer, and for the whole request; answers may stream for as long as they like. */
 const HEADERS_WITHIN_MS = 10_000;
-/** For the whole request to arrive; answers may stream for as long as they like. */
 const REQUEST_WITHIN_MS = 60_000;
-/** Peers call often: a handshake for each call would cost more than an idle connection. */
-const KEEP_ALIVE_MS = 60_000;
+/** A newcomer's only request; then it has no business here any more. */
+const JOIN_WITHIN_MS = 30_000;
 
 /** The peer port of this member. */
-export class PeerServer {
+export class PeerServer implements PeerServing {
   readonly #deps: PeerServerDeps;
   readonly #door: NetServer;
+  readonly #members: MembersDoor;
   readonly #peersApp: FastifyInstance;
   readonly #joinApp: FastifyInstance;
-  #peersServer!: HttpsServer;
-  #joinServer!: HttpsServer;
+  readonly #peersServer: HttpServer;
+  readonly #joinServer: HttpsServer;
   readonly #sessions = new Set<SessionStream>();
-  readonly #sockets = new Map<TLSSocket, string>();
+  /** The peer behind each stream, by the certificate of the connection that carries it. */
+  readonly #callers = new WeakMap<object, string>();
   readonly #buckets = new Map<string, Bucket>();
 
   constructor(deps: PeerServerDeps) {
     this.#deps = deps;
-    this.#joinApp = this.#createApp({ requestCert: false }, (server) => {
-      this.#joinServer = server;
+    const { key, certificate: cert } = deps.identity;
+    const limits = { headersTimeout: HEADERS_WITHIN_MS, requestTimeout: REQUEST_WITHIN_MS };
+    this.#joinServer = createHttpsServer({
+      ...limits,
+      key,
+      cert,
+      minVersion: 'TLSv1.3',
+      handshakeTimeout: HANDSHAKE_WITHIN_MS,
     });
-    this.#peersApp = this.#createApp({ requestCert: true, rejectUnauthorized: true, ca: this.#pinned() }, (server) => {
-      this.#peersServer = server;
-    });
+    this.#joinServer.on('tlsClientError', (error) => deps.logger.debug({ err: error }, 'TLS handshake refused'));
+    this.#joinApp = this.#createApp(this.#joinServer);
+    this.#peersServer = createHttpServer(limits);
+    this.#peersServer.on('upgrade', (request, socket, head) => void this.#onUpgrade(request, socket, head));
+    this.#peersApp = this.#createApp(this.#peersServer);
     this.#addRoutes();
-    this.#peersServer.on('secureConnection', (socket: TLSSocket) => this.#onConnection(socket));
-    this.#peersServer.on(
-      'upgrade',
-      (request: IncomingMessage, socket: Duplex, head: Buffer) => void this.#onUpgrade(request, socket, head),
-    );
-    this.#door = createFrontDoor({ join: this.#joinServer, peers: this.#peersServer }, deps.clock);
+    this.#members = new MembersDoor({ ...deps, onConnection: (connection) => deps.connections.accept(connection) });
+    this.#door = createFrontDoor({ join: this.#joinDoor(), peers: this.#members }, deps.clock);
     deps.roster.onChange(() => this.#onRoster());
     deps.source.onChange((peerId, change) => {
       for (const session of this.#sessions) if (peerId === 'all' || session.peerId === peerId) session.note(change);
     });
+  }
+
+  /** A stream that a member opened on its connection: it carries one HTTP connection. */
+  serve(peerId: string, stream: Duplex): void {
+    this.#callers.set(stream, peerId);
+    this.#peersServer.emit('connection', stream);
   }
 
   /** @param port 0 takes any free one. @returns the port */
@@ -103,32 +115,28 @@ export class PeerServer {
     for (const session of this.#sessions) session.bye();
     this.#door.close();
     await this.#deps.clock.sleep(50);
-    for (const socket of this.#sockets.keys()) socket.destroy();
+    this.#members.close();
     await Promise.all([this.#joinApp.close(), this.#peersApp.close()]);
   }
 
-  #createApp(tls: HttpsOptions, keep: (server: HttpsServer) => void): FastifyInstance {
-    const { identity } = this.#deps;
-    const app = fastify({
-      serverFactory: (handler: RequestListener) => {
-        const server = createHttpsServer(
-          {
-            key: identity.key,
-            cert: identity.certificate,
-            minVersion: 'TLSv1.3',
-            handshakeTimeout: HANDSHAKE_WITHIN_MS,
-            headersTimeout: HEADERS_WITHIN_MS,
-            requestTimeout: REQUEST_WITHIN_MS,
-            connectionsCheckingInterval: 5_000,
-            keepAliveTimeout: KEEP_ALIVE_MS,
-            ...tls,
-          },
-          handler,
+  /** Who comes in here is a stranger: it gets a fixed time, whatever it does. */
+  #joinDoor(): Door {
+    return {
+      emit: (_event, socket) => {
+        const closed = new AbortController();
+        socket.once('close', () => closed.abort());
+        this.#deps.clock.sleep(JOIN_WITHIN_MS, closed.signal).then(
+          () => socket.destroy(),
+          () => {},
         );
-        server.on('tlsClientError', (error) => this.#deps.logger.debug({ err: error }, 'TLS handshake refused'));
-        keep(server);
-        return server;
+        return this.#joinServer.emit('connection', socket);
       },
+    };
+  }
+
+  #createApp(server: HttpServer | HttpsServer): FastifyInstance {
+    const app = fastify({
+      serverFactory: (handler) => server.on('request', handler) as HttpServer,
       // Objects of Kubernetes pass through: nothing may be removed, converted or filled in.
       ajv: { customOptions: { removeAdditional: false, coerceTypes: false, useDefaults: false } },
       exposeHeadRoutes: false,
@@ -216,13 +224,12 @@ export class PeerServer {
   }
 
   #openSession(peerId: string, out: import('node:http').ServerResponse): void {
-    const { source, roster, clock, identity, version } = this.#deps;
+    const { source, roster, clock, identity, hello: own } = this.#deps;
     // A peer has one session: a newer one replaces the older, which may be half-open.
     for (const session of this.#sessions) if (session.peerId === peerId) session.close();
-    const hello = { type: 'hello', id: identity.id, protocol: PROTOCOL_VERSION, version } as const;
+    const hello = { type: 'hello', id: identity.id, protocol: own.protocol, version: own.version } as const;
     const session = new SessionStream(peerId, out, { source, roster, hello, clock });
     this.#sessions.add(session);
-    roster.onContact(peerId);
     out.on('close', () => this.#sessions.delete(session));
   }
 
@@ -269,43 +276,16 @@ export class PeerServer {
     await serve({ peerId, query, accept });
   }
 
-  /** The member behind a connection, by its certificate alone. */
+  /** The member behind a stream, by the certificate of its connection alone. */
   #caller(socket: unknown): string {
-    const peerId = this.#sockets.get(socket as TLSSocket);
+    const peerId = this.#callers.get(socket as object);
     if (peerId === undefined) throw new CodedError('Unauthenticated', 'this connection has no pinned certificate');
     return peerId;
   }
 
-  #onConnection(socket: TLSSocket): void {
-    const certificate = socket.getPeerX509Certificate();
-    const id = certificate === undefined ? undefined : clusterIdOfCertificate(certificate);
-    if (id === undefined || !this.#memberIds().has(id)) return void socket.destroy();
-    this.#sockets.set(socket, id);
-    socket.on('close', () => this.#sockets.delete(socket));
-  }
-
   #onRoster(): void {
-    const { identity } = this.#deps;
-    this.#peersServer.setSecureContext({
-      key: identity.key,
-      cert: identity.certificate,
-      minVersion: 'TLSv1.3',
-      ca: this.#pinned(),
-    });
-    const members = this.#memberIds();
-    for (const [socket, id] of this.#sockets) if (!members.has(id)) socket.destroy();
+    this.#members.refresh();
     for (const session of this.#sessions) session.note('roster');
-  }
-
-  #memberIds(): Set<string> {
-    return new Set(this.#deps.roster.records().map((record) => record.id));
-  }
-
-  #pinned(): string[] {
-    return this.#deps.roster
-      .records()
-      .filter((record) => record.id !== this.#deps.identity.id)
-      .map(toPem);
   }
 
   #limit(who: string, limit: RateLimit): void {
@@ -313,11 +293,6 @@ export class PeerServer {
     if (bucket === undefined) throw new CodedError('ResourceExhausted', 'too many requests; try again in a moment');
     this.#buckets.set(who, bucket);
   }
-}
-
-function toPem(record: PeerRecord): string {
-  const lines = record.certificate.match(/.{1,64}/g) ?? [];
-  return `-----BEGIN CERTIFICATE-----\n${lines.join('\n')}\n-----END CERTIFICATE-----\n`;
 }
 
 function uidOf(request: FastifyRequest): string {

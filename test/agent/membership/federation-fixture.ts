@@ -1,7 +1,8 @@
+import { randomUUID } from 'node:crypto';
 import { Membership } from '../../../src/agent/membership/membership.ts';
 import { OwnRecord } from '../../../src/agent/membership/own-record.ts';
 import { PeerServer } from '../../../src/agent/peer-server/peer-server.ts';
-import type { PeerStreamServer } from '../../../src/agent/ports.ts';
+import type { PeerServing, PeerStreamServer } from '../../../src/agent/ports.ts';
 import { CodedError } from '../../../src/core/coded-error.ts';
 import type { PeerRecord } from '../../../src/core/membership/peer-record.ts';
 import { type Clock, systemClock } from '../../../src/runtime/clock.ts';
@@ -10,9 +11,9 @@ import { createMember, type TestMember } from '../../core/membership/member-fixt
 import { FakeProvider, FakeSource } from '../peer-server/peer-server-fixture.ts';
 import { FakePeerObjects } from './fake-peer-objects.ts';
 
-const SPEED = 4;
+const SPEED = 2;
 
-/** Time that runs four times as fast as ours, so that tests need not wait for real seconds. */
+/** Time that runs twice as fast as ours, so that tests need not wait for real seconds. */
 export const fastClock: Clock = {
   now: systemClock.now,
   monotonic: () => systemClock.monotonic() * SPEED,
@@ -75,15 +76,18 @@ export async function startAgent(cluster: TestCluster): Promise<TestAgent> {
       return Promise.resolve();
     },
   };
-  const membership = new Membership({ ...common, client: peers, peers, identity, own, forgotten });
+  const hello = { instance: randomUUID(), protocol: 2, version: 'test' };
+  const serving: PeerServing = { serve: (peerId, stream) => server.serve(peerId, stream) };
+  const membership = new Membership({ ...common, client: peers, peers, identity, own, hello, serving, forgotten });
   const changes: string[] = [];
   membership.onChange((id, change) => {
     if (typeof change === 'string') changes.push(`${membership.get(id)?.name ?? id.slice(0, 6)} ${change}`);
   });
-  const server = new PeerServer({
+  const server: PeerServer = new PeerServer({
     ...common,
     identity,
-    version: 'test',
+    hello,
+    connections: membership.connections,
     roster: membership.roster,
     source,
     provider: new FakeProvider(),

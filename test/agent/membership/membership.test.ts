@@ -51,7 +51,7 @@ async function three(): Promise<[TestAgent, TestAgent, TestAgent]> {
   return agents;
 }
 
-describe('membership', () => {
+describe('membership', { timeout: 30_000 }, () => {
   it('makes three clusters know each other by two joins', async () => {
     await three();
   });
@@ -107,23 +107,57 @@ describe('membership', () => {
   });
 
   it('notices within about three seconds that a peer went silent, and that it is back', async () => {
-    const cluster = await createCluster('b');
-    const relay = await createRelay(() => cluster.port);
-    relays.add(relay);
-    cluster.advertised = relay.port;
-    const [a, b] = [await start('a'), await start(cluster)];
+    const clusters = [await createCluster('a'), await createCluster('b')] as const;
+    const ways = await Promise.all(clusters.map((cluster) => createRelay(() => cluster.port)));
+    for (const [i, way] of ways.entries()) {
+      relays.add(way);
+      for (const cluster of clusters.slice(i, i + 1)) cluster.advertised = way.port;
+    }
+    const [a, b] = [await start(clusters[0]), await start(clusters[1])];
     await joinThrough(b, a);
     await see(a, 'b=Connected');
     const silentSince = fastClock.monotonic();
-    relay.freeze();
+    for (const way of ways) way.freeze();
     await see(a, 'b=Unreachable');
     expect(fastClock.monotonic() - silentSince).toBeLessThan(4_000);
-    // What only b sees: its own way to a is whole, and no hearsay counts.
-    expect(seenBy(b)).toBe('a=Connected');
+    await see(b, 'a=Unreachable');
     await expect(a.membership.get(b.own.id)?.deletePod('u', 0)).rejects.toMatchObject({ code: 'Unavailable' });
-    relay.thaw();
+    for (const way of ways) way.thaw();
     await see(a, 'b=Connected');
+    await see(b, 'a=Connected');
     expect(a.changes).not.toContain('b removed');
+  });
+
+  it('needs one connection a pair, which either side may open', async () => {
+    const [a, b] = [await start('a'), await createCluster('b')];
+    // Nobody can connect to b.
+    const behind = await start({ ...b, advertised: 1 });
+    await joinThrough(behind, a);
+    await see(a, 'b=Connected');
+    await see(behind, 'a=Connected');
+    const signal = AbortSignal.timeout(5_000);
+    for (const [from, to] of [
+      [a, behind],
+      [behind, a],
+    ] as const) {
+      const stream = await from.membership.get(to.own.id)?.openStream('echo', new URLSearchParams(), signal);
+      stream?.write('!');
+      let received = '';
+      stream?.on('data', (bytes: Buffer) => {
+        received += bytes.toString();
+      });
+      await eventually(() => received === `${from.own.id}?:!`);
+      stream?.destroy();
+    }
+  });
+
+  it('carries many calls at once against the direction of the connection', async () => {
+    const [a, b] = [await start('a'), await start({ ...(await createCluster('b')), advertised: 1 })];
+    await joinThrough(b, a);
+    await see(a, 'b=Connected');
+    const link = a.membership.get(b.own.id);
+    const calls = Array.from({ length: 60 }, (_, i) => link?.deletePod(`u${i}`, 0));
+    expect((await Promise.all(calls)).length).toBe(60);
   });
 
   it('keeps a peer that restarts on purpose suspect, not unreachable', async () => {

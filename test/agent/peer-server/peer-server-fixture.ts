@@ -12,7 +12,6 @@ import { resigned, type TestMember } from '../../core/membership/member-fixture.
 /** A roster that tests set. */
 export class FakeRoster implements Roster {
   readonly told: { records: PeerRecord[]; from: string }[] = [];
-  readonly contacts: string[] = [];
   readonly #listeners: (() => void)[] = [];
   #records: PeerRecord[];
 
@@ -37,10 +36,6 @@ export class FakeRoster implements Roster {
   admit(record: PeerRecord): Promise<void> {
     this.set([...this.#records, record]);
     return Promise.resolve();
-  }
-
-  onContact(id: string): void {
-    this.contacts.push(id);
   }
 
   onChange(listener: () => void): void {
@@ -123,9 +118,12 @@ export async function startServer(
   const roster = new FakeRoster([member.record, ...peers.map((peer) => peer.record)]);
   const source = new FakeSource();
   const provider = new FakeProvider();
-  const server = new PeerServer({
+  const server: PeerServer = new PeerServer({
     identity: member,
-    version: 'test',
+    hello: { instance: 'host', protocol: 2, version: 'test' },
+    connections: {
+      accept: (connection) => connection.serve((stream) => server.serve(connection.peerId, stream)),
+    },
     roster,
     source,
     provider,
@@ -139,14 +137,14 @@ export async function startServer(
   return { server, roster, source, provider, port, record: resigned(member, { endpoints: [`127.0.0.1:${port}`] }) };
 }
 
-/** Waits until `probe` gives something, at most five seconds. */
+/** Waits until `probe` gives something, at most fifteen seconds: machines that test may be busy. */
 export async function eventually<T>(probe: () => T | undefined | false): Promise<T> {
-  for (let i = 0; i < 250; i += 1) {
+  for (let i = 0; i < 750; i += 1) {
     const value = probe();
     if (value !== undefined && value !== false) return value;
     await systemClock.sleep(20);
   }
-  throw new Error('nothing happened within five seconds');
+  throw new Error('nothing happened within fifteen seconds');
 }
 
 export const examplePod: Pod = {

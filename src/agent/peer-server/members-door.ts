@@ -1,0 +1,88 @@
+import type { Duplex } from 'node:stream';
+import { createServer, type TLSSocket, type Server as TlsServer } from 'node:tls';
+import { clusterIdOfCertificate } from '../../core/membership/cluster-id.ts';
+import type { PeerRecord } from '../../core/membership/peer-record.ts';
+import type { Clock } from '../../runtime/clock.ts';
+import type { Logger } from '../../runtime/logger.ts';
+import { acceptPeerConnection, PEER_ALPN, type PeerConnection, type PeerHello } from '../../wire/peer-connection.ts';
+import type { Roster } from '../ports.ts';
+
+export interface MembersDoorDeps {
+  identity: { id: string; key: string; certificate: string };
+  hello: PeerHello;
+  roster: Pick<Roster, 'records'>;
+  onConnection(connection: PeerConnection): void;
+  clock: Clock;
+  logger: Logger;
+}
+
+const HANDSHAKE_WITHIN_MS = 10_000;
+
+/** Where members come in: keys that are not in the roster are refused in the TLS handshake. */
+export class MembersDoor {
+  readonly #deps: MembersDoorDeps;
+  readonly #server: TlsServer;
+  readonly #sockets = new Map<TLSSocket, string>();
+
+  constructor(deps: MembersDoorDeps) {
+    this.#deps = deps;
+    this.#server = createServer(
+      {
+        ...this.#context(),
+        requestCert: true,
+        rejectUnauthorized: true,
+        handshakeTimeout: HANDSHAKE_WITHIN_MS,
+        ALPNProtocols: [PEER_ALPN],
+      },
+      (socket) => this.#onSocket(socket),
+    );
+    this.#server.on('tlsClientError', (error) => deps.logger.debug({ err: error }, 'TLS handshake refused'));
+  }
+
+  /** A raw connection that wants in. */
+  emit(_event: 'connection', socket: Duplex): boolean {
+    return this.#server.emit('connection', socket);
+  }
+
+  /** The roster changed: who is no member any more is cut off at once. */
+  refresh(): void {
+    this.#server.setSecureContext(this.#context());
+    const members = this.#memberIds();
+    for (const [socket, id] of this.#sockets) if (!members.has(id)) socket.destroy();
+  }
+
+  close(): void {
+    for (const socket of this.#sockets.keys()) socket.destroy();
+  }
+
+  #context() {
+    const { key, certificate, id } = this.#deps.identity;
+    const others = this.#deps.roster.records().filter((record) => record.id !== id);
+    return { key, cert: certificate, minVersion: 'TLSv1.3' as const, ca: others.map(toPem) };
+  }
+
+  #memberIds(): Set<string> {
+    return new Set(this.#deps.roster.records().map((record) => record.id));
+  }
+
+  #onSocket(socket: TLSSocket): void {
+    socket.on('error', () => socket.destroy());
+    const certificate = socket.getPeerX509Certificate();
+    const id = certificate === undefined ? undefined : clusterIdOfCertificate(certificate);
+    if (id === undefined || !this.#memberIds().has(id)) return void socket.destroy();
+    if (socket.alpnProtocol !== PEER_ALPN) {
+      this.#deps.logger.warn({ id }, 'a member speaks another version of the protocol');
+      return void socket.destroy();
+    }
+    socket.setNoDelay(true);
+    this.#sockets.set(socket, id);
+    socket.on('close', () => this.#sockets.delete(socket));
+    const { hello, clock, onConnection } = this.#deps;
+    acceptPeerConnection(socket, id, { hello, sleep: (ms, signal) => clock.sleep(ms, signal) }, onConnection);
+  }
+}
+
+function toPem(record: PeerRecord): string {
+  const lines = record.certificate.match(/.{1,64}/g) ?? [];
+  return `-----BEGIN CERTIFICATE-----\n${lines.join('\n')}\n-----END CERTIFICATE-----\n`;
+}

@@ -1,0 +1,146 @@
+import { X509Certificate } from 'node:crypto';
+import type { Duplex } from 'node:stream';
+import { type ConnectionOptions, type PeerCertificate, type TLSSocket, connect as tlsConnect } from 'node:tls';
+import { CodedError, messageOf } from '../core/coded-error.ts';
+import { clusterIdOfCertificate } from '../core/membership/cluster-id.ts';
+import { parseEndpoint } from '../core/membership/endpoint.ts';
+import type { PeerRecord } from '../core/membership/peer-record.ts';
+import type { Clock } from '../runtime/clock.ts';
+import { PEER_SERVER_NAME } from './endpoints.ts';
+import { openPeerConnection, PEER_ALPN, type PeerConnection, type PeerHello } from './peer-connection.ts';
+
+/** Key and certificate (PEM) with which this member shows who it is. */
+export interface ClientIdentity {
+  key: string;
+  certificate: string;
+}
+
+export interface DialContext {
+  identity: ClientIdentity;
+  hello: PeerHello;
+  clock: Clock;
+}
+
+/** The next endpoint is tried beside the ones before it after this time (RFC 8305 §5 recommends 250 ms). */
+const STAGGER_MS = 250;
+/** TCP, TLS and hello take three round trips; a lost SYN costs a second more. */
+const DIAL_WITHIN_MS = 4_000;
+
+/**
+ * Connects to a peer, pinned to its key, at whichever of its endpoints answers first. Throws Unavailable that names them all.
+ * @param endpoints best first
+ */
+export async function dialPeer(
+  record: PeerRecord,
+  endpoints: readonly string[],
+  context: DialContext,
+  signal: AbortSignal,
+): Promise<{ connection: PeerConnection; endpoint: string }> {
+  const settled = new AbortController();
+  const within = AbortSignal.any([signal, settled.signal]);
+  const errors: string[] = [];
+  const attempts = endpoints.map(async (endpoint, index) => {
+    try {
+      if (index > 0) await context.clock.sleep(index * STAGGER_MS, within);
+      const connection = await dialEndpoint(record, endpoint, context, within);
+      // Two answered in the same moment: one is enough.
+      if (settled.signal.aborted) connection.close();
+      settled.abort();
+      return { connection, endpoint };
+    } catch (error) {
+      errors[index] = `${endpoint} (${messageOf(error)})`;
+      throw error;
+    }
+  });
+  try {
+    return await Promise.any(attempts);
+  } catch {
+    if (signal.aborted) throw signal.reason;
+    throw new CodedError('Unavailable', `cannot reach ${record.name} at ${errors.join(', ')}`);
+  } finally {
+    settled.abort();
+  }
+}
+
+/** Connects through a stream that leads to the peer's port: what carries it sees nothing of what is said. */
+export function dialThrough(
+  record: PeerRecord,
+  carrier: Duplex,
+  context: DialContext,
+  signal: AbortSignal,
+): Promise<PeerConnection> {
+  return dial(record, { socket: carrier }, context, signal);
+}
+
+function dialEndpoint(
+  record: PeerRecord,
+  endpoint: string,
+  context: DialContext,
+  signal: AbortSignal,
+): Promise<PeerConnection> {
+  const { host, port } = parseEndpoint(endpoint);
+  return dial(record, { host, port }, context, signal);
+}
+
+async function dial(
+  record: PeerRecord,
+  where: { host: string; port: number } | { socket: Duplex },
+  context: DialContext,
+  signal: AbortSignal,
+): Promise<PeerConnection> {
+  signal.throwIfAborted();
+  const socket = tlsConnect({ ...where, ...pinnedTo(record, context.identity) });
+  const onAbort = (): void => void socket.destroy(new Error('given up'));
+  const done = new AbortController();
+  signal.addEventListener('abort', onAbort, { once: true });
+  context.clock.sleep(DIAL_WITHIN_MS, done.signal).then(
+    () => socket.destroy(new Error('no answer in time')),
+    () => {},
+  );
+  try {
+    await secured(socket);
+    return await Promise.race([openPeerConnection(socket, record.id, context.hello), failureOf(socket)]);
+  } catch (error) {
+    socket.destroy();
+    throw error;
+  } finally {
+    done.abort();
+    signal.removeEventListener('abort', onAbort);
+  }
+}
+
+function pinnedTo(record: PeerRecord, identity: ClientIdentity): ConnectionOptions {
+  return {
+    servername: PEER_SERVER_NAME,
+    minVersion: 'TLSv1.3',
+    ALPNProtocols: [PEER_ALPN],
+    key: identity.key,
+    cert: identity.certificate,
+    ca: [new X509Certificate(Buffer.from(record.certificate, 'base64')).toString()],
+    checkServerIdentity: (_host: string, shown: PeerCertificate) =>
+      clusterIdOfCertificate(shown.raw) === record.id
+        ? undefined
+        : new Error('it showed another key than the pinned one'),
+  };
+}
+
+function secured(socket: TLSSocket): Promise<void> {
+  return new Promise((resolve, reject) => {
+    socket.on('error', reject);
+    socket.once('close', () => reject(new Error('the connection was closed')));
+    socket.once('secureConnect', () => {
+      socket.setNoDelay(true);
+      socket.setKeepAlive(true, 10_000);
+      if (socket.alpnProtocol === PEER_ALPN) return resolve();
+      reject(new Error('it speaks another version of the protocol; update headcut on both sides'));
+    });
+  });
+}
+
+/** After the handshake the other side may still refuse our key: that shows as a broken connection. */
+function failureOf(socket: TLSSocket): Promise<never> {
+  return new Promise((_resolve, reject) => {
+    socket.once('error', reject);
+    socket.once('close', () => reject(new Error('the connection was closed; does the peer know this member?')));
+  });
+}

@@ -1,0 +1,145 @@
+import { type AddressInfo, createServer } from 'node:net';
+import type { Duplex } from 'node:stream';
+import { afterEach, beforeAll, describe, expect, it } from 'vitest';
+import { MembersDoor } from '../../src/agent/peer-server/members-door.ts';
+import { systemClock } from '../../src/runtime/clock.ts';
+import { silentLogger } from '../../src/runtime/logger.ts';
+import { dialPeer } from '../../src/wire/dial-peer.ts';
+import type { PeerConnection } from '../../src/wire/peer-connection.ts';
+import { eventually } from '../agent/peer-server/peer-server-fixture.ts';
+import { createMember, resigned, type TestMember } from '../core/membership/member-fixture.ts';
+
+const cleanups: (() => unknown)[] = [];
+let host: TestMember;
+let guest: TestMember;
+
+beforeAll(async () => {
+  host = await createMember('host');
+  guest = await createMember('guest');
+});
+
+afterEach(async () => {
+  for (const cleanup of cleanups.splice(0).reverse()) await cleanup();
+});
+
+const signal = (): AbortSignal => AbortSignal.timeout(5_000);
+const hello = (instance: string) => ({ instance, protocol: 2, version: 'test' });
+
+/** A door of `host` on loopback that lets `guest` in. */
+async function openDoor(): Promise<{ port: number; accepted: PeerConnection[] }> {
+  const accepted: PeerConnection[] = [];
+  const door = new MembersDoor({
+    identity: host,
+    hello: hello('host-1'),
+    roster: { records: () => [host.record, guest.record] },
+    onConnection: (connection) => accepted.push(connection),
+    clock: systemClock,
+    logger: silentLogger,
+  });
+  const server = createServer((socket) => door.emit('connection', socket));
+  await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve));
+  cleanups.push(() => {
+    door.close();
+    server.close();
+  });
+  return { port: (server.address() as AddressInfo).port, accepted };
+}
+
+async function dial(...ports: number[]) {
+  const endpoints = ports.map((port) => `127.0.0.1:${port}`);
+  const context = { identity: guest, hello: hello('guest-1'), clock: systemClock };
+  const dialed = await dialPeer(resigned(host, { endpoints }), endpoints, context, signal());
+  cleanups.push(() => dialed.connection.close());
+  return dialed;
+}
+
+async function pair(): Promise<{ dialer: PeerConnection; acceptor: PeerConnection }> {
+  const { port, accepted } = await openDoor();
+  const { connection: dialer } = await dial(port);
+  return { dialer, acceptor: await eventually(() => accepted[0]) };
+}
+
+const echo = (stream: Duplex): void => void stream.pipe(stream);
+
+function collect(stream: Duplex): () => string {
+  let text = '';
+  stream.on('data', (bytes: Buffer) => {
+    text += bytes.toString();
+  });
+  return () => text;
+}
+
+async function ask(connection: PeerConnection, text: string): Promise<string> {
+  const stream = await connection.open(signal());
+  stream.end(text);
+  let answer = '';
+  for await (const chunk of stream) answer += String(chunk);
+  return answer;
+}
+
+describe('a connection between two members', () => {
+  it('tells each side who the other is', async () => {
+    const { dialer, acceptor } = await pair();
+    expect([dialer.peerId, dialer.peer.instance, dialer.dialed]).toEqual([host.id, 'host-1', true]);
+    expect([acceptor.peerId, acceptor.peer.instance, acceptor.dialed]).toEqual([guest.id, 'guest-1', false]);
+  });
+
+  it('carries calls of both sides, more at once than streams are in stock', async () => {
+    const { dialer, acceptor } = await pair();
+    dialer.serve(echo);
+    acceptor.serve(echo);
+    const texts = Array.from({ length: 50 }, (_, i) => `text ${i}`);
+    expect(await Promise.all(texts.map((text) => ask(dialer, text)))).toEqual(texts);
+    expect(await Promise.all(texts.map((text) => ask(acceptor, text)))).toEqual(texts);
+  });
+
+  it('measures the time of a round trip, from both sides', async () => {
+    const { dialer, acceptor } = await pair();
+    for (const side of [dialer, acceptor]) expect(await side.ping(signal())).toBeGreaterThan(0);
+  });
+
+  it('finishes what is under way when it is drained, and takes nothing new', async () => {
+    const { dialer, acceptor } = await pair();
+    dialer.serve(echo);
+    acceptor.serve(echo);
+    const streams = [await dialer.open(signal()), await acceptor.open(signal())];
+    const heard = streams.map((stream) => collect(stream));
+    for (const stream of streams) stream.write('early ');
+    await eventually(() => heard.every((text) => text() === 'early '));
+    acceptor.drain();
+    await eventually(() => dialer.draining);
+    await expect(dialer.open(signal())).rejects.toMatchObject({ code: 'Unavailable' });
+    await expect(acceptor.open(signal())).rejects.toMatchObject({ code: 'Unavailable' });
+    for (const stream of streams) stream.end('late');
+    await eventually(() => heard.every((text) => text() === 'early late'));
+    await eventually(() => dialer.closed && acceptor.closed);
+  });
+
+  it('ends waiting calls when it breaks', async () => {
+    const { dialer, acceptor } = await pair();
+    // The dialler serves nobody yet: there is no stream in stock.
+    const waiting = acceptor.open(signal());
+    dialer.close();
+    await expect(waiting).rejects.toMatchObject({ code: 'Unavailable' });
+  });
+});
+
+describe('dialling', () => {
+  it('takes the endpoint that answers, whatever the others do', async () => {
+    const { port } = await openDoor();
+    const silent = createServer(() => {});
+    await new Promise<void>((resolve) => silent.listen(0, '127.0.0.1', resolve));
+    cleanups.push(() => silent.close());
+    const startedAt = systemClock.monotonic();
+    const { endpoint } = await dial(1, (silent.address() as AddressInfo).port, port);
+    expect(endpoint).toBe(`127.0.0.1:${port}`);
+    expect(systemClock.monotonic() - startedAt).toBeLessThan(3_000);
+  });
+
+  it('names every endpoint that was tried in vain, and why', async () => {
+    await expect(dial(1, 2)).rejects.toMatchObject({
+      code: 'Unavailable',
+      message: expect.stringMatching(/127\.0\.0\.1:1 .*ECONNREFUSED.*127\.0\.0\.1:2 /),
+    });
+  });
+});

@@ -12,6 +12,7 @@ import {
   type NetworkSettings,
   networkSettings,
   planPeerNetworks,
+  problemOfRange,
 } from '../../core/network/plan-network.ts';
 import type { WireGuardKeys } from '../../core/network/wireguard-key.ts';
 import type { Store } from '../../kube/store.ts';
@@ -82,7 +83,8 @@ export class Network {
       if (!isDeepStrictEqual(after?.spec, before?.spec)) this.touch();
     });
     deps.nodes.onChange((_key, after, before) => {
-      if (!isDeepStrictEqual(after?.spec, before?.spec)) this.touch();
+      const { spec, status } = after ?? {};
+      if (!isDeepStrictEqual([spec, status?.addresses], [before?.spec, before?.status?.addresses])) this.touch();
     });
   }
 
@@ -146,6 +148,8 @@ export class Network {
     const found = findPodCidr(nodes.list());
     if ('refused' in found) return found;
     const { range, port } = settings;
+    const refused = problemOfRange(range, found.podCidr, nodes.list());
+    if (refused !== undefined) return { refused };
     const others = claimsOf(roster.records()).filter(({ id }) => id !== own.id);
     const { publicKey } = keys;
     return planClaim({ id: own.id, present, publicKey, port, podCidr: found.podCidr, range, others, now: clock.now() });

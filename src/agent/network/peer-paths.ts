@@ -1,7 +1,14 @@
 import type { Duplex } from 'node:stream';
 import { messageOf } from '../../core/coded-error.ts';
 import type { TunnelPeer } from '../../core/network/node-network.ts';
-import { NEW_PATH, nextPath, type PacketPath, type PathState, probeIntervalMs } from '../../core/network/path.ts';
+import {
+  NEW_PATH,
+  nextPath,
+  type PacketPath,
+  type PathState,
+  PROBE_INTERVAL_MS,
+  probeIntervalMs,
+} from '../../core/network/path.ts';
 import { backoffDelayMs, CONNECT_BACKOFF } from '../../runtime/backoff.ts';
 import type { Clock } from '../../runtime/clock.ts';
 import type { Logger } from '../../runtime/logger.ts';
@@ -30,14 +37,16 @@ interface Way {
   /** Since when UDP has been the way. */
   udpSince: number;
   relay: PacketRelay | undefined;
-  /** Packets were carried by the relay, so that WireGuard may be told of it. */
-  relayed: boolean;
+  /** When the last probe was answered. */
+  answeredAt: number;
   dialing: boolean;
   dialAt: number;
   failures: number;
 }
 
 const TICK_MS = 250;
+/** Three probes. */
+const LOST_AFTER_MS = 3 * PROBE_INTERVAL_MS;
 /** The peer may come to the same verdict a little later. */
 const RELAY_LINGERS_MS = 30_000;
 
@@ -70,18 +79,19 @@ export class PeerPaths {
   pathTo(id: string): PacketPath | undefined {
     const way = this.#ways.get(id);
     if (way?.state.path === 'TLS') return way.relay?.connected === true ? 'TLS' : undefined;
-    return way?.state.path;
+    return way !== undefined && !this.#isLost(id, way) ? way.state.path : undefined;
   }
 
   /** A verdict was come to, whatever it is. */
   isSettled(id: string): boolean {
-    return this.#ways.get(id)?.state.path !== undefined;
+    const way = this.#ways.get(id);
+    return way?.state.path !== undefined || this.#deps.links.get(id)?.state === 'Unreachable';
   }
 
   /** What WireGuard is to be told about a peer. */
   endpointOf(id: string): Pick<TunnelPeer, 'path' | 'endpoint'> {
     const way = this.#ways.get(id);
-    if (way?.state.path === 'TLS' && way.relayed && way.relay !== undefined)
+    if (way?.state.path === 'TLS' && way.relay?.connected === true)
       return { path: 'relay', endpoint: way.relay.endpoint };
     const proved = way?.state.path === 'UDP' ? this.#deps.prober.provedEndpoint(id) : undefined;
     const best = proved ?? way?.target.candidates[0];
@@ -112,13 +122,25 @@ export class PeerPaths {
   #probe(id: string, way: Way, now: number): void {
     if (now < way.probeAt) return;
     const answered = this.#deps.prober.probe(id);
-    const before = way.state.path;
-    if (answered !== undefined) way.state = nextPath(way.state, answered, now);
+    const link = this.#deps.links.get(id);
+    const before = { path: way.state.path, lost: this.#isLost(id, way) };
+    if (answered === true) way.answeredAt = now;
+    // Probes are answered by the peer's agent: while that is away, nothing is known of the way, and the tunnel may well work.
+    if (answered === true || (answered === false && link?.state === 'Connected'))
+      way.state = nextPath(way.state, answered, now);
     way.probeAt = now + probeIntervalMs(way.state);
-    if (way.state.path === before) return;
-    way.udpSince = now;
-    this.#deps.logger.info({ peer: this.#deps.links.get(id)?.name, path: way.state.path }, 'packets take another way');
-    this.#deps.onChange(id);
+    const { path } = way.state;
+    if (path !== before.path) {
+      way.udpSince = now;
+      this.#deps.logger.info({ peer: link?.name, path }, 'packets take another way');
+    }
+    if (path !== before.path || this.#isLost(id, way) !== before.lost) this.#deps.onChange(id);
+  }
+
+  /** Neither UDP nor the peer port answers: the peer is dead or cut off, and not only its agent away. */
+  #isLost(id: string, way: Way): boolean {
+    const silentMs = this.#deps.clock.monotonic() - way.answeredAt;
+    return this.#deps.links.get(id)?.state === 'Unreachable' && silentMs > LOST_AFTER_MS;
   }
 
   #keepRelay(id: string, way: Way, now: number, signal: AbortSignal): void {
@@ -156,7 +178,6 @@ export class PeerPaths {
     way.relay ??= await PacketRelay.open(this.#deps.wireGuardPort());
     if (this.#ways.get(id) !== way) return void stream.destroy();
     way.relay.attach(stream, () => this.#deps.onChange(id));
-    way.relayed = true;
     this.#deps.onChange(id);
   }
 }
@@ -168,7 +189,7 @@ function newWay(target: ProbeTarget): Way {
     probeAt: 0,
     udpSince: 0,
     relay: undefined,
-    relayed: false,
+    answeredAt: Number.NEGATIVE_INFINITY,
     dialing: false,
     dialAt: 0,
     failures: 0,

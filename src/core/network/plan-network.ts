@@ -6,10 +6,11 @@ import {
   DEFAULT_NETWORK_PORT,
   DEFAULT_NETWORK_RANGE,
   type NetworkClaim,
+  overlaps,
   problemOfClaim,
   standingClaims,
 } from './network-claim.ts';
-import { parsePrefix } from './prefix.ts';
+import { contains, parseIpv4, parsePrefix } from './prefix.ts';
 
 /** `spec.network` of the Federation, with its defaults. */
 export interface NetworkSettings {
@@ -60,6 +61,22 @@ export function findPodCidr(nodes: readonly Node[]): { podCidr: string } | { ref
 
 function refused(reason: string, message: string): { refused: Refusal } {
   return { refused: { reason, message } };
+}
+
+/**
+ * Why images cannot be taken from a range here: routes to other members' prefixes would cover what this node already uses.
+ */
+export function problemOfRange(range: string, podCidr: string, nodes: readonly Node[]): Refusal | undefined {
+  const outer = parsePrefix(range);
+  if (overlaps(outer, parsePrefix(podCidr))) {
+    const message = `the pod network ${podCidr} of this cluster lies in spec.network.range ${range}; choose another range on all members`;
+    return { reason: 'RangeInUse', message };
+  }
+  const addresses = nodes.flatMap((node) => node.status?.addresses ?? []).map(({ address }) => address);
+  const inside = addresses.find((address) => contains(outer, parseIpv4(address) ?? -1));
+  if (inside === undefined) return undefined;
+  const message = `the node's address ${inside} lies in spec.network.range ${range}; choose another range on all members`;
+  return { reason: 'RangeInUse', message };
 }
 
 export type PeerNetwork = { claim: NetworkClaim } | { refused: Refusal };

@@ -4,7 +4,12 @@ import { PEER_LABEL } from '../../../src/core/labels.ts';
 import type { FederationObject, PeerObject } from '../../../src/core/membership/peer-object.ts';
 import type { NetworkClaim } from '../../../src/core/network/network-claim.ts';
 import { planOwnNetworkStatus, planPeerNetworkStatus } from '../../../src/core/network/network-status.ts';
-import { findPodCidr, networkSettings, planPeerNetworks } from '../../../src/core/network/plan-network.ts';
+import {
+  findPodCidr,
+  networkSettings,
+  planPeerNetworks,
+  problemOfRange,
+} from '../../../src/core/network/plan-network.ts';
 
 const node = (name: string, spec: Record<string, unknown>, labels: Record<string, string> = {}): Node => ({
   metadata: { name, labels },
@@ -38,6 +43,16 @@ describe('the pod network of a cluster', () => {
     ['NoPodCidr', [node('a', { podCIDR: 'fd00::/64' })]],
   ])('cannot take part: %s', (reason, nodes) => {
     expect(findPodCidr(nodes)).toMatchObject({ refused: { reason } });
+  });
+
+  it.each([
+    ['100.64.0.0/10', '10.244.0.0/24', '192.168.1.5', undefined],
+    ['10.0.0.0/8', '10.244.0.0/24', '192.168.1.5', 'RangeInUse'],
+    ['100.64.0.0/10', '10.244.0.0/24', '100.70.1.5', 'RangeInUse'],
+    ['100.64.0.0/10', '10.244.0.0/24', 'fd00::1', undefined],
+  ])('images out of %s for %s on a node %s: %s', (range, podCidr, address, reason) => {
+    const nodes = [{ ...node('a', {}), status: { addresses: [{ type: 'InternalIP', address }] } }];
+    expect(problemOfRange(range, podCidr, nodes)?.reason).toBe(reason);
   });
 
   it('has settings, all with defaults', () => {

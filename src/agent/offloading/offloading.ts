@@ -6,7 +6,7 @@ import { isTerminal } from '../../core/pod-phase.ts';
 import { toSentObject } from '../../core/reflection/reflected-object.ts';
 import type { KubeClient } from '../../kube/client.ts';
 import type { Store } from '../../kube/store.ts';
-import type { Clock } from '../../runtime/clock.ts';
+import { type Clock, toKubeTime } from '../../runtime/clock.ts';
 import { type Controller, createController, type ReconcileResult } from '../../runtime/controller.ts';
 import type { Logger } from '../../runtime/logger.ts';
 import type { NodeIdentities, PeerAddresses, PeerLink, PeerLinks, VirtualNodes } from '../ports.ts';
@@ -120,8 +120,10 @@ export class Offloading {
       address: this.#addressOf(link, remote),
       remoteKnown: link.podsSynced,
       peerGone: false,
+      peerUnreachable: link.state === 'Unreachable',
       lastVerdict,
       now: this.#deps.clock.monotonic(),
+      wallTime: toKubeTime(this.#deps.clock.now()),
     });
     const node = local?.spec.nodeName === undefined ? undefined : this.#deps.identities.client(local.spec.nodeName);
     // Everything on our own side of a pod is done as its node.

@@ -9,7 +9,7 @@ import type { Store } from '../../kube/store.ts';
 import { type Clock, toKubeTime } from '../../runtime/clock.ts';
 import { type Controller, createController, type ReconcileResult } from '../../runtime/controller.ts';
 import type { Logger } from '../../runtime/logger.ts';
-import type { NodeIdentities, PeerAddresses, PeerLink, PeerLinks, VirtualNodes } from '../ports.ts';
+import type { NodeIdentities, PeerAddresses, PeerLink, PeerLinks, ServiceSource, VirtualNodes } from '../ports.ts';
 import { type ApplyTarget, applyAction, recordEvent } from './apply.ts';
 import { PodTokens } from './pod-tokens.ts';
 import { ReferencedObjects } from './referenced-objects.ts';
@@ -24,6 +24,7 @@ export interface OffloadingDeps {
   nodes: VirtualNodes;
   identities: NodeIdentities;
   addresses: PeerAddresses;
+  services: ServiceSource;
   clock: Clock;
   random(): number;
   logger: Logger;
@@ -145,13 +146,15 @@ export class Offloading {
   ): Promise<ReconcileResult> {
     if (local === undefined || node === undefined) return undefined;
     const objects = this.#objects.of(local);
-    if (objects === undefined) return { requeueAfterMs: LOOK_AGAIN_MS };
+    const services = this.#deps.services.servicesOf(local.metadata.namespace ?? '');
+    if (objects === undefined || services === undefined) return { requeueAfterMs: LOOK_AGAIN_MS };
     const tokens = await this.#tokens.request(node, local);
     const { status: _, ...pod } = local;
     const verdict = await link.submitPod(uid, {
       pod: pod as Pod,
       virtualNode: local.spec.nodeName ?? '',
       objects: [...objects.map(toSentObject), ...tokens],
+      services,
     });
     const before = this.#attempts.get(uid);
     const sameKind = before !== undefined && kindOf(before.verdict) === kindOf(verdict);

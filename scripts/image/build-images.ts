@@ -12,9 +12,10 @@ import { readFingerprint, writeImageArchive } from './image-archive.ts';
 import type { Recipe, RecipeContext } from './recipe.ts';
 import { demo } from './recipes/demo.ts';
 import { headcut } from './recipes/headcut.ts';
+import { kubectl } from './recipes/kubectl.ts';
 import { pause } from './recipes/pause.ts';
 
-const recipes: readonly Recipe[] = [pause, demo, headcut];
+const recipes: readonly Recipe[] = [pause, demo, headcut, kubectl];
 
 /** A name no registry answers for: the images are imported, never pulled. */
 const registry = 'headcut.dev';

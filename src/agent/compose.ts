@@ -5,8 +5,10 @@ import type { ResourceList } from '../core/kube-objects.ts';
 import { FEDERATION_NAME } from '../core/membership/peer-object.ts';
 import { NETWORK_SOCKET } from '../core/network/node-network.ts';
 import { networkSettings } from '../core/network/plan-network.ts';
+import type { PodSurroundings } from '../core/shadow-pod/translate-pod.ts';
 import { createKubeClient, type KubeClient } from '../kube/client.ts';
 import type { KubeConnection } from '../kube/connection.ts';
+import { aborted } from '../runtime/aborted.ts';
 import type { Clock } from '../runtime/clock.ts';
 import type { Controller } from '../runtime/controller.ts';
 import type { Logger } from '../runtime/logger.ts';
@@ -14,8 +16,13 @@ import { VERSION } from '../runtime/version.ts';
 import { PROTOCOL_VERSION } from '../wire/endpoints.ts';
 import type { PeerHello } from '../wire/peer-connection.ts';
 import { type Caches, createCaches } from './caches.ts';
+import { composeForOffloadedPods } from './compose-offloaded-pods.ts';
 import type { AgentConfig } from './config.ts';
+import type { DnsGate } from './dns/dns-gate.ts';
 import { createHealthServer, type HealthServer } from './health/health-server.ts';
+import type { HomeApiGate } from './home-api/home-api-gate.ts';
+import { createHomeApiStream } from './home-api/home-api-stream.ts';
+import { HOME_API_STREAM } from './home-api/stream-name.ts';
 import { loadIdentity } from './identity/identity.ts';
 import { IdentityMemory } from './identity/identity-memory.ts';
 import { CallerCheck } from './kubelet-server/authentication.ts';
@@ -37,7 +44,9 @@ import { Offloading } from './offloading/offloading.ts';
 import { createJoinDesk } from './peer-server/join-desk.ts';
 import { PeerServer } from './peer-server/peer-server.ts';
 import { createPodStreams } from './pod-streams/pod-streams.ts';
-import type { PeerAddresses, PeerServing, SessionSource } from './ports.ts';
+import type { PeerAddresses, PeerServing, PodAddresses, SessionSource } from './ports.ts';
+import type { ServiceMirrors } from './service/service-mirrors.ts';
+import { ServiceSender } from './service/service-sender.ts';
 import { ShadowPods } from './shadow-pod/shadow-pods.ts';
 import { VirtualNodeController } from './virtual-node/virtual-nodes.ts';
 
@@ -47,6 +56,8 @@ export interface AgentParts {
   clock: Clock;
   logger: Logger;
   random(): number;
+  /** The text of the agent's own /etc/resolv.conf: this cluster's DNS. */
+  resolvConf: string;
 }
 
 export interface Agent {
@@ -71,8 +82,17 @@ export async function composeAgent(parts: AgentParts): Promise<Agent> {
   const members = await composeMembership(parts, { client, caches, hello, serving });
   const { membership, identity } = members;
   const network = await composeNetwork(parts, client, caches, members);
-  const provider = composeProvider(parts, client, caches, membership);
-  const consumer = composeConsumer(parts, { client, caches, membership, addresses: network.state, countWrite });
+  const addresses = network.state;
+  const offloaded = composeForOffloadedPods(parts, { client, caches, membership, addresses });
+  const provider = composeProvider(parts, client, caches, membership, offloaded);
+  const consumer = composeConsumer(parts, { client, caches, membership, addresses, countWrite });
+  const homeApiStream = createHomeApiStream({
+    pods: caches.pods,
+    nodes: consumer.virtualNodes,
+    isAllowed: () => caches.federations.get(FEDERATION_NAME)?.spec?.homeApi?.enabled !== false,
+    apiServer: connection.server,
+    clock,
+  });
   const server: PeerServer = new PeerServer({
     identity,
     hello,
@@ -80,8 +100,9 @@ export async function composeAgent(parts: AgentParts): Promise<Agent> {
     roster: membership.roster,
     source: provider.source,
     provider: provider.shadowPods,
+    services: offloaded.mirrors,
     streams: createPodStreams(client),
-    peerStreams: { [PACKET_STREAM]: network.paths.serve },
+    peerStreams: { [PACKET_STREAM]: network.paths.serve, [HOME_API_STREAM]: homeApiStream },
     join: createJoinDesk({ ownId: identity.id, client, namespace: config.namespace, roster: membership.roster, clock }),
     clock,
     logger,
@@ -92,6 +113,8 @@ export async function composeAgent(parts: AgentParts): Promise<Agent> {
     network.network.controller,
     network.status.controller,
     provider.shadowPods.controller,
+    offloaded.mirrors.controller,
+    consumer.services.controller,
     consumer.virtualNodes.controller,
     consumer.offloading.controller,
   ];
@@ -111,10 +134,15 @@ export async function composeAgent(parts: AgentParts): Promise<Agent> {
     network.status.controller,
     provider.offers,
     provider.shadowPods,
+    offloaded.mirrors,
+    consumer.services,
     consumer.virtualNodes,
     consumer.offloading,
   ];
-  return { run: (signal) => runAll(runnables, { server, health, client, config, caches }, signal) };
+  const { dnsGate, homeApiGate } = offloaded;
+  return {
+    run: (signal) => runAll(runnables, { server, health, dnsGate, homeApiGate, client, config, caches }, signal),
+  };
 }
 
 async function composeMembership(
@@ -210,7 +238,13 @@ async function composeNetwork(
   return { network, state, paths, prober, status };
 }
 
-function composeProvider(parts: AgentParts, client: KubeClient, caches: Caches, membership: Membership) {
+function composeProvider(
+  parts: AgentParts,
+  client: KubeClient,
+  caches: Caches,
+  membership: Membership,
+  offloaded: { mirrors: ServiceMirrors; surroundings(): PodSurroundings | undefined },
+) {
   const { config, clock, logger } = parts;
   const { pods, nodes, shadowPods: shadows, federations } = caches;
   const settings = (): Record<string, unknown> => federations.get(FEDERATION_NAME)?.spec ?? {};
@@ -223,6 +257,8 @@ function composeProvider(parts: AgentParts, client: KubeClient, caches: Caches, 
     admission: offers,
     agent: { namespace: config.namespace, serviceAccount: config.serviceAccount },
     podSecurityLevel: () => (settings().podSecurityLevel as string | undefined) ?? 'baseline',
+    services: offloaded.mirrors,
+    surroundings: offloaded.surroundings,
     clock,
     logger,
   });
@@ -244,7 +280,7 @@ function composeConsumer(
     client: KubeClient;
     caches: Caches;
     membership: Membership;
-    addresses: PeerAddresses;
+    addresses: PeerAddresses & PodAddresses;
     countWrite(method: string, path: string, status: number): void;
   },
 ) {
@@ -276,10 +312,22 @@ function composeConsumer(
     clock,
     logger,
   });
+  const nodesSynced = (): Promise<void> => nodes.whenSynced();
+  const services = new ServiceSender({
+    client,
+    pods,
+    nodesSynced,
+    nodes: virtualNodes,
+    links: membership,
+    addresses,
+    clock,
+    logger,
+  });
   const offloading = new Offloading({
     client,
     pods,
-    nodesSynced: () => nodes.whenSynced(),
+    nodesSynced,
+    services,
     links: membership,
     nodes: virtualNodes,
     identities: virtualNodes,
@@ -288,30 +336,37 @@ function composeConsumer(
     random,
     logger,
   });
-  return { virtualNodes, offloading };
+  return { virtualNodes, services, offloading };
 }
 
 async function runAll(
   runnables: Runnable[],
-  parts: { server: PeerServer; health: HealthServer; client: KubeClient; config: AgentConfig; caches: Caches },
+  parts: {
+    server: PeerServer;
+    health: HealthServer;
+    dnsGate: DnsGate;
+    homeApiGate: HomeApiGate;
+    client: KubeClient;
+    config: AgentConfig;
+    caches: Caches;
+  },
   signal: AbortSignal,
 ): Promise<void> {
-  const { server, health, client, config, caches } = parts;
+  const { server, health, dnsGate, homeApiGate, client, config, caches } = parts;
   await health.listen(config.hostIp, config.healthPort);
+  // Names first: pods that run here miss them most.
+  await dnsGate.listen(config.hostIp, config.dnsPort);
+  await homeApiGate.listen(config.hostIp, config.homeApiPort);
   const end = new AbortController();
   const running = Promise.all(runnables.map((one) => one.run(end.signal)));
   // Members are known before the door opens, or they would be turned away as strangers.
   await Promise.race([Promise.all([caches.peers.whenSynced(), caches.federations.whenSynced()]), aborted(signal)]);
   if (!signal.aborted) await server.listen(config.hostIp.includes(':') ? '::' : '0.0.0.0', config.peerPort);
   await Promise.race([aborted(signal), running]);
-  await server.close();
+  await Promise.all([server.close(), homeApiGate.close()]);
   end.abort();
   await running;
+  await dnsGate.close();
   await health.close();
   await client.close();
-}
-
-function aborted(signal: AbortSignal): Promise<void> {
-  if (signal.aborted) return Promise.resolve();
-  return new Promise((resolve) => signal.addEventListener('abort', () => resolve(), { once: true }));
 }

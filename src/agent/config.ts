@@ -16,6 +16,9 @@ export interface AgentConfig {
   probePort: number;
   /** The folder shared with the process that changes the node's network. */
   networkFolder: string;
+  /** Where offloaded pods reach this agent's nameserver and the way to their home's API server (by Services of the manifests). */
+  dnsPort: number;
+  homeApiPort: number;
   /** First port to try for the kubelet servers of virtual nodes. */
   firstKubeletPort: number;
 }
@@ -32,6 +35,8 @@ export function readAgentConfig(env: Record<string, string | undefined>): AgentC
     healthPort: port(env, 'HEALTH_PORT', 7444),
     probePort: port(env, 'PROBE_PORT', 7445),
     networkFolder: env.NETWORK_FOLDER ?? '/run/headcut-network',
+    dnsPort: port(env, 'DNS_PORT', 7446),
+    homeApiPort: port(env, 'HOME_API_PORT', 7447),
     firstKubeletPort: port(env, 'KUBELET_PORT', 10260),
   };
 }

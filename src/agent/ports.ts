@@ -7,6 +7,7 @@ import type { ConfigObject } from '../core/kube-objects.ts';
 import type { PeerRecord } from '../core/membership/peer-record.ts';
 import type { Offer } from '../core/offer/offer.ts';
 import type { PodSubmission, PodVerdict, RemotePod } from '../core/offloading/pod-submission.ts';
+import type { SentService, ServiceProblem } from '../core/service/sent-service.ts';
 import type { KubeClient } from '../kube/client.ts';
 import type { PeerConnection } from '../wire/peer-connection.ts';
 
@@ -29,6 +30,8 @@ export interface PeerLink {
   deletePod(uid: string, gracePeriodSeconds: number | undefined, signal?: AbortSignal): Promise<void>;
   /** New contents of objects that pods of a consumer namespace reference there. */
   updateObjects(namespace: string, objects: ConfigObject[], signal?: AbortSignal): Promise<void>;
+  /** All Services of a consumer namespace that has pods there; gives those that the peer could not take over. */
+  updateServices(namespace: string, services: SentService[], signal?: AbortSignal): Promise<ServiceProblem[]>;
   /** `query`: follow, previous, tailLines, sinceSeconds, sinceTime, timestamps, limitBytes as the kubelet API names them. */
   streamLogs(uid: string, container: string, query: URLSearchParams, signal: AbortSignal): Promise<Readable>;
   /** A raw stream to the part of the peer's agent that serves `name` (PeerStreamServer); throws CodedError when it refuses. */
@@ -78,6 +81,20 @@ export interface PodProvider {
   updateObjects(peerId: string, namespace: string, objects: ConfigObject[]): Promise<void>;
   /** Where the real pod is; throws NotFound when this peer has no such pod here. */
   locate(peerId: string, uid: string): { namespace: string; name: string };
+}
+
+/** What the peer server asks the provider side of Services to do for an authenticated peer. */
+export interface ServiceMirrorDesk {
+  /** Makes the Services in the twin of this namespace equal to these; gives those where that is not possible. */
+  update(peerId: string, namespace: string, services: SentService[]): Promise<ServiceProblem[]>;
+  /** The same for a twin that is about to get its first pod. Never throws: a pod starts also without Services. */
+  prepare(peerId: string, namespace: string, services: SentService[]): Promise<void>;
+}
+
+/** What the consumer's own Services are, for a pod that is about to start on a peer. */
+export interface ServiceSource {
+  /** Undefined while it is not known. */
+  servicesOf(namespace: string): SentService[] | undefined;
 }
 
 /** The identity of this member. */
@@ -136,10 +153,14 @@ export type PeerStreamServer = (request: {
 
 /** Addresses of pods, as seen from this cluster and from others. Implemented by the network feature. */
 export interface PodAddresses {
+  /** False until it is known which addresses there are: until then a missing one proves nothing. */
+  readonly synced: boolean;
   /** The address by which other members reach a pod of this cluster; undefined while there is no network between clusters. */
   toImage(local: string): string | undefined;
   /** The address here of a pod of ours that others know by `image`; undefined when it is no image of ours. */
   toLocal(image: string): string | undefined;
+  /** The ID of the member in whose claim an image lies; undefined when it is in nobody's. */
+  memberOf(image: string): string | undefined;
   onChange(listener: () => void): void;
 }
 
@@ -151,6 +172,23 @@ export interface PeerAddresses {
    */
   imageOf(peerId: string, local: string): string | null | undefined;
   onChange(listener: (peerId: string) => void): void;
+}
+
+/** A pod of a peer that runs here, as its home knows it. */
+export interface OffloadedPod {
+  cluster: string;
+  namespace: string;
+  uid: string;
+}
+
+/** Who asks, when a pod of a peer that runs here asks this agent for something over the network. */
+export interface OffloadedPods {
+  /** The pod with this address; waits a moment for pods that just started. */
+  find(address: string): Promise<OffloadedPod | undefined>;
+  /** The twin namespace here of a namespace of that cluster, while there is one. */
+  twinOf(cluster: string, namespace: string): string | undefined;
+  /** The namespace of that cluster of which this is the twin. */
+  namespaceOf(cluster: string, twin: string): string | undefined;
 }
 
 /** The members of the federation as the peer server needs them. */

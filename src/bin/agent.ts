@@ -1,3 +1,4 @@
+import { readFileSync } from 'node:fs';
 import { composeAgent } from '../agent/compose.ts';
 import { readAgentConfig } from '../agent/config.ts';
 import { messageOf } from '../core/coded-error.ts';
@@ -19,6 +20,7 @@ try {
     clock: systemClock,
     logger,
     random: Math.random,
+    resolvConf: readFileSync('/etc/resolv.conf', 'utf8'),
   });
   await agent.run(stop.signal);
   logger.info({}, 'headcut agent ended');

@@ -49,6 +49,61 @@ const PodSchema = Type.Object({
   spec: Type.Object({ containers: Type.Array(Type.Object({ name: Type.String() }), { minItems: 1 }) }),
 });
 
+const Protocol = Type.Union([Type.Literal('TCP'), Type.Literal('UDP'), Type.Literal('SCTP')]);
+const PortNumber = Type.Integer({ minimum: 1, maximum: 65_535 });
+const PortName = Type.Optional(Type.String({ maxLength: 63 }));
+const ServicePorts = Type.Array(
+  Type.Object(
+    {
+      name: PortName,
+      port: PortNumber,
+      protocol: Protocol,
+      appProtocol: Type.Optional(Type.String({ maxLength: 253 })),
+    },
+    { additionalProperties: false },
+  ),
+  { maxItems: 100 },
+);
+
+/** SentService of core: closed, so that nothing but what is named here reaches a provider's API server. */
+const ServiceSchema = Type.Object(
+  {
+    name: Label,
+    type: Type.Union([Type.Literal('ClusterIP'), Type.Literal('Headless'), Type.Literal('ExternalName')]),
+    labels: Type.Record(Type.String(), Type.String({ maxLength: 63 }), { maxProperties: 100 }),
+    ports: ServicePorts,
+    externalName: Type.Optional(Type.String({ minLength: 1, maxLength: 253 })),
+    affinitySeconds: Type.Optional(Type.Integer({ minimum: 1, maximum: 86_400 })),
+    publishNotReadyAddresses: Type.Optional(Type.Boolean()),
+    localOnly: Type.Optional(Type.Boolean()),
+    endpoints: Type.Array(
+      Type.Object(
+        {
+          ports: ServicePorts,
+          endpoints: Type.Array(
+            Type.Object(
+              {
+                address: Type.String({ pattern: '^[0-9]{1,3}(\\.[0-9]{1,3}){3}$' }),
+                ready: Type.Boolean(),
+                serving: Type.Boolean(),
+                terminating: Type.Boolean(),
+                hostname: Type.Optional(Label),
+              },
+              { additionalProperties: false },
+            ),
+            { maxItems: 1000 },
+          ),
+        },
+        { additionalProperties: false },
+      ),
+      { maxItems: 100 },
+    ),
+  },
+  { additionalProperties: false },
+);
+
+const ServicesSchema = Type.Array(ServiceSchema, { maxItems: 500 });
+
 export interface Endpoint {
   method: 'GET' | 'PUT' | 'POST' | 'DELETE';
   path: string;
@@ -88,6 +143,7 @@ export const ENDPOINTS = {
       pod: PodSchema,
       virtualNode: Type.String({ maxLength: 253 }),
       objects: Type.Array(ConfigObjectSchema, { maxItems: 200 }),
+      services: Type.Optional(ServicesSchema),
     }),
   },
   deletePod: { method: 'DELETE', path: '/v1/pods/:uid', bodyLimit: 1024, params: UidParams },
@@ -97,6 +153,13 @@ export const ENDPOINTS = {
     bodyLimit: 8 * MIB,
     params: Type.Object({ namespace: Label }),
     body: Type.Object({ objects: Type.Array(ConfigObjectSchema, { maxItems: 200 }) }),
+  },
+  updateServices: {
+    method: 'PUT',
+    path: '/v1/namespaces/:namespace/services',
+    bodyLimit: 8 * MIB,
+    params: Type.Object({ namespace: Label }),
+    body: Type.Object({ services: ServicesSchema }),
   },
   logs: { method: 'GET', path: '/v1/pods/:uid/logs/:container', bodyLimit: 1024 },
 } as const satisfies Record<string, Endpoint>;

@@ -5,8 +5,10 @@ import type { PeerRecord } from '../../core/membership/peer-record.ts';
 import { type Contact, type PeerContactState, peerStateOf } from '../../core/membership/peer-state.ts';
 import type { Offer } from '../../core/offer/offer.ts';
 import type { PodSubmission, PodVerdict, RemotePod } from '../../core/offloading/pod-submission.ts';
+import type { SentService, ServiceProblem } from '../../core/service/sent-service.ts';
 import { toHeaderRecord, upgradeHeaders } from '../../runtime/upgrade.ts';
 import { ENDPOINTS, STREAM_PROTOCOL, streamPath, toPath } from '../../wire/endpoints.ts';
+import { parseServiceProblems } from '../../wire/parse-service-problems.ts';
 import { PeerClient, readText, toPeerError } from '../../wire/peer-client.ts';
 import type { PeerConnection } from '../../wire/peer-connection.ts';
 import type { SessionMessage } from '../../wire/session-message.ts';
@@ -145,6 +147,12 @@ export class MemberLink implements PeerLink {
   async updateObjects(namespace: string, objects: ConfigObject[], signal?: AbortSignal): Promise<void> {
     const { method, path } = ENDPOINTS.updateObjects;
     await this.#call(method, toPath(path, { namespace }), { objects }, signal);
+  }
+
+  async updateServices(namespace: string, services: SentService[], signal?: AbortSignal): Promise<ServiceProblem[]> {
+    const { method, path } = ENDPOINTS.updateServices;
+    const answer = await this.#call(method, toPath(path, { namespace }), { services }, signal);
+    return parseServiceProblems(answer);
   }
 
   async streamLogs(uid: string, container: string, query: URLSearchParams, signal: AbortSignal): Promise<Readable> {

@@ -3,7 +3,7 @@ import type { NetworkView } from '../../core/network/network-status.ts';
 import type { TunnelReport } from '../../core/network/node-network.ts';
 import type { PacketPath } from '../../core/network/path.ts';
 import type { PeerNetwork, Refusal } from '../../core/network/plan-network.ts';
-import { mapAddress, parsePrefix } from '../../core/network/prefix.ts';
+import { contains, mapAddress, parseIpv4, parsePrefix } from '../../core/network/prefix.ts';
 import type { PeerAddresses, PodAddresses } from '../ports.ts';
 
 export interface NetworkStateDeps {
@@ -38,6 +38,20 @@ export class NetworkState implements PodAddresses, PeerAddresses {
 
   constructor(deps: NetworkStateDeps) {
     this.#deps = deps;
+  }
+
+  /** Also a look that failed tells: there is no network now, and what there is may be shown. */
+  get synced(): boolean {
+    return this.#settled || this.failure !== undefined;
+  }
+
+  memberOf(image: string): string | undefined {
+    const address = parseIpv4(image);
+    if (address === undefined) return undefined;
+    for (const [id, peer] of this.peers) {
+      if ('claim' in peer && contains(parsePrefix(peer.claim.prefix), address)) return id;
+    }
+    return undefined;
   }
 
   toImage(local: string): string | undefined {

@@ -6,10 +6,10 @@ import { isTerminal } from '../../core/pod-phase.ts';
 import { toSentObject } from '../../core/reflection/reflected-object.ts';
 import type { KubeClient } from '../../kube/client.ts';
 import type { Store } from '../../kube/store.ts';
-import type { Clock } from '../../runtime/clock.ts';
+import { type Clock, toKubeTime } from '../../runtime/clock.ts';
 import { type Controller, createController, type ReconcileResult } from '../../runtime/controller.ts';
 import type { Logger } from '../../runtime/logger.ts';
-import type { NodeIdentities, PeerAddresses, PeerLink, PeerLinks, VirtualNodes } from '../ports.ts';
+import type { NodeIdentities, PeerAddresses, PeerLink, PeerLinks, ServiceSource, VirtualNodes } from '../ports.ts';
 import { type ApplyTarget, applyAction, recordEvent } from './apply.ts';
 import { PodTokens } from './pod-tokens.ts';
 import { ReferencedObjects } from './referenced-objects.ts';
@@ -24,6 +24,7 @@ export interface OffloadingDeps {
   nodes: VirtualNodes;
   identities: NodeIdentities;
   addresses: PeerAddresses;
+  services: ServiceSource;
   clock: Clock;
   random(): number;
   logger: Logger;
@@ -120,8 +121,10 @@ export class Offloading {
       address: this.#addressOf(link, remote),
       remoteKnown: link.podsSynced,
       peerGone: false,
+      peerUnreachable: link.state === 'Unreachable',
       lastVerdict,
       now: this.#deps.clock.monotonic(),
+      wallTime: toKubeTime(this.#deps.clock.now()),
     });
     const node = local?.spec.nodeName === undefined ? undefined : this.#deps.identities.client(local.spec.nodeName);
     // Everything on our own side of a pod is done as its node.
@@ -143,13 +146,15 @@ export class Offloading {
   ): Promise<ReconcileResult> {
     if (local === undefined || node === undefined) return undefined;
     const objects = this.#objects.of(local);
-    if (objects === undefined) return { requeueAfterMs: LOOK_AGAIN_MS };
+    const services = this.#deps.services.servicesOf(local.metadata.namespace ?? '');
+    if (objects === undefined || services === undefined) return { requeueAfterMs: LOOK_AGAIN_MS };
     const tokens = await this.#tokens.request(node, local);
     const { status: _, ...pod } = local;
     const verdict = await link.submitPod(uid, {
       pod: pod as Pod,
       virtualNode: local.spec.nodeName ?? '',
       objects: [...objects.map(toSentObject), ...tokens],
+      services,
     });
     const before = this.#attempts.get(uid);
     const sameKind = before !== undefined && kindOf(before.verdict) === kindOf(verdict);

@@ -8,6 +8,7 @@ import type { ConfigObject } from '../../core/kube-objects.ts';
 import type { PeerRecord } from '../../core/membership/peer-record.ts';
 import type { PodSubmission } from '../../core/offloading/pod-submission.ts';
 import { type Bucket, type RateLimit, takeToken } from '../../core/rate-limit.ts';
+import type { SentService } from '../../core/service/sent-service.ts';
 import type { Clock } from '../../runtime/clock.ts';
 import type { Logger } from '../../runtime/logger.ts';
 import { joinStreams, writeResponseHead } from '../../runtime/upgrade.ts';
@@ -21,6 +22,7 @@ import type {
   PodProvider,
   PodStreams,
   Roster,
+  ServiceMirrorDesk,
   SessionSource,
 } from '../ports.ts';
 import { createFrontDoor, type Door } from './front-door.ts';
@@ -36,6 +38,7 @@ export interface PeerServerDeps {
   connections: PeerConnections;
   source: SessionSource;
   provider: PodProvider;
+  services: ServiceMirrorDesk;
   streams: PodStreams;
   /** Raw streams of other features, by name. */
   peerStreams: Readonly<Record<string, PeerStreamServer>>;
@@ -174,6 +177,11 @@ export class PeerServer implements PeerServing {
       const { namespace } = request.params as { namespace: string };
       await provider.updateObjects(peerId, namespace, (request.body as { objects: ConfigObject[] }).objects);
       return {};
+    });
+    this.#route(this.#peersApp, ENDPOINTS.updateServices, async (request, peerId) => {
+      const { namespace } = request.params as { namespace: string };
+      const { services } = request.body as { services: SentService[] };
+      return { problems: await this.#deps.services.update(peerId, namespace, services) };
     });
     const { session, logs } = ENDPOINTS;
     this.#peersApp.route({

@@ -6,7 +6,7 @@ import { isTerminal } from '../../core/pod-phase.ts';
 import { planShadowPod, type ShadowPodAction, toRemotePod } from '../../core/shadow-pod/plan-shadow-pod.ts';
 import { refusalByPolicy } from '../../core/shadow-pod/policy.ts';
 import { type ShadowPod, toShadowPod } from '../../core/shadow-pod/shadow-pod.ts';
-import { translatePod } from '../../core/shadow-pod/translate-pod.ts';
+import { type PodSurroundings, translatePod } from '../../core/shadow-pod/translate-pod.ts';
 import { twinNamespaceName } from '../../core/shadow-pod/twin-namespace.ts';
 import { ApiError, isAlreadyExists, isConflict, isNotFound } from '../../kube/api-error.ts';
 import type { KubeClient } from '../../kube/client.ts';
@@ -15,7 +15,7 @@ import type { Store } from '../../kube/store.ts';
 import type { Clock } from '../../runtime/clock.ts';
 import { type Controller, createController, type ReconcileResult } from '../../runtime/controller.ts';
 import type { Logger } from '../../runtime/logger.ts';
-import type { Admission, PodProvider } from '../ports.ts';
+import type { Admission, PodProvider, ServiceMirrorDesk } from '../ports.ts';
 import { PodEvents } from './pod-events.ts';
 import { ReflectedObjects } from './reflected-objects.ts';
 import { TwinNamespaces } from './twin-namespaces.ts';
@@ -26,9 +26,12 @@ export interface ShadowPodsDeps {
   pods: Store<Pod>;
   shadowPods: Store<ShadowPod>;
   admission: Admission;
+  services: Pick<ServiceMirrorDesk, 'prepare'>;
   /** The agent's own namespace and ServiceAccount. */
   agent: { namespace: string; serviceAccount: string };
   podSecurityLevel(): string;
+  /** Undefined while it is not known, or what pods need of it is not installed. */
+  surroundings(): PodSurroundings | undefined;
   clock: Clock;
   logger: Logger;
 }
@@ -180,19 +183,33 @@ export class ShadowPods implements PodProvider {
     const twin = await this.#twins.ensure(origin);
     this.#events.follow(twin);
     try {
-      await client.create(PODS, translatePod(shadow), { dryRun: true });
+      await client.create(PODS, this.#translate(shadow), { dryRun: true });
     } catch (error) {
       if (!isAlreadyExists(error)) throw error;
       return later('NameTaken', `an earlier pod named ${shadow.metadata.name} is still being removed on the provider`);
     }
     const created = await client.create(SHADOW_PODS, shadow);
-    await this.#objects.apply(submission.objects, origin, twin, ownerReference(created));
+    await Promise.all([
+      this.#objects.apply(submission.objects, origin, twin, ownerReference(created)),
+      submission.services === undefined
+        ? undefined
+        : this.#deps.services.prepare(origin.cluster, origin.namespace, submission.services),
+    ]);
     await this.#createPod(created);
     return { accepted: true };
   }
 
+  #translate(shadow: ShadowPod): Pod {
+    const surroundings = this.#deps.surroundings();
+    if (surroundings !== undefined) return translatePod(shadow, surroundings);
+    throw new CodedError(
+      'Unavailable',
+      'the Service headcut-dns is not known on the provider; are its manifests applied?',
+    );
+  }
+
   async #createPod(shadow: ShadowPod): Promise<void> {
-    await this.#deps.client.create(PODS, translatePod(shadow)).catch((error) => {
+    await this.#deps.client.create(PODS, this.#translate(shadow)).catch((error) => {
       if (!isAlreadyExists(error)) throw error;
     });
   }

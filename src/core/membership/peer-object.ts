@@ -23,7 +23,7 @@ export interface PeerStatus {
 
 /** The `Federation` object named `headcut`: this member's own settings, and what it is. */
 export interface FederationObject extends KubeObject {
-  spec?: { name?: string; endpoints?: string[]; [field: string]: unknown };
+  spec?: { name?: string; endpoints?: string[]; homeApi?: { enabled?: boolean }; [field: string]: unknown };
   status?: FederationStatus;
 }
 

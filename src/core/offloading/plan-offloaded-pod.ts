@@ -9,6 +9,7 @@ import {
   waitingStatus,
 } from './local-status.ts';
 import type { PodVerdict, RemotePod } from './pod-submission.ts';
+import { isReadinessWithdrawn, withdrawReadiness } from './withdrawn-readiness.ts';
 
 export type OffloadingAction =
   | { type: 'submit' }
@@ -29,9 +30,13 @@ export interface OffloadedPodObservation {
   remoteKnown: boolean;
   /** The peer is no member any more: nothing can be asked of it. */
   peerGone: boolean;
+  /** The peer was found unreachable by own failed contact. */
+  peerUnreachable: boolean;
   /** The last answer to a submission of this pod in this process, and when the next try is due. */
   lastVerdict: { verdict: PodVerdict; retryAt: number } | undefined;
   now: number;
+  /** Wall time, RFC 3339. */
+  wallTime: string;
 }
 
 export interface OffloadedPodPlan {
@@ -48,12 +53,22 @@ export function planOffloadedPod(observed: OffloadedPodObservation): OffloadedPo
     if (remote === undefined || !remoteKnown || remote.deleting) return NOTHING;
     return { actions: [{ type: 'delete-remote', verify: true }] };
   }
+  if (observed.peerUnreachable && !isTerminal(local.status)) return planUnreachable(observed, local);
   if (local.metadata.deletionTimestamp !== undefined) return planDeletion(observed, local);
   if (isTerminal(local.status)) return planAfterEnd(remote, remoteKnown);
   if (observed.peerGone) return NOTHING;
   if (remote === undefined) return remoteKnown ? planAbsent(observed, local) : NOTHING;
   if (remote.refusal !== undefined) return planRefusal(observed, local, remote.refusal);
+  // What the peer said before it was lost does not make the pod ready again; what it says now will.
+  if (!remoteKnown && isReadinessWithdrawn(local)) return NOTHING;
   return { actions: reflectStatus(local, remote, observed.address) };
+}
+
+/** Nothing can be asked and nothing is known; but nobody shall be sent there. */
+function planUnreachable({ wallTime, peerGone }: OffloadedPodObservation, local: Pod): OffloadedPodPlan {
+  if (peerGone && local.metadata.deletionTimestamp !== undefined) return { actions: [{ type: 'delete-local' }] };
+  const patch = withdrawReadiness(local, wallTime);
+  return patch === undefined ? NOTHING : { actions: [{ type: 'patch-status', patch }] };
 }
 
 /** The remote pod of an ended one stays for its logs, unless it never ran. */

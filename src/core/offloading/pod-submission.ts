@@ -1,4 +1,5 @@
 import type { ConfigObject, Pod, PodStatus } from '../kube-objects.ts';
+import type { SentService } from '../service/sent-service.ts';
 
 /** A pod that a consumer sends to a provider, with all that it references. */
 export interface PodSubmission {
@@ -8,6 +9,8 @@ export interface PodSubmission {
   virtualNode: string;
   /** ConfigMaps and Secrets that the pod references (and, made by the agent, its service account tokens). */
   objects: ConfigObject[];
+  /** All Services of the pod's namespace: they are there before it starts. */
+  services?: SentService[];
 }
 
 /** Why a provider says no. `room`: try elsewhere. `policy`: the pod can never run there as it is. `later`: try again here. */

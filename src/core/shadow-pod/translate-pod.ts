@@ -1,3 +1,4 @@
+import { asksClusterDns, toPodDns } from '../dns/pod-dns.ts';
 import type {
   Container,
   DownwardItem,
@@ -61,8 +62,17 @@ const NOT_ON_VIRTUAL_NODES = {
   },
 };
 
+/** What the provider has for offloaded pods, so that names and the API server of their home are the same as there. */
+export interface PodSurroundings {
+  /** Addresses of the agent's Services for offloaded pods. */
+  nameserver: string;
+  /** Undefined where it is not offered. */
+  homeApi: string | undefined;
+  clusterDomain: string;
+}
+
 /** The pod that the provider's agent makes from a shadow pod. Deterministic. */
-export function translatePod(shadow: ShadowPod): Pod {
+export function translatePod(shadow: ShadowPod, surroundings: PodSurroundings): Pod {
   const { pod, originCluster, originNamespace, originUID, virtualNode } = shadow.spec;
   return {
     apiVersion: 'v1',
@@ -86,7 +96,7 @@ export function translatePod(shadow: ShadowPod): Pod {
       },
       ...(shadow.metadata.uid === undefined ? {} : { ownerReferences: [ownerReference(shadow, shadow.metadata.uid)] }),
     },
-    spec: translateSpec(pod.spec, originUID),
+    spec: translateSpec(shadow, surroundings),
   };
 }
 
@@ -94,14 +104,18 @@ function ownerReference(shadow: ShadowPod, uid: string) {
   return { apiVersion: 'headcut.dev/v1alpha1', kind: 'ShadowPod', name: shadow.metadata.name, uid, controller: true };
 }
 
-function translateSpec(spec: PodSpec, originUid: string): PodSpec {
+function translateSpec(shadow: ShadowPod, surroundings: PodSurroundings): PodSpec {
+  const { originUID: originUid, originNamespace: namespace } = shadow.spec;
+  const { spec } = shadow.spec.pod;
+  const toContainer = (container: Container): Container => withHomeApi(translateContainer(container), surroundings);
   const kept: PodSpec = { ...spec };
   for (const field of HOME_ONLY_FIELDS) delete kept[field];
   const { initContainers, volumes, tolerations } = spec;
   return {
     ...kept,
-    containers: spec.containers.map(translateContainer),
-    ...(initContainers === undefined ? {} : { initContainers: initContainers.map(translateContainer) }),
+    ...(asksClusterDns(spec) ? toPodDns(spec, { namespace, ...surroundings }) : homeApiAlias(spec, surroundings)),
+    containers: spec.containers.map(toContainer),
+    ...(initContainers === undefined ? {} : { initContainers: initContainers.map(toContainer) }),
     ...(volumes === undefined ? {} : { volumes: volumes.map((volume) => translateVolume(volume, originUid)) }),
     ...(tolerations === undefined ? {} : { tolerations: tolerations.filter(isForeignToleration) }),
     affinity: NOT_ON_VIRTUAL_NODES,
@@ -119,6 +133,31 @@ function isForeignToleration(toleration: Toleration): boolean {
     key !== 'node.kubernetes.io/not-ready' &&
     key !== 'node.kubernetes.io/unreachable'
   );
+}
+
+/** The name under which every API server has a certificate; its address differs from cluster to cluster. */
+const API_HOST = 'kubernetes.default.svc';
+const API_PORT = '443';
+/** What in-cluster clients read; a kubelet would fill in this cluster's own. */
+const API_VARIABLES: EnvVar[] = [
+  { name: 'KUBERNETES_SERVICE_HOST', value: API_HOST },
+  { name: 'KUBERNETES_SERVICE_PORT', value: API_PORT },
+  { name: 'KUBERNETES_SERVICE_PORT_HTTPS', value: API_PORT },
+];
+
+/** Leads in-cluster clients to the API server of the pod's home. What the pod says itself counts. */
+function withHomeApi(container: Container, { homeApi }: PodSurroundings): Container {
+  if (homeApi === undefined) return container;
+  const said = new Set(container.env?.map((variable) => variable.name));
+  const added = API_VARIABLES.filter((variable) => !said.has(variable.name));
+  return { ...container, env: [...added, ...(container.env ?? [])] };
+}
+
+/** Pods with a DNS of their own do not ask our nameserver: they find their home's API server in /etc/hosts. */
+function homeApiAlias(spec: PodSpec, { homeApi, clusterDomain }: PodSurroundings): { hostAliases?: unknown[] } {
+  if (homeApi === undefined) return {};
+  const aliases = Array.isArray(spec.hostAliases) ? spec.hostAliases : [];
+  return { hostAliases: [...aliases, { ip: homeApi, hostnames: [API_HOST, `${API_HOST}.${clusterDomain}`] }] };
 }
 
 function translateContainer(container: Container): Container {

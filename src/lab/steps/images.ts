@@ -3,7 +3,7 @@ import { join } from 'node:path';
 import { execute } from '../../runtime/command.ts';
 import type { LabStep } from '../lab-context.ts';
 
-const IMAGES = ['pause', 'demo', 'headcut'];
+const IMAGES = ['pause', 'demo', 'headcut', 'kubectl'];
 const BUILD_TIMEOUT_MS = 15 * 60_000;
 
 /** Builds the lab's images from Debian packages and this checkout, and loads them into every cluster. */

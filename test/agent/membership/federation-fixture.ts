@@ -91,6 +91,7 @@ export async function startAgent(cluster: TestCluster): Promise<TestAgent> {
     roster: membership.roster,
     source,
     provider: new FakeProvider(),
+    services: { update: never, prepare: never },
     streams: { logs: never, upgrade: never },
     peerStreams: { echo: echoStream },
     join: never,

@@ -1,9 +1,10 @@
 import { PeerServer } from '../../../src/agent/peer-server/peer-server.ts';
-import type { PodProvider, PodStreams, Roster, SessionSource } from '../../../src/agent/ports.ts';
+import type { PodProvider, PodStreams, Roster, ServiceMirrorDesk, SessionSource } from '../../../src/agent/ports.ts';
 import { CodedError } from '../../../src/core/coded-error.ts';
 import type { Pod } from '../../../src/core/kube-objects.ts';
 import type { PeerRecord } from '../../../src/core/membership/peer-record.ts';
 import type { PodSubmission, RemotePod } from '../../../src/core/offloading/pod-submission.ts';
+import type { SentService, ServiceProblem } from '../../../src/core/service/sent-service.ts';
 import { systemClock } from '../../../src/runtime/clock.ts';
 import { silentLogger } from '../../../src/runtime/logger.ts';
 import type { JoinAnswer, JoinRequest } from '../../../src/wire/join-client.ts';
@@ -94,11 +95,27 @@ export class FakeProvider implements PodProvider {
   }
 }
 
+/** Remembers what peers told of their Services. */
+export class FakeServices implements ServiceMirrorDesk {
+  readonly updates: { peerId: string; namespace: string; services: SentService[] }[] = [];
+  problems: ServiceProblem[] = [];
+
+  update(peerId: string, namespace: string, services: SentService[]) {
+    this.updates.push({ peerId, namespace, services });
+    return Promise.resolve(this.problems);
+  }
+
+  prepare() {
+    return Promise.resolve();
+  }
+}
+
 export interface TestServer {
   server: PeerServer;
   roster: FakeRoster;
   source: FakeSource;
   provider: FakeProvider;
+  services: FakeServices;
   /** The member that runs it, with the endpoint it listens on. */
   record: PeerRecord;
   port: number;
@@ -118,6 +135,7 @@ export async function startServer(
   const roster = new FakeRoster([member.record, ...peers.map((peer) => peer.record)]);
   const source = new FakeSource();
   const provider = new FakeProvider();
+  const services = new FakeServices();
   const server: PeerServer = new PeerServer({
     identity: member,
     hello: { instance: 'host', protocol: 2, version: 'test' },
@@ -127,6 +145,7 @@ export async function startServer(
     roster,
     source,
     provider,
+    services,
     streams: options.streams ?? noStreams,
     peerStreams: {},
     join: options.join ?? (() => Promise.reject(new CodedError('FailedPrecondition', 'no invitations'))),
@@ -134,7 +153,15 @@ export async function startServer(
     logger: silentLogger,
   });
   const port = await server.listen('127.0.0.1', 0);
-  return { server, roster, source, provider, port, record: resigned(member, { endpoints: [`127.0.0.1:${port}`] }) };
+  return {
+    server,
+    roster,
+    source,
+    provider,
+    services,
+    port,
+    record: resigned(member, { endpoints: [`127.0.0.1:${port}`] }),
+  };
 }
 
 /** Waits until `probe` gives something, at most fifteen seconds: machines that test may be busy. */

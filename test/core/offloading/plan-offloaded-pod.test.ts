@@ -29,6 +29,8 @@ function plan(observed: Partial<OffloadedPodObservation>) {
     remote: undefined,
     remoteKnown: true,
     peerGone: false,
+    peerUnreachable: false,
+    wallTime: '2026-01-01T00:01:00Z',
     lastVerdict: undefined,
     now: 0,
   };
@@ -126,4 +128,33 @@ test('a status that was applied needs no further patch', () => {
   const patch = statusPatch(local, wanted);
   expect(patch).toBeDefined();
   expect(statusPatch({ ...local, status: { ...local.status, ...patch?.status } }, wanted)).toBeUndefined();
+});
+
+describe('a pod on a peer that became unreachable', () => {
+  const ready = { type: 'Ready', status: 'True' as const };
+  const local = pod({ ...running, conditions: [ready] });
+
+  test('is taken out of every Service, once, and nothing else is done to it', () => {
+    const [action, ...more] = plan({ local, remote: remote({ status: running }), peerUnreachable: true });
+    expect(more).toEqual([]);
+    expect(action).toMatchObject({
+      type: 'patch-status',
+      patch: { status: { conditions: [{ type: 'Ready', status: 'False', reason: 'PeerUnreachable' }] } },
+    });
+    const notReady = pod({ ...running, conditions: [{ ...ready, status: 'False' }] });
+    expect(plan({ local: notReady, peerUnreachable: true })).toEqual([]);
+  });
+
+  test('is ready again by what the peer says after its return, and by nothing older', () => {
+    const withdrawn = pod({ ...running, conditions: [{ type: 'Ready', status: 'False', reason: 'PeerUnreachable' }] });
+    const status: PodStatus = { ...running, conditions: [ready] };
+    expect(plan({ local: withdrawn, remote: remote({ status }), remoteKnown: false })).toEqual([]);
+    expect(plan({ local: withdrawn, remote: remote({ status }) })).toMatchObject([
+      { type: 'patch-status', patch: { status: { conditions: [{ type: 'Ready', status: 'True' }] } } },
+    ]);
+  });
+
+  test('that has ended is left as it is', () => {
+    expect(plan({ local: pod({ phase: 'Succeeded', conditions: [ready] }), peerUnreachable: true })).toEqual([]);
+  });
 });

@@ -3,7 +3,7 @@ import type { Pod } from '../../../src/core/kube-objects.ts';
 import { planShadowPod, toRemotePod } from '../../../src/core/shadow-pod/plan-shadow-pod.ts';
 import { refusalByPolicy } from '../../../src/core/shadow-pod/policy.ts';
 import { type ShadowPod, toShadowPod } from '../../../src/core/shadow-pod/shadow-pod.ts';
-import { translatePod } from '../../../src/core/shadow-pod/translate-pod.ts';
+import { type PodSurroundings, translatePod } from '../../../src/core/shadow-pod/translate-pod.ts';
 
 const home: Pod = {
   metadata: { name: 'web-1', namespace: 'demo', uid: 'u1', labels: { app: 'web' } },
@@ -28,13 +28,15 @@ const home: Pod = {
   },
 };
 
+const surroundings: PodSurroundings = { nameserver: '10.96.7.7', homeApi: '10.96.8.8', clusterDomain: 'cluster.local' };
+
 const shadowOf = (status?: ShadowPod['status']): ShadowPod => {
   const shadow = toShadowPod('cluster-a', { pod: home, virtualNode: 'headcut-b', objects: [] });
   return { ...shadow, metadata: { ...shadow.metadata, uid: 's1' }, ...(status === undefined ? {} : { status }) };
 };
 
 const realPod = (status: Pod['status'], nodeName?: string): Pod => {
-  const pod = translatePod(shadowOf());
+  const pod = translatePod(shadowOf(), surroundings);
   return {
     ...pod,
     metadata: { ...pod.metadata, uid: 'r1' },
@@ -48,7 +50,7 @@ const plan = (shadow: ShadowPod, pod: Pod | undefined, deleting = false) =>
   planShadowPod({ shadow, pod, deleting, now: NOW }).actions;
 
 describe('the pod made on the provider', () => {
-  const pod = translatePod(shadowOf());
+  const pod = translatePod(shadowOf(), surroundings);
 
   test('keeps fields that we do not know and drops what speaks of the home cluster', () => {
     expect(pod.spec.fieldFromTheFuture).toEqual({ kept: true });
@@ -59,9 +61,48 @@ describe('the pod made on the provider', () => {
   });
 
   test('answers the downward API as at home', () => {
-    const fieldRef = pod.spec.containers[0]?.env?.[0]?.valueFrom?.fieldRef;
+    const fieldRef = pod.spec.containers[0]?.env?.find(({ name }) => name === 'NS')?.valueFrom?.fieldRef;
     expect(fieldRef?.fieldPath).toBe("metadata.annotations['headcut.dev/origin-namespace']");
     expect(pod.metadata.annotations?.['headcut.dev/origin-namespace']).toBe('demo');
+  });
+
+  test("asks our nameserver under its home's names", () => {
+    expect(pod.spec.dnsPolicy).toBe('None');
+    expect(pod.spec.dnsConfig).toEqual({
+      nameservers: ['10.96.7.7'],
+      searches: ['demo.svc.cluster.local', 'svc.cluster.local', 'cluster.local'],
+      options: [{ name: 'ndots', value: '5' }],
+    });
+  });
+
+  test('keeps the DNS settings that it has of its own', () => {
+    const having = (spec: object): Pod => {
+      const shadow = shadowOf();
+      const own = { ...shadow.spec.pod, spec: { ...home.spec, ...spec } };
+      return translatePod({ ...shadow, spec: { ...shadow.spec, pod: own } }, surroundings);
+    };
+    const dnsConfig = { nameservers: ['9.9.9.9'], searches: ['x.org'], options: [{ name: 'ndots', value: '2' }] };
+    expect(having({ dnsPolicy: 'ClusterFirst', dnsConfig }).spec.dnsConfig).toEqual({
+      nameservers: ['10.96.7.7', '9.9.9.9'],
+      searches: ['demo.svc.cluster.local', 'svc.cluster.local', 'cluster.local', 'x.org'],
+      options: [{ name: 'ndots', value: '2' }],
+    });
+    const own = having({ dnsPolicy: 'None', dnsConfig });
+    expect(own.spec).toMatchObject({ dnsPolicy: 'None', dnsConfig });
+    expect(own.spec.hostAliases).toEqual([
+      { ip: '10.96.8.8', hostnames: ['kubernetes.default.svc', 'kubernetes.default.svc.cluster.local'] },
+    ]);
+  });
+
+  test("reaches its home's API server by in-cluster settings, unless it says another", () => {
+    const env = (container: Pod['spec']['containers'][number] | undefined) =>
+      Object.fromEntries(container?.env?.map(({ name, value }) => [name, value]) ?? []);
+    expect(env(pod.spec.containers[0])).toMatchObject({
+      KUBERNETES_SERVICE_HOST: 'kubernetes.default.svc',
+      KUBERNETES_SERVICE_PORT: '443',
+    });
+    const closed = translatePod(shadowOf(), { ...surroundings, homeApi: undefined });
+    expect(env(closed.spec.containers[0])).not.toHaveProperty('KUBERNETES_SERVICE_HOST');
   });
 
   test("mounts the home cluster's token and CA", () => {

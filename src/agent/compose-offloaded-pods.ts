@@ -1,0 +1,53 @@
+import { parseResolvConf } from '../core/dns/resolv-conf.ts';
+import type { PodSurroundings } from '../core/shadow-pod/translate-pod.ts';
+import type { KubeClient } from '../kube/client.ts';
+import type { Caches } from './caches.ts';
+import type { AgentParts } from './compose.ts';
+import { DnsGate } from './dns/dns-gate.ts';
+import { HomeApiGate } from './home-api/home-api-gate.ts';
+import type { PeerLinks, PodAddresses } from './ports.ts';
+import { ServiceMirrors } from './service/service-mirrors.ts';
+import { OffloadedPodIndex } from './shadow-pod/offloaded-pod-index.ts';
+
+interface ComposedParts {
+  client: KubeClient;
+  caches: Caches;
+  membership: PeerLinks;
+  addresses: PodAddresses;
+}
+
+/** The Services (manifests/) behind which the agent serves offloaded pods. */
+const DNS_SERVICE = 'headcut-dns';
+const HOME_API_SERVICE = 'headcut-home-api';
+const DNS_PORT = 53;
+
+/** What pods of peers find here as at home: Services, names, and the API server. */
+export function composeForOffloadedPods(parts: AgentParts, { client, caches, membership, addresses }: ComposedParts) {
+  const { config, clock, logger, resolvConf } = parts;
+  const { pods, shadowPods, mirrors: services, mirrorSlices: slices, ownServices } = caches;
+  const { nameservers, clusterDomain } = parseResolvConf(resolvConf);
+  const addressOf = (name: string): string | undefined =>
+    ownServices.get(`${config.namespace}/${name}`)?.spec?.clusterIP;
+  const homeApi = (): string | undefined => addressOf(HOME_API_SERVICE);
+  const index = new OffloadedPodIndex({ pods, shadowPods, clock });
+  const mirrors = new ServiceMirrors({
+    client,
+    services,
+    slices,
+    pods,
+    shadowPods,
+    links: membership,
+    addresses,
+    clusterDomain,
+    clock,
+    logger,
+  });
+  const servers = nameservers.map((host) => ({ host, port: DNS_PORT }));
+  const dnsGate = new DnsGate({ pods: index, servers, clusterDomain, homeApi, clock, logger });
+  const homeApiGate = new HomeApiGate({ pods: index, links: membership, logger });
+  const surroundings = (): PodSurroundings | undefined => {
+    const nameserver = addressOf(DNS_SERVICE);
+    return nameserver === undefined ? undefined : { nameserver, homeApi: homeApi(), clusterDomain };
+  };
+  return { mirrors, dnsGate, homeApiGate, surroundings };
+}

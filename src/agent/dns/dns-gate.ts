@@ -1,0 +1,172 @@
+import { randomInt } from 'node:crypto';
+import {
+  type DnsMessage,
+  type DnsQuestion,
+  type DnsRecord,
+  parseMessage,
+  questionOf,
+  RCODE,
+  type Sections,
+  toAnswer,
+  toQuery,
+} from '../../core/dns/message.ts';
+import { fateOf, type OriginView } from '../../core/dns/origin-names.ts';
+import { toOriginAnswer } from '../../core/dns/to-origin-answer.ts';
+import type { Clock } from '../../runtime/clock.ts';
+import {
+  askDns,
+  type DnsListener,
+  type DnsServerAddress,
+  type DnsTransport,
+  listenForDns,
+} from '../../runtime/dns-transport.ts';
+import type { Logger } from '../../runtime/logger.ts';
+import type { OffloadedPod, OffloadedPods } from '../ports.ts';
+
+export interface DnsGateDeps {
+  pods: OffloadedPods;
+  /** The DNS servers of this cluster, best first. */
+  servers: DnsServerAddress[];
+  clusterDomain: string;
+  /** Where offloaded pods reach the API server of their home; undefined while that is not offered. */
+  homeApi(): string | undefined;
+  clock: Clock;
+  logger: Logger;
+}
+
+/** Resolvers ask again after five seconds: two tries of ours have to fit. */
+const TRY_WITHIN_MS = 2_000;
+/** At once; what is more is told to ask again. A pod has at most its share, so that none silences the others. */
+const MAX_QUERIES = 512;
+const MAX_QUERIES_PER_POD = 64;
+/** The address of the API's Service may change when somebody makes it anew. */
+const HOME_API_TTL_SECONDS = 5;
+
+/**
+ * The nameserver of the offloaded pods on this cluster. It knows the asking pod by its address, asks this cluster's own DNS
+ * under the names that the consumer's Services have here, and answers in the names that they have at home. It keeps nothing.
+ */
+export class DnsGate {
+  readonly #deps: DnsGateDeps;
+  readonly #inFlight = new Map<string, number>();
+  #queries = 0;
+  #listener: DnsListener | undefined;
+
+  constructor(deps: DnsGateDeps) {
+    this.#deps = deps;
+  }
+
+  /** @returns the port */
+  async listen(host: string, port: number): Promise<number> {
+    this.#listener = await listenForDns(host, port, (client, message, transport) =>
+      this.#handle(client, message, transport),
+    );
+    return this.#listener.port;
+  }
+
+  async close(): Promise<void> {
+    await this.#listener?.close();
+  }
+
+  async #handle(client: string, bytes: Buffer, transport: DnsTransport): Promise<Buffer | undefined> {
+    const query = parseMessage(bytes);
+    if (query === undefined || query.flag_qr) return undefined;
+    const used = this.#inFlight.get(client) ?? 0;
+    if (this.#queries >= MAX_QUERIES || used >= MAX_QUERIES_PER_POD) {
+      return toAnswer(query, { rcode: RCODE.serverFailure }, transport);
+    }
+    this.#queries += 1;
+    this.#inFlight.set(client, used + 1);
+    try {
+      return await this.#answer(client, { bytes, query }, transport);
+    } catch (error) {
+      this.#deps.logger.debug({ client, err: error }, 'DNS query failed');
+      return toAnswer(query, { rcode: RCODE.serverFailure }, transport);
+    } finally {
+      this.#queries -= 1;
+      const left = (this.#inFlight.get(client) ?? 1) - 1;
+      if (left > 0) this.#inFlight.set(client, left);
+      else this.#inFlight.delete(client);
+    }
+  }
+
+  async #answer(
+    client: string,
+    { bytes, query }: { bytes: Buffer; query: DnsMessage },
+    transport: DnsTransport,
+  ): Promise<Buffer> {
+    const respond = (sections: Sections): Buffer => toAnswer(query, sections, transport);
+    const question = questionOf(query);
+    if (typeof question === 'number') return respond({ rcode: question });
+    const pod = await this.#deps.pods.find(client);
+    if (pod === undefined) return respond({ rcode: RCODE.refused });
+    const view = this.#viewOf(pod);
+    const fate = fateOf(question.name, view);
+    switch (fate.type) {
+      case 'pass':
+        return this.#pass(bytes, transport);
+      case 'absent':
+        return respond({ rcode: RCODE.nameError });
+      case 'home-api':
+        return respond({ rcode: RCODE.noError, answers: homeApiRecords(question, view) });
+      case 'ask':
+        return respond(await this.#ask(query, question, fate.name, view));
+      case 'reverse':
+        return respond(await this.#ask(query, question, question.name, view));
+    }
+  }
+
+  /** Untouched but for the ID, whatever kind of record it asks for. */
+  async #pass(bytes: Buffer, transport: DnsTransport): Promise<Buffer> {
+    const asked = Buffer.from(bytes);
+    asked.writeUInt16BE(randomInt(0x10000), 0);
+    const answer = await this.#askServers(asked, transport);
+    bytes.copy(answer, 0, 0, 2);
+    return answer;
+  }
+
+  async #ask(query: DnsMessage, question: DnsQuestion, name: string, view: OriginView): Promise<Sections> {
+    const asked = toQuery(query, randomInt(0x10000), name);
+    let answer = parseMessage(await this.#askServers(asked, 'udp'));
+    if (answer?.flag_tc === true) answer = parseMessage(await this.#askServers(asked, 'tcp'));
+    if (answer === undefined) throw new Error('the answer of the DNS server cannot be read');
+    return toOriginAnswer(question, name, answer, view);
+  }
+
+  /** Each server in turn, the first once more at the end: it may have been a lost packet. */
+  async #askServers(query: Buffer, transport: DnsTransport): Promise<Buffer> {
+    const { servers, clock } = this.#deps;
+    let failure: unknown = new Error('this cluster has no DNS server');
+    for (const server of [...servers, ...servers.slice(0, 1)].slice(0, 2)) {
+      const end = new AbortController();
+      const late = clock.sleep(TRY_WITHIN_MS, end.signal).then(
+        () => end.abort(),
+        () => {},
+      );
+      try {
+        return await askDns(server, query, transport, end.signal);
+      } catch (error) {
+        failure = error;
+      } finally {
+        end.abort();
+        await late;
+      }
+    }
+    throw failure;
+  }
+
+  #viewOf({ cluster }: OffloadedPod): OriginView {
+    const { pods, clusterDomain, homeApi } = this.#deps;
+    return {
+      clusterDomain,
+      twinOf: (namespace) => pods.twinOf(cluster, namespace),
+      namespaceOf: (twin) => pods.namespaceOf(cluster, twin),
+      homeApi: homeApi(),
+    };
+  }
+}
+
+function homeApiRecords(question: DnsQuestion, view: OriginView): DnsRecord[] {
+  if (question.type !== 'A' || view.homeApi === undefined) return [];
+  return [{ type: 'A', name: question.name, ttl: HOME_API_TTL_SECONDS, data: view.homeApi }];
+}

@@ -1,0 +1,84 @@
+import { createServer, type Server, type Socket } from 'node:net';
+import { CodedError, messageOf } from '../../core/coded-error.ts';
+import type { Logger } from '../../runtime/logger.ts';
+import { joinStreams } from '../../runtime/upgrade.ts';
+import type { OffloadedPod, OffloadedPods, PeerLinks } from '../ports.ts';
+import { HOME_API_STREAM } from './stream-name.ts';
+
+export interface HomeApiGateDeps {
+  pods: OffloadedPods;
+  links: PeerLinks;
+  logger: Logger;
+}
+
+/** Clients of the API use one connection, or a few; what is more is refused. */
+const MAX_CONNECTIONS_PER_POD = 32;
+const MAX_CONNECTIONS = 1_000;
+
+/**
+ * Where the offloaded pods on this cluster reach the API server of their home: their bytes go through the peer connection
+ * untouched, so TLS and the token are between the pod and its home alone.
+ */
+export class HomeApiGate {
+  readonly #deps: HomeApiGateDeps;
+  readonly #server: Server;
+  readonly #sockets = new Set<Socket>();
+  readonly #perPod = new Map<string, number>();
+
+  constructor(deps: HomeApiGateDeps) {
+    this.#deps = deps;
+    this.#server = createServer({ pauseOnConnect: true, noDelay: true }, (socket) => void this.#serve(socket));
+    this.#server.maxConnections = MAX_CONNECTIONS;
+  }
+
+  /** @param port 0 takes any free one. @returns the port */
+  async listen(host: string, port: number): Promise<number> {
+    await new Promise<void>((resolve, reject) => {
+      this.#server.once('error', reject);
+      this.#server.listen(port, host, resolve);
+    });
+    const address = this.#server.address();
+    return address !== null && typeof address === 'object' ? address.port : port;
+  }
+
+  async close(): Promise<void> {
+    const closed = new Promise<void>((resolve) => this.#server.close(() => resolve()));
+    for (const socket of this.#sockets) socket.destroy();
+    await closed;
+  }
+
+  async #serve(socket: Socket): Promise<void> {
+    const gone = new AbortController();
+    this.#sockets.add(socket);
+    socket.on('error', () => socket.destroy());
+    socket.on('close', () => {
+      this.#sockets.delete(socket);
+      gone.abort();
+    });
+    try {
+      const pod = await this.#deps.pods.find(socket.remoteAddress ?? '');
+      if (pod === undefined) throw new CodedError('Forbidden', 'only pods of other members may connect here');
+      await this.#connect(socket, pod, gone.signal);
+    } catch (error) {
+      this.#deps.logger.debug({ client: socket.remoteAddress, reason: messageOf(error) }, 'no way to the home API');
+      socket.resetAndDestroy();
+    }
+  }
+
+  async #connect(socket: Socket, pod: OffloadedPod, signal: AbortSignal): Promise<void> {
+    const link = this.#deps.links.get(pod.cluster);
+    if (link === undefined) throw new CodedError('NotFound', 'the home of this pod is no member any more');
+    const used = this.#perPod.get(pod.uid) ?? 0;
+    if (used >= MAX_CONNECTIONS_PER_POD) throw new CodedError('ResourceExhausted', 'too many connections of one pod');
+    this.#perPod.set(pod.uid, used + 1);
+    socket.on('close', () => {
+      const left = (this.#perPod.get(pod.uid) ?? 1) - 1;
+      if (left > 0) this.#perPod.set(pod.uid, left);
+      else this.#perPod.delete(pod.uid);
+    });
+    const stream = await link.openStream(HOME_API_STREAM, new URLSearchParams({ uid: pod.uid }), signal);
+    if (socket.destroyed) return void stream.destroy();
+    const head = Buffer.alloc(0);
+    joinStreams({ stream: socket, head }, { stream, head });
+  }
+}

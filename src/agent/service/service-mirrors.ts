@@ -1,0 +1,283 @@
+import { CodedError } from '../../core/coded-error.ts';
+import { type KubeObject, objectKey, type Pod } from '../../core/kube-objects.ts';
+import { ORIGIN_CLUSTER_LABEL } from '../../core/labels.ts';
+import { isTerminal } from '../../core/pod-phase.ts';
+import { type MirrorAction, planMirrors } from '../../core/service/plan-mirrors.ts';
+import type { SentService, ServiceProblem } from '../../core/service/sent-service.ts';
+import { type EndpointSlice, SERVICE_NAME_LABEL, type Service } from '../../core/service/service-objects.ts';
+import type { ShadowPod } from '../../core/shadow-pod/shadow-pod.ts';
+import { twinNamespaceName } from '../../core/shadow-pod/twin-namespace.ts';
+import { ApiError, isAlreadyExists, isConflict, isNotFound } from '../../kube/api-error.ts';
+import type { KubeClient } from '../../kube/client.ts';
+import { ENDPOINT_SLICES, type ResourceType, SERVICES } from '../../kube/resources.ts';
+import type { Store } from '../../kube/store.ts';
+import { aborted } from '../../runtime/aborted.ts';
+import type { Clock } from '../../runtime/clock.ts';
+import { type Controller, createController, type ReconcileResult } from '../../runtime/controller.ts';
+import type { Logger } from '../../runtime/logger.ts';
+import type { PeerLinks, PodAddresses, ServiceMirrorDesk } from '../ports.ts';
+import { WrittenObjects } from './written-objects.ts';
+
+export interface ServiceMirrorsDeps {
+  client: Pick<KubeClient, 'get' | 'create' | 'patch' | 'replace' | 'delete'>;
+  /** The objects of twin namespaces that carry our label. */
+  services: Store<Service>;
+  slices: Store<EndpointSlice>;
+  pods: Store<Pod>;
+  shadowPods: Store<ShadowPod>;
+  links: PeerLinks;
+  addresses: PodAddresses;
+  clusterDomain: string;
+  clock: Clock;
+  logger: Logger;
+}
+
+interface Twin {
+  origin: { cluster: string; namespace: string };
+  wanted: SentService[];
+  /** Those who wait for the end of the next reconcile. */
+  waiting: ((problems: ServiceProblem[]) => void)[];
+}
+
+/** An answer is due within the consumer's time limit for calls; what takes longer is done all the same. */
+const ANSWER_WITHIN_MS = 10_000;
+const ADDRESSES_POLL_MS = 250;
+/** Somebody may have removed what was in the way. */
+const PROBLEM_RETRY_MS = 60_000;
+
+/**
+ * The provider side of Services: keeps in each twin namespace the Services of its origin, and EndpointSlices with addresses as
+ * seen from here. Keyed by twin namespace. After a restart the objects stay as they are until the consumer told its state anew.
+ */
+export class ServiceMirrors implements ServiceMirrorDesk {
+  readonly controller: Controller;
+  readonly #deps: ServiceMirrorsDeps;
+  readonly #twins = new Map<string, Twin>();
+  readonly #services: WrittenObjects<Service>;
+  readonly #slices: WrittenObjects<EndpointSlice>;
+  /** The running pods of peers here, by address. */
+  readonly #podsByAddress = new Map<string, Pod>();
+
+  constructor(deps: ServiceMirrorsDeps) {
+    this.#deps = deps;
+    this.#services = new WrittenObjects(deps.services);
+    this.#slices = new WrittenObjects(deps.slices);
+    this.controller = createController({
+      name: 'service-mirrors',
+      reconcile: (twin) => this.#reconcile(twin),
+      clock: deps.clock,
+      logger: deps.logger,
+      concurrency: 4,
+    });
+    this.#listen();
+  }
+
+  async run(signal: AbortSignal): Promise<void> {
+    const { services, slices, pods, shadowPods } = this.#deps;
+    const synced = Promise.all([services, slices, pods, shadowPods].map((store) => store.whenSynced()));
+    await Promise.race([synced, aborted(signal)]);
+    if (!signal.aborted) await this.controller.run(signal);
+  }
+
+  async update(peerId: string, namespace: string, services: SentService[]): Promise<ServiceProblem[]> {
+    if (!this.#hasPods(twinNamespaceName({ cluster: peerId, namespace }))) {
+      throw new CodedError('FailedPrecondition', `no pod of namespace ${namespace} is here; send one first`);
+    }
+    return this.#set({ cluster: peerId, namespace }, services);
+  }
+
+  async prepare(peerId: string, namespace: string, services: SentService[]): Promise<void> {
+    // What came by `update` is newer than what was packed together with a pod.
+    if (this.#twins.has(twinNamespaceName({ cluster: peerId, namespace }))) return;
+    await this.#set({ cluster: peerId, namespace }, services).catch((error) => {
+      this.#deps.logger.warn({ peer: peerId, namespace, err: error }, 'a pod starts before its Services are there');
+    });
+  }
+
+  #set(origin: Twin['origin'], services: SentService[]): Promise<ServiceProblem[]> {
+    const name = twinNamespaceName(origin);
+    const waiting = this.#twins.get(name)?.waiting ?? [];
+    const done = new Promise<ServiceProblem[]>((resolve) => waiting.push(resolve));
+    this.#twins.set(name, { origin, wanted: services, waiting });
+    this.controller.enqueue(name);
+    const late = new AbortController();
+    const timeout = this.#deps.clock.sleep(ANSWER_WITHIN_MS, late.signal).then((): ServiceProblem[] => {
+      throw new CodedError('Unavailable', 'the Services are not written yet; ask again');
+    });
+    return Promise.race([done, timeout]).finally(() => late.abort());
+  }
+
+  #listen(): void {
+    const { services, slices, pods, shadowPods, links, addresses } = this.#deps;
+    pods.onChange((key, after, before) => this.#onPod(key, after, before));
+    shadowPods.onChange((_key, after, before) => {
+      const twin = (after ?? before)?.metadata.namespace ?? '';
+      if (after === undefined && !this.#hasPods(twin)) this.#twins.delete(twin);
+    });
+    for (const store of [services, slices] as const) {
+      store.onChange((_key: string, after?: KubeObject, before?: KubeObject) =>
+        this.#enqueue((after ?? before)?.metadata.namespace ?? ''),
+      );
+    }
+    links.onChange((_id, change) => {
+      if (change === 'state' || change === 'removed') this.#enqueueAll();
+    });
+    addresses.onChange(() => this.#enqueueAll());
+  }
+
+  #onPod(_key: string, after: Pod | undefined, before: Pod | undefined): void {
+    const known = before?.status?.podIP;
+    if (known !== undefined && this.#podsByAddress.get(known)?.metadata.uid === before?.metadata.uid)
+      this.#podsByAddress.delete(known);
+    const address = after?.status?.podIP;
+    const isOurs = after?.metadata.labels?.[ORIGIN_CLUSTER_LABEL] !== undefined;
+    const runs = after !== undefined && isOurs && address !== undefined && !isTerminal(after.status);
+    if (runs) this.#podsByAddress.set(address, after);
+    if (runs && known !== address) this.#enqueueAll();
+  }
+
+  #enqueue(twin: string): void {
+    if (this.#twins.has(twin)) this.controller.enqueue(twin);
+  }
+
+  #enqueueAll(): void {
+    for (const twin of this.#twins.keys()) this.controller.enqueue(twin);
+  }
+
+  #hasPods(twin: string): boolean {
+    return this.#deps.shadowPods.list().some((shadow) => shadow.metadata.namespace === twin);
+  }
+
+  async #reconcile(name: string): Promise<ReconcileResult> {
+    const twin = this.#twins.get(name);
+    if (twin === undefined) return undefined;
+    // Endpoints are not taken away because it is not known yet whose they are.
+    if (!this.#deps.addresses.synced) return { requeueAfterMs: ADDRESSES_POLL_MS };
+    const waiting = twin.waiting.splice(0);
+    const problems: ServiceProblem[] = [];
+    try {
+      const refused = new Set<string>();
+      for (const action of this.#plan(name, twin)) {
+        const service = serviceOf(action);
+        if (refused.has(service)) continue;
+        const problem = await this.#apply(action);
+        if (problem === undefined) continue;
+        refused.add(service);
+        problems.push({ service, ...problem });
+      }
+    } catch (error) {
+      // Tried again, and then those who wait get their answer.
+      twin.waiting.push(...waiting);
+      throw error;
+    }
+    for (const tell of waiting) tell(problems);
+    return problems.length === 0 ? undefined : { requeueAfterMs: PROBLEM_RETRY_MS };
+  }
+
+  #plan(name: string, { origin, wanted }: Twin): MirrorAction[] {
+    const { addresses, links, clusterDomain } = this.#deps;
+    return planMirrors({
+      origin,
+      clusterDomain,
+      wanted,
+      services: this.#services.list(name),
+      slices: this.#slices.list(name),
+      toLocal: (image) => addresses.toLocal(image),
+      podAt: (local) => {
+        const pod = this.#podsByAddress.get(local);
+        return pod?.metadata.labels?.[ORIGIN_CLUSTER_LABEL] === origin.cluster ? pod : undefined;
+      },
+      isReachable: (image) => {
+        const member = addresses.memberOf(image);
+        const state = member === undefined ? undefined : links.get(member)?.state;
+        return state === 'Connected' || state === 'Suspect';
+      },
+    });
+  }
+
+  /** @returns why it cannot be done, when the reason is one that trying again at once does not change */
+  async #apply(action: MirrorAction): Promise<Problem | undefined> {
+    const { client } = this.#deps;
+    try {
+      switch (action.type) {
+        case 'create-service':
+          return await this.#create(this.#services, SERVICES, action.service);
+        case 'create-slice':
+          return await this.#create(this.#slices, ENDPOINT_SLICES, action.slice);
+        case 'update-service':
+          this.#services.note(await client.patch<Service>(SERVICES, addressOf(action.service), action.patch));
+          return undefined;
+        case 'replace-slice':
+          this.#slices.note(await client.replace<EndpointSlice>(ENDPOINT_SLICES, action.slice));
+          return undefined;
+        case 'delete-service':
+          return await this.#delete(this.#services, SERVICES, action.service);
+        case 'delete-slice':
+          return await this.#delete(this.#slices, ENDPOINT_SLICES, action.slice);
+      }
+    } catch (error) {
+      if ('service' in action) this.#services.forget(action.service);
+      else this.#slices.forget(action.slice);
+      return refusalOf(error);
+    }
+  }
+
+  async #create<T extends KubeObject>(
+    written: WrittenObjects<T>,
+    type: ResourceType,
+    object: T,
+  ): Promise<Problem | undefined> {
+    const { client } = this.#deps;
+    try {
+      written.note(await client.create<T>(type, object));
+      return undefined;
+    } catch (error) {
+      if (!isAlreadyExists(error)) throw error;
+    }
+    const existing = await client.get<T>(type, addressOf(object));
+    if (existing.metadata.labels?.[ORIGIN_CLUSTER_LABEL] === undefined) {
+      const message = `${type.kind} ${objectKey(object)} exists there and is not headcut's; it is left alone`;
+      return { reason: 'NameTaken', message };
+    }
+    // Ours, and the cache is behind: now it can be compared.
+    written.note(existing);
+    this.#enqueue(object.metadata.namespace ?? '');
+    return undefined;
+  }
+
+  async #delete<T extends KubeObject>(written: WrittenObjects<T>, type: ResourceType, object: T): Promise<undefined> {
+    const { uid } = object.metadata;
+    await this.#deps.client.delete(type, addressOf(object), uid === undefined ? {} : { uid }).catch((error) => {
+      if (!isNotFound(error) && !isConflict(error)) throw error;
+    });
+    written.noteDeleted(object);
+    return undefined;
+  }
+}
+
+type Problem = Omit<ServiceProblem, 'service'>;
+
+function addressOf(object: KubeObject): { namespace: string; name: string } {
+  return { namespace: object.metadata.namespace ?? '', name: object.metadata.name };
+}
+
+function serviceOf(action: MirrorAction): string {
+  switch (action.type) {
+    case 'create-service':
+    case 'update-service':
+    case 'delete-service':
+      return action.service.metadata.name;
+    case 'create-slice':
+    case 'replace-slice':
+    case 'delete-slice':
+      return action.slice.metadata.labels?.[SERVICE_NAME_LABEL] ?? '';
+  }
+}
+
+/** What the API server will not have, however often it is asked (quota, validation, a twin that is being removed). */
+function refusalOf(error: unknown): Problem {
+  if (error instanceof ApiError && (error.status === 403 || error.status === 422)) {
+    return { reason: 'RefusedByProvider', message: error.message };
+  }
+  throw error;
+}

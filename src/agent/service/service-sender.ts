@@ -1,0 +1,216 @@
+import { createHash } from 'node:crypto';
+import { hasCode } from '../../core/coded-error.ts';
+import { objectKey, type Pod } from '../../core/kube-objects.ts';
+import { isTerminal } from '../../core/pod-phase.ts';
+import type { SentService, ServiceProblem } from '../../core/service/sent-service.ts';
+import { toSentServices } from '../../core/service/to-sent-services.ts';
+import { isConflict, isNotFound } from '../../kube/api-error.ts';
+import type { KubeClient } from '../../kube/client.ts';
+import { EVENTS } from '../../kube/resources.ts';
+import type { Store } from '../../kube/store.ts';
+import { aborted } from '../../runtime/aborted.ts';
+import { type Clock, toKubeTime } from '../../runtime/clock.ts';
+import { type Controller, createController, type ReconcileResult } from '../../runtime/controller.ts';
+import type { Logger } from '../../runtime/logger.ts';
+import type { PeerLink, PeerLinks, PodAddresses, ServiceSource, VirtualNodes } from '../ports.ts';
+import { NamespaceWatch } from './namespace-watch.ts';
+
+export interface ServiceSenderDeps {
+  client: Pick<KubeClient, 'list' | 'stream' | 'create'>;
+  /** All pods of this cluster. */
+  pods: Store<Pod>;
+  nodesSynced(): Promise<void>;
+  nodes: Pick<VirtualNodes, 'peerOf'>;
+  links: PeerLinks;
+  addresses: PodAddresses;
+  clock: Clock;
+  logger: Logger;
+}
+
+/** A peer that could not take over all Services is asked again after this long: somebody may have made room. */
+const PROBLEM_RETRY_MS = 60_000;
+/** How soon to look again while caches or addresses are not known. */
+const LOOK_AGAIN_MS = 500;
+/** A namespace is followed for a while after its last offloaded pod went, since the next often comes at once. */
+const UNFOLLOW_AFTER_MS = 30_000;
+
+/**
+ * The consumer side of Services: tells each peer that runs pods of a namespace all of the namespace's Services and their
+ * endpoints, whenever they changed. Keys are `PEER/NAMESPACE`, and `/NAMESPACE` for the watch itself.
+ */
+export class ServiceSender implements ServiceSource {
+  readonly controller: Controller;
+  readonly #deps: ServiceSenderDeps;
+  readonly #watch: NamespaceWatch;
+  /** Hash of what the peer took over in its present session, by key. */
+  readonly #told = new Map<string, string>();
+  /** UIDs of the pods on each peer, by key. */
+  readonly #podsOf = new Map<string, Set<string>>();
+  readonly #reported = new Set<string>();
+
+  constructor(deps: ServiceSenderDeps) {
+    this.#deps = deps;
+    const { client, clock, logger } = deps;
+    this.#watch = new NamespaceWatch({ client, clock, logger, onChange: (namespace) => this.#enqueue(namespace) });
+    this.controller = createController({
+      name: 'service-sender',
+      reconcile: (key) => this.#reconcile(key),
+      clock,
+      logger,
+      concurrency: 4,
+    });
+    this.#listen();
+  }
+
+  async run(signal: AbortSignal): Promise<void> {
+    await Promise.race([Promise.all([this.#deps.pods.whenSynced(), this.#deps.nodesSynced()]), aborted(signal)]);
+    for (const pod of this.#deps.pods.list()) this.#note(pod, undefined);
+    await this.controller.run(signal);
+    this.#watch.unfollow();
+  }
+
+  /** What a peer has to know of a namespace now; undefined while it is not known here. */
+  servicesOf(namespace: string): SentService[] | undefined {
+    const { pods, nodes, addresses } = this.#deps;
+    this.#watch.follow(namespace);
+    if (!addresses.synced) return undefined;
+    const found = this.#watch.of(namespace);
+    if (found === undefined) return undefined;
+    return toSentServices({
+      ...found,
+      namespace,
+      pod: (name) => pods.get(`${namespace}/${name}`),
+      isOffloaded: (pod) => nodes.peerOf(pod.spec.nodeName ?? '') !== undefined,
+      toImage: (local) => addresses.toImage(local),
+    });
+  }
+
+  #listen(): void {
+    const { pods, links, addresses } = this.#deps;
+    pods.onChange((_key, after, before) => {
+      this.#note(after, before);
+      // Endpoints name pods: one that a slice named before its pod was seen here is known now.
+      if (addressOf(after) !== addressOf(before)) this.#enqueue((after ?? before)?.metadata.namespace ?? '');
+    });
+    links.onChange((id, change) => {
+      if (change === 'pods') this.#forget(id);
+      if (change === 'pods' || change === 'removed' || change === 'state') this.#enqueuePeer(id);
+      else if (typeof change === 'object') this.#onRemotePod(id, change.podUid);
+    });
+    addresses.onChange(() => {
+      for (const key of this.#podsOf.keys()) this.controller.enqueue(key);
+    });
+  }
+
+  #note(after: Pod | undefined, before: Pod | undefined): void {
+    const pod = after ?? before;
+    const { uid, namespace } = pod?.metadata ?? {};
+    const peerId = pod?.spec.nodeName === undefined ? undefined : this.#deps.nodes.peerOf(pod.spec.nodeName);
+    if (uid === undefined || namespace === undefined || peerId === undefined) return;
+    const key = `${peerId}/${namespace}`;
+    const uids = this.#podsOf.get(key) ?? new Set();
+    if (after === undefined || isTerminal(after.status)) {
+      if (!uids.delete(uid) || uids.size > 0) return;
+      this.#podsOf.delete(key);
+      this.#told.delete(key);
+      this.controller.enqueueAfter(`/${namespace}`, UNFOLLOW_AFTER_MS);
+      return;
+    }
+    if (uids.has(uid)) return;
+    this.#podsOf.set(key, uids.add(uid));
+    this.#watch.follow(namespace);
+    this.controller.enqueue(key);
+  }
+
+  /** The first pod there makes the namespace one that has a twin. */
+  #onRemotePod(peerId: string, podUid: string): void {
+    for (const [key, uids] of this.#podsOf) {
+      if (key.startsWith(`${peerId}/`) && uids.has(podUid) && !this.#told.has(key)) this.controller.enqueue(key);
+    }
+  }
+
+  /** A new session: the peer may be another process, or have lost the twin. */
+  #forget(peerId: string): void {
+    for (const key of [...this.#told.keys()]) if (key.startsWith(`${peerId}/`)) this.#told.delete(key);
+  }
+
+  #enqueue(namespace: string): void {
+    for (const key of this.#podsOf.keys()) if (key.endsWith(`/${namespace}`)) this.controller.enqueue(key);
+  }
+
+  #enqueuePeer(peerId: string): void {
+    for (const key of this.#podsOf.keys()) if (key.startsWith(`${peerId}/`)) this.controller.enqueue(key);
+  }
+
+  async #reconcile(key: string): Promise<ReconcileResult> {
+    const [peerId = '', namespace = ''] = key.split('/');
+    if (peerId === '') return this.#unfollowUnused(namespace);
+    const link = this.#deps.links.get(peerId);
+    if (link === undefined || !this.#hasTwin(link, key)) return undefined;
+    const services = this.servicesOf(namespace);
+    if (services === undefined) return { requeueAfterMs: LOOK_AGAIN_MS };
+    const hash = createHash('sha256').update(JSON.stringify(services)).digest('base64');
+    if (this.#told.get(key) === hash) return undefined;
+    const problems = await this.#send(link, namespace, services);
+    if (problems === undefined) return undefined;
+    this.#told.set(key, hash);
+    for (const problem of problems) await this.#report(link, namespace, problem);
+    if (problems.length === 0) return undefined;
+    this.#told.delete(key);
+    return { requeueAfterMs: PROBLEM_RETRY_MS };
+  }
+
+  async #send(link: PeerLink, namespace: string, services: SentService[]): Promise<ServiceProblem[] | undefined> {
+    try {
+      return await link.updateServices(namespace, services);
+    } catch (error) {
+      // The session tells when the peer is back, or has the first pod of the namespace.
+      if (hasCode(error, 'Unavailable') && link.state !== 'Connected') return undefined;
+      throw error;
+    }
+  }
+
+  /** Only where a pod arrived there is a twin namespace; only then, too, the peer has anything to gain. */
+  #hasTwin(link: PeerLink, key: string): boolean {
+    if (!link.podsSynced) return false;
+    return [...(this.#podsOf.get(key) ?? [])].some((uid) => link.pods.has(uid));
+  }
+
+  #unfollowUnused(namespace: string): undefined {
+    const used = [...this.#podsOf.keys()].some((key) => key.endsWith(`/${namespace}`));
+    if (!used) this.#watch.unfollow(namespace);
+    return undefined;
+  }
+
+  /** The owner of a Service sees on it why a peer does not have it; once in the life of this process. */
+  async #report(link: PeerLink, namespace: string, problem: ServiceProblem): Promise<void> {
+    const id = `${link.id}/${namespace}/${problem.service}/${problem.reason}`;
+    if (this.#reported.has(id)) return;
+    const service = this.#watch.of(namespace)?.services.find((one) => one.metadata.name === problem.service);
+    if (service === undefined) return;
+    const { name, uid = '' } = service.metadata;
+    const at = toKubeTime(this.#deps.clock.now());
+    const suffix = createHash('sha256').update(id).digest('hex').slice(0, 16);
+    this.#deps.logger.warn({ peer: link.name, object: objectKey(service), ...problem }, 'Service not mirrored');
+    await this.#deps.client
+      .create(EVENTS, {
+        metadata: { name: `${name.slice(0, 200)}.${suffix}`, namespace },
+        involvedObject: { apiVersion: 'v1', kind: 'Service', namespace, name, uid },
+        type: 'Warning',
+        reason: problem.reason,
+        message: `on ${link.name}: ${problem.message}`.slice(0, 1_000),
+        source: { component: 'headcut' },
+        count: 1,
+        firstTimestamp: at,
+        lastTimestamp: at,
+      })
+      .catch((error) => {
+        if (!isConflict(error) && !isNotFound(error)) throw error;
+      });
+    this.#reported.add(id);
+  }
+}
+
+function addressOf(pod: Pod | undefined): string {
+  return `${pod?.spec.nodeName ?? ''} ${pod?.status?.podIP ?? ''}`;
+}

@@ -1,0 +1,71 @@
+/** How the names of one consumer's cluster map to those of this cluster, for the pods that run here for it. */
+export interface OriginView {
+  /** `cluster.local` */
+  clusterDomain: string;
+  /** The twin namespace of a namespace of the consumer; undefined where there is none here. */
+  twinOf(namespace: string): string | undefined;
+  /** The consumer's namespace of a twin namespace; undefined for every other namespace. */
+  namespaceOf(twin: string): string | undefined;
+  /** The address at which pods reach the API server of their home; undefined where they may not. */
+  homeApi: string | undefined;
+}
+
+export type NameFate =
+  /** A name that means the same everywhere. */
+  | { type: 'pass' }
+  /** Asked under another name here. */
+  | { type: 'ask'; name: string }
+  /** The answer names services; those of other namespaces than the consumer's are nobody's business. */
+  | { type: 'reverse' }
+  /** The API server of the consumer. */
+  | { type: 'home-api' }
+  | { type: 'absent' };
+
+const API_SERVICE = 'kubernetes.default.svc';
+
+/** What becomes of a name that an offloaded pod asks for. Names of the cluster are its home's, never this cluster's own. */
+export function fateOf(asked: string, view: OriginView): NameFate {
+  const name = normal(asked);
+  if (name.endsWith('.in-addr.arpa') || name.endsWith('.ip6.arpa')) return { type: 'reverse' };
+  const inside = parseClusterName(name, view.clusterDomain);
+  if (inside === undefined) return { type: 'pass' };
+  if (name === `${API_SERVICE}.${view.clusterDomain}`) {
+    return { type: view.homeApi === undefined ? 'absent' : 'home-api' };
+  }
+  const twin = view.twinOf(inside.namespace);
+  return twin === undefined ? { type: 'absent' } : { type: 'ask', name: toName(inside, twin, view) };
+}
+
+/** A name in an answer as the consumer's pods know it; undefined when it is of a namespace that is not the consumer's. */
+export function toOriginName(answered: string, view: OriginView): string | undefined {
+  const inside = parseClusterName(normal(answered), view.clusterDomain);
+  if (inside === undefined) return answered;
+  const namespace = view.namespaceOf(inside.namespace);
+  return namespace === undefined ? undefined : toName(inside, namespace, view);
+}
+
+interface ClusterName {
+  /** What stands before the namespace: service, or endpoint and service; may be empty. */
+  front: string[];
+  namespace: string;
+  kind: 'svc' | 'pod';
+}
+
+/** `FRONT.NAMESPACE.svc.DOMAIN` or `….pod.DOMAIN`; undefined for every other name. */
+function parseClusterName(name: string, clusterDomain: string): ClusterName | undefined {
+  const suffix = `.${clusterDomain}`;
+  if (!name.endsWith(suffix)) return undefined;
+  const labels = name.slice(0, -suffix.length).split('.');
+  const kind = labels.pop();
+  const namespace = labels.pop();
+  if ((kind !== 'svc' && kind !== 'pod') || namespace === undefined) return undefined;
+  return { front: labels, namespace, kind };
+}
+
+function toName({ front, kind }: ClusterName, namespace: string, { clusterDomain }: OriginView): string {
+  return [...front, namespace, kind, clusterDomain].join('.');
+}
+
+function normal(name: string): string {
+  return name.toLowerCase().replace(/\.$/, '');
+}

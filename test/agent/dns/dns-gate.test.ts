@@ -1,0 +1,113 @@
+import dnsPacket from 'dns-packet';
+import { afterEach, describe, expect, test } from 'vitest';
+import { DnsGate } from '../../../src/agent/dns/dns-gate.ts';
+import type { OffloadedPods } from '../../../src/agent/ports.ts';
+import { systemClock } from '../../../src/runtime/clock.ts';
+import { askDns, type DnsListener, type DnsTransport, listenForDns } from '../../../src/runtime/dns-transport.ts';
+import { silentLogger } from '../../../src/runtime/logger.ts';
+
+const HOST = '127.0.0.1';
+const running: { close(): Promise<void> }[] = [];
+afterEach(async () => {
+  for (const one of running.splice(0)) await one.close();
+});
+
+const podOf: OffloadedPods = {
+  find: (address) =>
+    Promise.resolve(address === HOST ? { cluster: 'cluster-a', namespace: 'demo', uid: 'u1' } : undefined),
+  twinOf: (_cluster, namespace) => (namespace === 'demo' ? 'demo-1' : undefined),
+  namespaceOf: (_cluster, twin) => (twin === 'demo-1' ? 'demo' : undefined),
+};
+
+/** The DNS of the provider: answers each name with an address, and remembers what it was asked. */
+async function startCluster(answers = 1): Promise<DnsListener & { asked: string[] }> {
+  const asked: string[] = [];
+  const listener = await listenForDns(HOST, 0, (_client, message, transport) => {
+    const { id, questions = [] } = dnsPacket.decode(message);
+    const [question] = questions;
+    asked.push(`${transport} ${question?.name}`);
+    const name = question?.name ?? '.';
+    const records = Array.from({ length: answers }, (_, index) => ({
+      type: 'A' as const,
+      name,
+      data: `10.0.0.${index}`,
+    }));
+    const whole = dnsPacket.encode({ type: 'response', id: id ?? 0, questions, answers: records });
+    const cut = dnsPacket.encode({ type: 'response', id: id ?? 0, flags: dnsPacket.TRUNCATED_RESPONSE, questions });
+    return Promise.resolve(transport === 'udp' && whole.length > 512 ? cut : whole);
+  });
+  running.push(listener);
+  return { ...listener, asked };
+}
+
+async function startGate(ports: number[], pods = podOf): Promise<number> {
+  const gate = new DnsGate({
+    pods,
+    servers: ports.map((port) => ({ host: HOST, port })),
+    clusterDomain: 'cluster.local',
+    homeApi: () => '10.96.8.8',
+    clock: systemClock,
+    logger: silentLogger,
+  });
+  running.push(gate);
+  return gate.listen(HOST, 0);
+}
+
+async function ask(port: number, name: string, transport: DnsTransport = 'udp') {
+  const bytes = dnsPacket.encode({ type: 'query', id: 5, flags: 256, questions: [{ type: 'A', name }] });
+  const answer = dnsPacket.decode(await askDns({ host: HOST, port }, bytes, transport, AbortSignal.timeout(5_000)));
+  return { ...answer, code: (answer.flags ?? 0) & 0xf };
+}
+
+describe('the nameserver of offloaded pods', () => {
+  test.each(['udp', 'tcp'] as const)('answers a name of the home cluster over %s', async (transport) => {
+    const cluster = await startCluster();
+    const port = await startGate([cluster.port]);
+    const answer = await ask(port, 'web.demo.svc.cluster.local', transport);
+    expect(answer).toMatchObject({ id: 5, answers: [{ name: 'web.demo.svc.cluster.local', data: '10.0.0.0' }] });
+    expect(cluster.asked).toEqual(['udp web.demo-1.svc.cluster.local']);
+  });
+
+  test('does not ask for what would be a Service of the provider', async () => {
+    const cluster = await startCluster();
+    const port = await startGate([cluster.port]);
+    expect(await ask(port, 'db.prod.svc.cluster.local')).toMatchObject({ code: 3, answers: [] });
+    expect(cluster.asked).toEqual([]);
+  });
+
+  test("leads to the API server of the pod's home", async () => {
+    const port = await startGate([]);
+    expect(await ask(port, 'kubernetes.default.svc.cluster.local')).toMatchObject({ answers: [{ data: '10.96.8.8' }] });
+  });
+
+  test('passes on what has nothing to do with clusters', async () => {
+    const cluster = await startCluster();
+    const port = await startGate([cluster.port]);
+    expect(await ask(port, 'example.org')).toMatchObject({ id: 5, answers: [{ name: 'example.org' }] });
+  });
+
+  test('gets a long answer whole, and tells the pod to come for it over TCP', async () => {
+    const cluster = await startCluster(60);
+    const port = await startGate([cluster.port]);
+    expect(await ask(port, 'web.demo.svc.cluster.local')).toMatchObject({ flag_tc: true, answers: [] });
+    expect((await ask(port, 'web.demo.svc.cluster.local', 'tcp')).answers).toHaveLength(60);
+  });
+
+  test('asks the second server when the first does not answer', async () => {
+    const cluster = await startCluster();
+    const port = await startGate([1, cluster.port]);
+    expect((await ask(port, 'web.demo.svc.cluster.local')).answers).toHaveLength(1);
+  });
+
+  test('says that it failed when nobody answers', async () => {
+    const port = await startGate([1]);
+    expect(await ask(port, 'web.demo.svc.cluster.local')).toMatchObject({ code: 2 });
+  });
+
+  test('refuses everybody who is no offloaded pod', async () => {
+    const cluster = await startCluster();
+    const port = await startGate([cluster.port], { ...podOf, find: () => Promise.resolve(undefined) });
+    expect(await ask(port, 'web.demo.svc.cluster.local')).toMatchObject({ code: 5 });
+    expect(cluster.asked).toEqual([]);
+  });
+});

@@ -1,0 +1,63 @@
+import { describe, expect, test } from 'vitest';
+import { fateOf, type OriginView, toOriginName } from '../../../src/core/dns/origin-names.ts';
+import { parseResolvConf } from '../../../src/core/dns/resolv-conf.ts';
+
+const view: OriginView = {
+  clusterDomain: 'cluster.local',
+  twinOf: (namespace) => (namespace === 'demo' ? 'demo-1234' : undefined),
+  namespaceOf: (twin) => (twin === 'demo-1234' ? 'demo' : undefined),
+  homeApi: '10.96.8.8',
+};
+
+describe('a name that an offloaded pod asks for', () => {
+  test.each([
+    ['hello.demo.svc.cluster.local', 'hello.demo-1234.svc.cluster.local'],
+    ['hello-0.hello.demo.svc.cluster.local.', 'hello-0.hello.demo-1234.svc.cluster.local'],
+    ['HELLO.Demo.SVC.cluster.LOCAL', 'hello.demo-1234.svc.cluster.local'],
+    ['_http._tcp.hello.demo.svc.cluster.local', '_http._tcp.hello.demo-1234.svc.cluster.local'],
+    ['10-244-0-5.demo.pod.cluster.local', '10-244-0-5.demo-1234.pod.cluster.local'],
+    ['demo.svc.cluster.local', 'demo-1234.svc.cluster.local'],
+  ])('%s is %s here', (asked, name) => {
+    expect(fateOf(asked, view)).toEqual({ type: 'ask', name });
+  });
+
+  test.each([
+    'kube-dns.kube-system.svc.cluster.local',
+    'hello.other.svc.cluster.local',
+    // The twin's own name is nothing at home.
+    'hello.demo-1234.svc.cluster.local',
+  ])('%s does not exist: it would be a Service of this cluster', (asked) => {
+    expect(fateOf(asked, view)).toEqual({ type: 'absent' });
+  });
+
+  test.each(['example.org', 'svc.cluster.local', 'cluster.local', 'hello.demo.svc.cluster.local.example.org', '.'])(
+    '%s is asked as it is',
+    (asked) => {
+      expect(fateOf(asked, view)).toEqual({ type: 'pass' });
+    },
+  );
+
+  test("the API server is its home's, where that is offered", () => {
+    expect(fateOf('kubernetes.default.svc.cluster.local', view)).toEqual({ type: 'home-api' });
+    expect(fateOf('kubernetes.default.svc.cluster.local', { ...view, homeApi: undefined })).toEqual({ type: 'absent' });
+  });
+
+  test('addresses are asked for and their names hidden where they are not its own', () => {
+    expect(fateOf('5.0.244.10.in-addr.arpa', view)).toEqual({ type: 'reverse' });
+    expect(toOriginName('hello.demo-1234.svc.cluster.local', view)).toBe('hello.demo.svc.cluster.local');
+    expect(toOriginName('kube-dns.kube-system.svc.cluster.local', view)).toBeUndefined();
+    expect(toOriginName('example.org', view)).toBe('example.org');
+  });
+});
+
+describe('resolv.conf', () => {
+  test('says the nameservers and the domain of the cluster', () => {
+    const text =
+      'search headcut-system.svc.k8s.lan svc.k8s.lan k8s.lan\nnameserver 10.96.0.10\nnameserver 1.1.1.1\n# x\n';
+    expect(parseResolvConf(text)).toEqual({ nameservers: ['10.96.0.10', '1.1.1.1'], clusterDomain: 'k8s.lan' });
+  });
+
+  test('without a search list means the usual domain', () => {
+    expect(parseResolvConf('')).toEqual({ nameservers: [], clusterDomain: 'cluster.local' });
+  });
+});

@@ -20,6 +20,7 @@ import { loadIdentity } from './identity/identity.ts';
 import { IdentityMemory } from './identity/identity-memory.ts';
 import { CallerCheck } from './kubelet-server/authentication.ts';
 import { KubeletServer } from './kubelet-server/kubelet-server.ts';
+import { VirtualNodeStats } from './kubelet-server/node-stats.ts';
 import { createJoinRequests } from './membership/join-requests.ts';
 import { Membership } from './membership/membership.ts';
 import { createMembershipStatus } from './membership/membership-status.ts';
@@ -36,6 +37,7 @@ import { Offers } from './offer/offers.ts';
 import { Offloading } from './offloading/offloading.ts';
 import { createJoinDesk } from './peer-server/join-desk.ts';
 import { PeerServer } from './peer-server/peer-server.ts';
+import { createKubeletStats } from './pod-stats/kubelet-stats.ts';
 import { createPodStreams } from './pod-streams/pod-streams.ts';
 import type { PeerAddresses, PeerServing, SessionSource } from './ports.ts';
 import { ShadowPods } from './shadow-pod/shadow-pods.ts';
@@ -81,6 +83,7 @@ export async function composeAgent(parts: AgentParts): Promise<Agent> {
     source: provider.source,
     provider: provider.shadowPods,
     streams: createPodStreams(client),
+    stats: createKubeletStats({ client, pods: caches.pods, nodes: caches.nodes, clock }),
     peerStreams: { [PACKET_STREAM]: network.paths.serve },
     join: createJoinDesk({ ownId: identity.id, client, namespace: config.namespace, roster: membership.roster, clock }),
     clock,
@@ -267,6 +270,7 @@ function composeConsumer(
         clientCa: ca ?? '',
         callers,
         pods,
+        stats: new VirtualNodeStats({ node, nodes, pods, clock }),
         link: () => membership.get(peerId),
         logger,
       }),

@@ -1,6 +1,6 @@
 import type { TLSSocket } from 'node:tls';
 import { CodedError } from '../../core/coded-error.ts';
-import { authorizationOf, type KubeletRequest } from '../../core/kubelet-api/kubelet-request.ts';
+import { authorizationOf } from '../../core/kubelet-api/kubelet-request.ts';
 import type { KubeClient } from '../../kube/client.ts';
 import type { Clock } from '../../runtime/clock.ts';
 
@@ -31,19 +31,20 @@ export class CallerCheck {
   async check(
     node: string,
     socket: TLSSocket,
-    call: { method: string; authorization: string | undefined; request: KubeletRequest },
+    call: { method: string; authorization: string | undefined; target: string },
   ): Promise<void> {
     const user = certificateUser(socket) ?? (await this.#tokenUser(call.authorization));
     if (user === undefined) throw new CodedError('Unauthenticated', 'Unauthorized');
     if (user.groups.includes('system:masters')) return;
-    const { verb, subresource } = authorizationOf(call.request, call.method);
-    const allowed = await this.#cached(`sar ${node} ${verb} ${subresource} ${JSON.stringify(user)}`, () =>
-      this.#review(user, node, { verb, subresource }),
-    );
-    if (!allowed) {
-      const what = `Forbidden (user=${user.username}, verb=${verb}, resource=nodes, subresource(s)=[${subresource}])`;
-      throw new CodedError('Forbidden', what);
+    const { verb, subresources } = authorizationOf(call.target, call.method);
+    for (const subresource of subresources) {
+      const allowed = await this.#cached(`sar ${node} ${verb} ${subresource} ${JSON.stringify(user)}`, () =>
+        this.#review(user, node, { verb, subresource }),
+      );
+      if (allowed) return;
     }
+    const what = `Forbidden (user=${user.username}, verb=${verb}, resource=nodes, subresource(s)=[${subresources.join(' ')}])`;
+    throw new CodedError('Forbidden', what);
   }
 
   async #tokenUser(header: string | undefined): Promise<User | undefined> {

@@ -16,6 +16,7 @@ import type { Clock } from '../../runtime/clock.ts';
 import { type Controller, createController, type ReconcileResult } from '../../runtime/controller.ts';
 import type { Logger } from '../../runtime/logger.ts';
 import type { Admission, PodProvider } from '../ports.ts';
+import { applyPodChanges } from './pod-changes.ts';
 import { PodEvents } from './pod-events.ts';
 import { ReflectedObjects } from './reflected-objects.ts';
 import { TwinNamespaces } from './twin-namespaces.ts';
@@ -106,6 +107,15 @@ export class ShadowPods implements PodProvider {
     const work = this.#submit(peerId, uid, submission).finally(() => this.#submitting.delete(uid));
     this.#submitting.set(uid, work);
     return work;
+  }
+
+  async update(peerId: string, uid: string, pod: Pod): Promise<void> {
+    if (pod.metadata.uid !== uid) throw new CodedError('InvalidArgument', 'the UID in the path is not that of the pod');
+    const shadow = this.#shadowOf(uid);
+    const real = shadow && this.#deps.pods.get(objectKey(shadow));
+    if (shadow?.spec.originCluster !== peerId || real?.metadata.labels?.[ORIGIN_UID_LABEL] !== uid)
+      throw new CodedError('Unavailable', 'the pod does not exist on the provider, or not yet');
+    await applyPodChanges(this.#deps.client, shadow, real, pod);
   }
 
   async delete(peerId: string, uid: string, gracePeriodSeconds: number | undefined): Promise<void> {

@@ -14,6 +14,9 @@ const COPIED_FIELDS = [
 /** Conditions that belong to the consumer: its own scheduler bound the pod. */
 const HOME_CONDITIONS = new Set(['PodScheduled']);
 
+/** Conditions that a kubelet takes away again when they no longer hold (pkg/kubelet/status: resize). */
+const PASSING_CONDITIONS = ['PodResizePending', 'PodResizeInProgress'];
+
 /**
  * The address of an offloaded pod on the consumer: by which it is reached from here, not the one it has at its provider.
  * `null`: it has none; undefined: not known now, what is shown stays.
@@ -78,7 +81,12 @@ export function statusPatch(
         withoutGeneration(current.conditions?.find((one) => one.type === condition.type)),
       ),
   );
-  if (conditions.length > 0) status.conditions = conditions;
+  const passed = PASSING_CONDITIONS.filter(
+    (type) =>
+      wanted.conditions?.some((one) => one.type === type) !== true &&
+      current.conditions?.some((one) => one.type === type) === true,
+  ).map((type) => ({ type, $patch: 'delete' }));
+  if (conditions.length + passed.length > 0) status.conditions = [...conditions, ...passed];
   Object.assign(status, addressPatch(current, wanted));
   const onlyGeneration = Object.keys(status).every((field) => field === 'observedGeneration');
   if (onlyGeneration) return undefined;

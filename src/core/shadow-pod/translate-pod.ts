@@ -90,6 +90,14 @@ export function translatePod(shadow: ShadowPod): Pod {
   };
 }
 
+/** The real pod with the debuggers that its owner attached; they are no part of a pod when it is made. */
+export function translateWithDebuggers(shadow: ShadowPod): Pod {
+  const pod = translatePod(shadow);
+  const { ephemeralContainers } = shadow.spec.pod.spec;
+  if (ephemeralContainers === undefined) return pod;
+  return { ...pod, spec: { ...pod.spec, ephemeralContainers: ephemeralContainers.map(translateContainer) } };
+}
+
 function ownerReference(shadow: ShadowPod, uid: string) {
   return { apiVersion: 'headcut.dev/v1alpha1', kind: 'ShadowPod', name: shadow.metadata.name, uid, controller: true };
 }

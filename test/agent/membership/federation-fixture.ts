@@ -92,6 +92,7 @@ export async function startAgent(cluster: TestCluster): Promise<TestAgent> {
     source,
     provider: new FakeProvider(),
     streams: { logs: never, upgrade: never },
+    stats: { statsFor: never },
     peerStreams: { echo: echoStream },
     join: never,
   });

@@ -84,6 +84,10 @@ export class FakeProvider implements PodProvider {
     return Promise.resolve();
   }
 
+  update() {
+    return Promise.resolve();
+  }
+
   updateObjects() {
     return Promise.resolve();
   }
@@ -128,6 +132,7 @@ export async function startServer(
     source,
     provider,
     streams: options.streams ?? noStreams,
+    stats: { statsFor: () => Promise.resolve([]) },
     peerStreams: {},
     join: options.join ?? (() => Promise.reject(new CodedError('FailedPrecondition', 'no invitations'))),
     clock: systemClock,

@@ -74,13 +74,13 @@ export function statusPatch(
   for (const field of ['containerStatuses', 'initContainerStatuses', 'ephemeralContainerStatuses'] as const) {
     if (wanted[field] !== undefined && !isEqual(wanted[field], current[field])) status[field] = wanted[field];
   }
-  const conditions = (wanted.conditions ?? []).filter(
-    (condition) =>
-      !isEqual(
-        withoutGeneration(condition),
-        withoutGeneration(current.conditions?.find((one) => one.type === condition.type)),
-      ),
-  );
+  const conditions = (wanted.conditions ?? []).flatMap((condition) => {
+    const before = current.conditions?.find((one) => one.type === condition.type);
+    if (isEqual(withoutGeneration(condition), withoutGeneration(before))) return [];
+    // A patch merges conditions of one type: what no longer holds has to be named.
+    const gone = Object.keys(withoutGeneration(before) ?? {}).filter((field) => condition[field] === undefined);
+    return [{ ...condition, ...Object.fromEntries(gone.map((field) => [field, null])) }];
+  });
   const passed = PASSING_CONDITIONS.filter(
     (type) =>
       wanted.conditions?.some((one) => one.type === type) !== true &&
@@ -100,7 +100,7 @@ function addressPatch(current: PodStatus, { podIP }: LocalStatus): Record<string
   return { podIP, podIPs: [{ $patch: 'replace' }, { ip: podIP }] };
 }
 
-function withoutGeneration(condition: Condition | undefined): unknown {
+function withoutGeneration(condition: Condition | undefined): Record<string, unknown> | undefined {
   if (condition === undefined) return undefined;
   const { observedGeneration: _, ...rest } = condition;
   return rest;

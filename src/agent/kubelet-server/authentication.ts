@@ -16,6 +16,8 @@ export interface CallerCheckDeps {
 
 /** A kubelet keeps answers of these reviews for some time too (webhook cache: 2 min for tokens, 5 min for allowed requests). */
 const CACHE_MS = 60_000;
+/** A no is asked again sooner: somebody who was just given a right should not wait for long. */
+const CACHE_NO_MS = 10_000;
 const CACHE_ENTRIES = 1_000;
 
 /** Authenticates and authorises callers of a virtual node's kubelet port as a kubelet does: x509 or TokenReview, then SubjectAccessReview. */
@@ -79,7 +81,7 @@ export class CallerCheck {
     if (found !== undefined && found.until > now) return found.value as T;
     const value = await make();
     if (this.#cache.size >= CACHE_ENTRIES) this.#cache.clear();
-    this.#cache.set(key, { until: now + CACHE_MS, value });
+    this.#cache.set(key, { until: now + (value ? CACHE_MS : CACHE_NO_MS), value });
     return value;
   }
 }

@@ -27,6 +27,7 @@ import { loadIdentity } from './identity/identity.ts';
 import { IdentityMemory } from './identity/identity-memory.ts';
 import { CallerCheck } from './kubelet-server/authentication.ts';
 import { KubeletServer } from './kubelet-server/kubelet-server.ts';
+import { VirtualNodeStats } from './kubelet-server/node-stats.ts';
 import { createJoinRequests } from './membership/join-requests.ts';
 import { Membership } from './membership/membership.ts';
 import { createMembershipStatus } from './membership/membership-status.ts';
@@ -43,6 +44,7 @@ import { Offers } from './offer/offers.ts';
 import { Offloading } from './offloading/offloading.ts';
 import { createJoinDesk } from './peer-server/join-desk.ts';
 import { PeerServer } from './peer-server/peer-server.ts';
+import { createKubeletStats } from './pod-stats/kubelet-stats.ts';
 import { createPodStreams } from './pod-streams/pod-streams.ts';
 import type { PeerAddresses, PeerServing, PodAddresses, SessionSource } from './ports.ts';
 import type { ServiceMirrors } from './service/service-mirrors.ts';
@@ -102,6 +104,7 @@ export async function composeAgent(parts: AgentParts): Promise<Agent> {
     provider: provider.shadowPods,
     services: offloaded.mirrors,
     streams: createPodStreams(client),
+    stats: createKubeletStats({ client, pods: caches.pods, nodes: caches.nodes, clock }),
     peerStreams: { [PACKET_STREAM]: network.paths.serve, [HOME_API_STREAM]: homeApiStream },
     join: createJoinDesk({ ownId: identity.id, client, namespace: config.namespace, roster: membership.roster, clock }),
     clock,
@@ -303,6 +306,7 @@ function composeConsumer(
         clientCa: ca ?? '',
         callers,
         pods,
+        stats: new VirtualNodeStats({ node, nodes, pods, clock }),
         link: () => membership.get(peerId),
         logger,
       }),

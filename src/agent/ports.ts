@@ -3,10 +3,11 @@
  * (Features never import each other; see src/README.md.)
  */
 import type { Duplex, Readable } from 'node:stream';
-import type { ConfigObject } from '../core/kube-objects.ts';
+import type { ConfigObject, Pod } from '../core/kube-objects.ts';
 import type { PeerRecord } from '../core/membership/peer-record.ts';
 import type { Offer } from '../core/offer/offer.ts';
 import type { PodSubmission, PodVerdict, RemotePod } from '../core/offloading/pod-submission.ts';
+import type { RemotePodStats } from '../core/pod-stats/summary.ts';
 import type { SentService, ServiceProblem } from '../core/service/sent-service.ts';
 import type { KubeClient } from '../kube/client.ts';
 import type { PeerConnection } from '../wire/peer-connection.ts';
@@ -27,6 +28,8 @@ export interface PeerLink {
   readonly podsSynced: boolean;
   /** Calls of the wire protocol; throw CodedError (`Unavailable` when the peer cannot be reached). */
   submitPod(uid: string, submission: PodSubmission, signal?: AbortSignal): Promise<PodVerdict>;
+  /** What changed of a pod there: labels, images, resources, debuggers. Throws Forbidden or InvalidArgument when it is refused. */
+  updatePod(uid: string, pod: Pod, signal?: AbortSignal): Promise<void>;
   deletePod(uid: string, gracePeriodSeconds: number | undefined, signal?: AbortSignal): Promise<void>;
   /** New contents of objects that pods of a consumer namespace reference there. */
   updateObjects(namespace: string, objects: ConfigObject[], signal?: AbortSignal): Promise<void>;
@@ -34,6 +37,8 @@ export interface PeerLink {
   updateServices(namespace: string, services: SentService[], signal?: AbortSignal): Promise<ServiceProblem[]>;
   /** `query`: follow, previous, tailLines, sinceSeconds, sinceTime, timestamps, limitBytes as the kubelet API names them. */
   streamLogs(uid: string, container: string, query: URLSearchParams, signal: AbortSignal): Promise<Readable>;
+  /** What our pods there use. */
+  readStats(options: { onlyCpuAndMemory: boolean }, signal?: AbortSignal): Promise<RemotePodStats[]>;
   /** A raw stream to the part of the peer's agent that serves `name` (PeerStreamServer); throws CodedError when it refuses. */
   openStream(name: string, query: URLSearchParams, signal: AbortSignal): Promise<Duplex>;
   /** Opens the TLS connection's raw upgrade for exec, attach and portForward: see UpgradeRequest. */
@@ -77,6 +82,8 @@ export interface SessionSource {
 /** What the peer server asks the provider feature to do, each for an authenticated peer. */
 export interface PodProvider {
   submit(peerId: string, uid: string, submission: PodSubmission): Promise<PodVerdict>;
+  /** Makes the real pod what its owner made of it. */
+  update(peerId: string, uid: string, pod: Pod): Promise<void>;
   delete(peerId: string, uid: string, gracePeriodSeconds: number | undefined): Promise<void>;
   updateObjects(peerId: string, namespace: string, objects: ConfigObject[]): Promise<void>;
   /** Where the real pod is; throws NotFound when this peer has no such pod here. */
@@ -95,6 +102,11 @@ export interface ServiceMirrorDesk {
 export interface ServiceSource {
   /** Undefined while it is not known. */
   servicesOf(namespace: string): SentService[] | undefined;
+}
+
+/** What the real pods of a peer use. Implemented by the pod-stats feature, used by the peer server. */
+export interface PodStatsSource {
+  statsFor(peerId: string, options: { onlyCpuAndMemory: boolean }): Promise<RemotePodStats[]>;
 }
 
 /** The identity of this member. */
@@ -122,11 +134,7 @@ export interface VirtualNodes {
 /** Room on this cluster, given out without double counting. Implemented by the offer feature, used by the provider side. */
 export interface Admission {
   /** Holds room for a pod until it shows up among the cluster's pods, or is released. Same UID again: same answer, held once. */
-  reserve(
-    uid: string,
-    pod: import('../core/kube-objects.ts').Pod,
-    peerId: string,
-  ): { ok: true } | { ok: false; reason: string; message: string };
+  reserve(uid: string, pod: Pod, peerId: string): { ok: true } | { ok: false; reason: string; message: string };
   release(uid: string): void;
 }
 

@@ -44,7 +44,10 @@ interface Side {
   head: Buffer;
 }
 
-/** Connects two raw connections until either ends; then both are closed. */
+/**
+ * Connects two raw connections until either ends; then both are closed. What one sent before its end still reaches the other:
+ * only a connection that breaks takes the other one with it at once.
+ */
 export function joinStreams(a: Side, b: Side): void {
   for (const [from, to] of [
     [a, b],
@@ -54,8 +57,13 @@ export function joinStreams(a: Side, b: Side): void {
     if (from.head.length > 0) to.stream.write(from.head);
     from.stream.pipe(to.stream);
     from.stream.on('error', () => to.stream.destroy());
-    // One that ended in order: what it said last may still be on its way.
-    from.stream.on('close', () => (from.stream.readableEnded ? to.stream.end() : to.stream.destroy()));
+    from.stream.on('close', () => {
+      if (!from.stream.readableEnded) return void to.stream.destroy();
+      // One that ended in order: what it said last may still be on its way. What the other still says has no receiver: it is
+      // read to its end, after all listeners of this event ran, since one of them ends the pipe back and so pauses it.
+      to.stream.end();
+      queueMicrotask(() => to.stream.resume());
+    });
   }
 }
 

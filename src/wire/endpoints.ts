@@ -146,6 +146,14 @@ export const ENDPOINTS = {
       services: Type.Optional(ServicesSchema),
     }),
   },
+  /** What the owner changed of a pod since it was submitted. */
+  updatePod: {
+    method: 'PUT',
+    path: '/v1/pods/:uid/changes',
+    bodyLimit: 8 * MIB,
+    params: UidParams,
+    body: Type.Object({ pod: PodSchema }),
+  },
   deletePod: { method: 'DELETE', path: '/v1/pods/:uid', bodyLimit: 1024, params: UidParams },
   updateObjects: {
     method: 'PUT',
@@ -161,6 +169,8 @@ export const ENDPOINTS = {
     params: Type.Object({ namespace: Label }),
     body: Type.Object({ services: ServicesSchema }),
   },
+  /** What the caller's pods use; with `only_cpu_and_memory=true` as in a kubelet's summary. */
+  stats: { method: 'GET', path: '/v1/stats', bodyLimit: 1024 },
   logs: { method: 'GET', path: '/v1/pods/:uid/logs/:container', bodyLimit: 1024 },
 } as const satisfies Record<string, Endpoint>;
 

@@ -19,6 +19,7 @@ const RemotePod = Type.Object({
   name: Text,
   deleting: Type.Boolean(),
   status: Type.Optional(Type.Object({})),
+  digest: Type.Optional(Text),
 });
 
 /** What is read of each message is described; more fields may come from newer members. */

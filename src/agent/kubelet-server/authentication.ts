@@ -1,6 +1,6 @@
 import type { TLSSocket } from 'node:tls';
 import { CodedError } from '../../core/coded-error.ts';
-import { authorizationOf, type KubeletRequest } from '../../core/kubelet-api/kubelet-request.ts';
+import { authorizationOf } from '../../core/kubelet-api/kubelet-request.ts';
 import type { KubeClient } from '../../kube/client.ts';
 import type { Clock } from '../../runtime/clock.ts';
 
@@ -16,6 +16,8 @@ export interface CallerCheckDeps {
 
 /** A kubelet keeps answers of these reviews for some time too (webhook cache: 2 min for tokens, 5 min for allowed requests). */
 const CACHE_MS = 60_000;
+/** A no is asked again sooner: somebody who was just given a right should not wait for long. */
+const CACHE_NO_MS = 10_000;
 const CACHE_ENTRIES = 1_000;
 
 /** Authenticates and authorises callers of a virtual node's kubelet port as a kubelet does: x509 or TokenReview, then SubjectAccessReview. */
@@ -31,19 +33,20 @@ export class CallerCheck {
   async check(
     node: string,
     socket: TLSSocket,
-    call: { method: string; authorization: string | undefined; request: KubeletRequest },
+    call: { method: string; authorization: string | undefined; target: string },
   ): Promise<void> {
     const user = certificateUser(socket) ?? (await this.#tokenUser(call.authorization));
     if (user === undefined) throw new CodedError('Unauthenticated', 'Unauthorized');
     if (user.groups.includes('system:masters')) return;
-    const { verb, subresource } = authorizationOf(call.request, call.method);
-    const allowed = await this.#cached(`sar ${node} ${verb} ${subresource} ${JSON.stringify(user)}`, () =>
-      this.#review(user, node, { verb, subresource }),
-    );
-    if (!allowed) {
-      const what = `Forbidden (user=${user.username}, verb=${verb}, resource=nodes, subresource(s)=[${subresource}])`;
-      throw new CodedError('Forbidden', what);
+    const { verb, subresources } = authorizationOf(call.target, call.method);
+    for (const subresource of subresources) {
+      const allowed = await this.#cached(`sar ${node} ${verb} ${subresource} ${JSON.stringify(user)}`, () =>
+        this.#review(user, node, { verb, subresource }),
+      );
+      if (allowed) return;
     }
+    const what = `Forbidden (user=${user.username}, verb=${verb}, resource=nodes, subresource(s)=[${subresources.join(' ')}])`;
+    throw new CodedError('Forbidden', what);
   }
 
   async #tokenUser(header: string | undefined): Promise<User | undefined> {
@@ -78,7 +81,7 @@ export class CallerCheck {
     if (found !== undefined && found.until > now) return found.value as T;
     const value = await make();
     if (this.#cache.size >= CACHE_ENTRIES) this.#cache.clear();
-    this.#cache.set(key, { until: now + CACHE_MS, value });
+    this.#cache.set(key, { until: now + (value ? CACHE_MS : CACHE_NO_MS), value });
     return value;
   }
 }

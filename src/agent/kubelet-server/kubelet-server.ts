@@ -11,6 +11,7 @@ import type { Logger } from '../../runtime/logger.ts';
 import { joinStreams, writeResponseHead } from '../../runtime/upgrade.ts';
 import type { PeerLink } from '../ports.ts';
 import type { CallerCheck } from './authentication.ts';
+import type { VirtualNodeStats } from './node-stats.ts';
 
 export interface KubeletServerDeps {
   node: string;
@@ -20,12 +21,13 @@ export interface KubeletServerDeps {
   clientCa: string;
   callers: Pick<CallerCheck, 'check'>;
   pods: Pick<Store<Pod>, 'get' | 'list'>;
+  stats: Pick<VirtualNodeStats, 'summary' | 'resourceMetrics'>;
   /** The peer behind this node. */
   link(): PeerLink | undefined;
   logger: Logger;
 }
 
-/** The kubelet API of one virtual node: logs, exec, attach and port-forward of its pods, passed on to the provider. */
+/** The kubelet API of one virtual node: logs, exec, attach, port-forward and statistics of its pods, passed on to the provider. */
 export class KubeletServer {
   readonly #deps: KubeletServerDeps;
   readonly #server: Server;
@@ -76,7 +78,13 @@ export class KubeletServer {
     try {
       const request = await this.#admit(incoming);
       if (request.type === 'healthz') response.end('ok');
-      else if (request.type === 'pods') this.#sendPods(response);
+      else if (request.type === 'pods') sendJson(response, podList(this.#podsHere()));
+      else if (request.type === 'running-pods') sendJson(response, runningPods(this.#podsHere(), this.#link()));
+      else if (request.type === 'summary') sendJson(response, await this.#deps.stats.summary(this.#link(), request));
+      else if (request.type === 'resource-metrics')
+        response
+          .setHeader('content-type', 'text/plain; version=0.0.4; charset=utf-8')
+          .end(await this.#deps.stats.resourceMetrics(this.#link()));
       else if (request.type === 'logs') await this.#sendLogs(request, response);
       else if (request.type === 'stream')
         throw new CodedError('InvalidArgument', 'this request must upgrade its connection');
@@ -89,20 +97,23 @@ export class KubeletServer {
   }
 
   async #admit(incoming: IncomingMessage): Promise<KubeletRequest> {
-    const request = parseKubeletRequest(incoming.url ?? '/');
-    const { method = 'GET', headers } = incoming;
+    const { method = 'GET', headers, url: target = '/' } = incoming;
     await this.#deps.callers.check(this.#deps.node, incoming.socket as TLSSocket, {
       method,
       authorization: headers.authorization,
-      request,
+      target,
     });
-    return request;
+    return parseKubeletRequest(target);
   }
 
-  #sendPods(response: ServerResponse): void {
-    const items = this.#deps.pods.list().filter((pod) => pod.spec.nodeName === this.#deps.node);
-    response.setHeader('content-type', 'application/json');
-    response.end(JSON.stringify({ kind: 'PodList', apiVersion: 'v1', metadata: {}, items }));
+  #podsHere(): Pod[] {
+    return this.#deps.pods.list().filter((pod) => pod.spec.nodeName === this.#deps.node);
+  }
+
+  #link(): PeerLink {
+    const link = this.#deps.link();
+    if (link !== undefined) return link;
+    throw new CodedError('Unavailable', `the peer behind ${this.#deps.node} is not known any more`);
   }
 
   async #sendLogs(request: Extract<KubeletRequest, { type: 'logs' }>, response: ServerResponse): Promise<void> {
@@ -151,9 +162,26 @@ export class KubeletServer {
         `pod "${name}" in namespace "${namespace}" does not exist on ${this.#deps.node}`,
       );
     }
-    const link = this.#deps.link();
-    if (link === undefined)
-      throw new CodedError('Unavailable', `the peer behind ${this.#deps.node} is not known any more`);
-    return { uid: pod.metadata.uid, link };
+    return { uid: pod.metadata.uid, link: this.#link() };
   }
+}
+
+function sendJson(response: ServerResponse, value: unknown): void {
+  response.setHeader('content-type', 'application/json').end(JSON.stringify(value));
+}
+
+function podList(items: unknown[]): object {
+  return { kind: 'PodList', apiVersion: 'v1', metadata: {}, items };
+}
+
+/** As a kubelet answers it, from what its container runtime knows: no more than who runs, and which containers. */
+function runningPods(pods: Pod[], link: PeerLink): object {
+  const running = pods.filter((pod) => link.pods.get(pod.metadata.uid ?? '')?.status?.phase === 'Running');
+  return podList(
+    running.map(({ metadata: { name, namespace, uid }, spec }) => ({
+      metadata: { name, namespace, uid },
+      spec: { containers: spec.containers.map((one) => ({ name: one.name, image: one.image, resources: {} })) },
+      status: {},
+    })),
+  );
 }

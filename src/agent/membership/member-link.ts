@@ -1,16 +1,18 @@
 import type { Duplex, Readable } from 'node:stream';
 import { CodedError, messageOf } from '../../core/coded-error.ts';
-import type { ConfigObject } from '../../core/kube-objects.ts';
+import type { ConfigObject, Pod } from '../../core/kube-objects.ts';
 import type { PeerRecord } from '../../core/membership/peer-record.ts';
 import { type Contact, type PeerContactState, peerStateOf } from '../../core/membership/peer-state.ts';
 import type { Offer } from '../../core/offer/offer.ts';
 import type { PodSubmission, PodVerdict, RemotePod } from '../../core/offloading/pod-submission.ts';
+import type { RemotePodStats } from '../../core/pod-stats/summary.ts';
 import type { SentService, ServiceProblem } from '../../core/service/sent-service.ts';
 import { toHeaderRecord, upgradeHeaders } from '../../runtime/upgrade.ts';
 import { ENDPOINTS, STREAM_PROTOCOL, streamPath, toPath } from '../../wire/endpoints.ts';
 import { parseServiceProblems } from '../../wire/parse-service-problems.ts';
 import { PeerClient, readText, toPeerError } from '../../wire/peer-client.ts';
 import type { PeerConnection } from '../../wire/peer-connection.ts';
+import { parseRemoteStats } from '../../wire/remote-stats.ts';
 import type { SessionMessage } from '../../wire/session-message.ts';
 import type { PeerChange, PeerLink, UpgradeRequest, UpgradeResponse } from '../ports.ts';
 import { PeerLine } from './peer-line.ts';
@@ -138,6 +140,11 @@ export class MemberLink implements PeerLink {
     return (await this.#call(method, toPath(path, { uid }), submission, signal, SUBMIT_TIMEOUT_MS)) as PodVerdict;
   }
 
+  async updatePod(uid: string, pod: Pod, signal?: AbortSignal): Promise<void> {
+    const { method, path } = ENDPOINTS.updatePod;
+    await this.#call(method, toPath(path, { uid }), { pod }, signal, SUBMIT_TIMEOUT_MS);
+  }
+
   async deletePod(uid: string, gracePeriodSeconds: number | undefined, signal?: AbortSignal): Promise<void> {
     const { method, path } = ENDPOINTS.deletePod;
     const query = gracePeriodSeconds === undefined ? '' : `?gracePeriodSeconds=${gracePeriodSeconds}`;
@@ -153,6 +160,17 @@ export class MemberLink implements PeerLink {
     const { method, path } = ENDPOINTS.updateServices;
     const answer = await this.#call(method, toPath(path, { namespace }), { services }, signal);
     return parseServiceProblems(answer);
+  }
+
+  async readStats(options: { onlyCpuAndMemory: boolean }, signal?: AbortSignal): Promise<RemotePodStats[]> {
+    const { method, path } = ENDPOINTS.stats;
+    const answer = await this.#call(
+      method,
+      `${path}?only_cpu_and_memory=${options.onlyCpuAndMemory}`,
+      undefined,
+      signal,
+    );
+    return parseRemoteStats(answer);
   }
 
   async streamLogs(uid: string, container: string, query: URLSearchParams, signal: AbortSignal): Promise<Readable> {

@@ -22,11 +22,11 @@ export interface ApplyDeps {
   clock: Clock;
 }
 
-/** Carries out one action other than `submit`. Idempotent. */
+/** Carries out one action other than those that send the pod. Idempotent. */
 export async function applyAction(
   deps: ApplyDeps,
   target: ApplyTarget,
-  action: Exclude<OffloadingAction, { type: 'submit' }>,
+  action: Exclude<OffloadingAction, { type: 'submit' | 'update-remote' }>,
 ): Promise<void> {
   const { uid, local, link, node } = target;
   switch (action.type) {

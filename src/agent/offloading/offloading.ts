@@ -1,3 +1,4 @@
+import { hasCode } from '../../core/coded-error.ts';
 import { type ConfigObject, objectKey, type Pod } from '../../core/kube-objects.ts';
 import type { ShownAddress } from '../../core/offloading/local-status.ts';
 import { planOffloadedPod, retryDelayMs } from '../../core/offloading/plan-offloaded-pod.ts';
@@ -48,6 +49,8 @@ export class Offloading {
   /** Keys of offloaded pods by UID. */
   readonly #keyByUid = new Map<string, string>();
   readonly #attempts = new Map<string, Attempt>();
+  /** Digests of changes that the provider refused. */
+  readonly #refusedChanges = new Map<string, string>();
   /** IDs of the provider's events that were recorded on our pods. */
   readonly #events = new Map<string, Set<string>>();
 
@@ -123,6 +126,7 @@ export class Offloading {
       peerGone: false,
       peerUnreachable: link.state === 'Unreachable',
       lastVerdict,
+      refusedDigest: this.#refusedChanges.get(uid),
       now: this.#deps.clock.monotonic(),
       wallTime: toKubeTime(this.#deps.clock.now()),
     });
@@ -132,7 +136,8 @@ export class Offloading {
     const target: ApplyTarget = { uid, local, link, node };
     for (const action of actions) {
       if (action.type === 'submit') return this.#submit(uid, local, link, node);
-      await applyAction(this.#deps, target, action);
+      if (action.type === 'update-remote') await this.#update(target, action.digest);
+      else await applyAction(this.#deps, target, action);
     }
     if (local !== undefined && node !== undefined) await this.#follow(local, link, node);
     return requeueAfterMs === undefined ? undefined : { requeueAfterMs };
@@ -168,6 +173,23 @@ export class Offloading {
       );
     // A refusal is shown at once; an accepted pod shows up by itself.
     return { requeueAfterMs: verdict.accepted ? delay : 0 };
+  }
+
+  /** Sends what the owner changed. A refusal is told once, and again only after another change. */
+  async #update({ uid, local, link, node }: ApplyTarget, digest: string): Promise<void> {
+    if (local === undefined || node === undefined) return;
+    const { status: _, ...pod } = local;
+    try {
+      await link.updatePod(uid, pod as Pod);
+      this.#refusedChanges.delete(uid);
+    } catch (error) {
+      if (!hasCode(error, 'Forbidden', 'InvalidArgument', 'NotFound')) throw error;
+      this.#refusedChanges.set(uid, digest);
+      const message = `${link.name} does not make this change to the pod: ${error.message}`;
+      const at = this.#deps.clock.now();
+      const event = { id: `change${digest}`, eventType: 'Warning', reason: 'ChangeRefused', message, count: 1, at };
+      await recordEvent(node, local, event);
+    }
   }
 
   /** What a pod that runs there needs from home: changed objects, fresh tokens, and its warnings told. */
@@ -233,6 +255,7 @@ export class Offloading {
     this.#keyByUid.delete(uid);
     this.#attempts.delete(uid);
     this.#events.delete(uid);
+    this.#refusedChanges.delete(uid);
     this.#objects.release(uid);
     this.#tokens.release(uid);
   }

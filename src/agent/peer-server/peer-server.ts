@@ -4,7 +4,7 @@ import type { AddressInfo, Server as NetServer } from 'node:net';
 import type { Duplex } from 'node:stream';
 import fastify, { type FastifyInstance, type FastifyRequest } from 'fastify';
 import { CodedError, hasCode, httpStatusOf, messageOf } from '../../core/coded-error.ts';
-import type { ConfigObject } from '../../core/kube-objects.ts';
+import type { ConfigObject, Pod } from '../../core/kube-objects.ts';
 import type { PeerRecord } from '../../core/membership/peer-record.ts';
 import type { PodSubmission } from '../../core/offloading/pod-submission.ts';
 import { type Bucket, type RateLimit, takeToken } from '../../core/rate-limit.ts';
@@ -20,6 +20,7 @@ import type {
   PeerServing,
   PeerStreamServer,
   PodProvider,
+  PodStatsSource,
   PodStreams,
   Roster,
   ServiceMirrorDesk,
@@ -40,6 +41,7 @@ export interface PeerServerDeps {
   provider: PodProvider;
   services: ServiceMirrorDesk;
   streams: PodStreams;
+  stats: PodStatsSource;
   /** Raw streams of other features, by name. */
   peerStreams: Readonly<Record<string, PeerStreamServer>>;
   join(request: JoinRequest): Promise<JoinAnswer>;
@@ -169,6 +171,15 @@ export class PeerServer implements PeerServing {
     this.#route(this.#peersApp, ENDPOINTS.submitPod, (request, peerId) =>
       provider.submit(peerId, uidOf(request), request.body as PodSubmission),
     );
+    this.#route(this.#peersApp, ENDPOINTS.updatePod, async (request, peerId) => {
+      await provider.update(peerId, uidOf(request), (request.body as { pod: Pod }).pod);
+      return {};
+    });
+    this.#route(this.#peersApp, ENDPOINTS.stats, async (request, peerId) => {
+      const query = new URL(request.url, 'https://peer').searchParams;
+      const options = { onlyCpuAndMemory: query.get('only_cpu_and_memory') === 'true' };
+      return { pods: await this.#deps.stats.statsFor(peerId, options) };
+    });
     this.#route(this.#peersApp, ENDPOINTS.deletePod, async (request, peerId) => {
       await provider.delete(peerId, uidOf(request), graceOf(request));
       return {};

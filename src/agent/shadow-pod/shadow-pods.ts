@@ -16,6 +16,7 @@ import type { Clock } from '../../runtime/clock.ts';
 import { type Controller, createController, type ReconcileResult } from '../../runtime/controller.ts';
 import type { Logger } from '../../runtime/logger.ts';
 import type { Admission, PodProvider, ServiceMirrorDesk } from '../ports.ts';
+import { applyPodChanges } from './pod-changes.ts';
 import { PodEvents } from './pod-events.ts';
 import { ReflectedObjects } from './reflected-objects.ts';
 import { TwinNamespaces } from './twin-namespaces.ts';
@@ -111,6 +112,15 @@ export class ShadowPods implements PodProvider {
     return work;
   }
 
+  async update(peerId: string, uid: string, pod: Pod): Promise<void> {
+    if (pod.metadata.uid !== uid) throw new CodedError('InvalidArgument', 'the UID in the path is not that of the pod');
+    const shadow = this.#shadowOf(uid);
+    const real = shadow && this.#deps.pods.get(objectKey(shadow));
+    if (shadow?.spec.originCluster !== peerId || real?.metadata.labels?.[ORIGIN_UID_LABEL] !== uid)
+      throw new CodedError('Unavailable', 'the pod does not exist on the provider, or not yet');
+    await applyPodChanges({ client: this.#deps.client, surroundings: this.#surroundings() }, shadow, real, pod);
+  }
+
   async delete(peerId: string, uid: string, gracePeriodSeconds: number | undefined): Promise<void> {
     const shadow = this.#shadowOf(uid);
     if (shadow === undefined || shadow.spec.originCluster !== peerId) return;
@@ -183,7 +193,7 @@ export class ShadowPods implements PodProvider {
     const twin = await this.#twins.ensure(origin);
     this.#events.follow(twin);
     try {
-      await client.create(PODS, this.#translate(shadow), { dryRun: true });
+      await client.create(PODS, translatePod(shadow, this.#surroundings()), { dryRun: true });
     } catch (error) {
       if (!isAlreadyExists(error)) throw error;
       return later('NameTaken', `an earlier pod named ${shadow.metadata.name} is still being removed on the provider`);
@@ -199,9 +209,9 @@ export class ShadowPods implements PodProvider {
     return { accepted: true };
   }
 
-  #translate(shadow: ShadowPod): Pod {
+  #surroundings(): PodSurroundings {
     const surroundings = this.#deps.surroundings();
-    if (surroundings !== undefined) return translatePod(shadow, surroundings);
+    if (surroundings !== undefined) return surroundings;
     throw new CodedError(
       'Unavailable',
       'the Service headcut-dns is not known on the provider; are its manifests applied?',
@@ -209,7 +219,7 @@ export class ShadowPods implements PodProvider {
   }
 
   async #createPod(shadow: ShadowPod): Promise<void> {
-    await this.#deps.client.create(PODS, this.#translate(shadow)).catch((error) => {
+    await this.#deps.client.create(PODS, translatePod(shadow, this.#surroundings())).catch((error) => {
       if (!isAlreadyExists(error)) throw error;
     });
   }

@@ -13,6 +13,9 @@ export type KubeletRequest =
       query: URLSearchParams;
     }
   | { type: 'pods' }
+  | { type: 'running-pods' }
+  | { type: 'summary'; onlyCpuAndMemory: boolean }
+  | { type: 'resource-metrics' }
   | { type: 'healthz' }
   | { type: 'unknown'; path: string };
 
@@ -36,7 +39,11 @@ export function parseKubeletRequest(target: string): KubeletRequest {
   const [root = '', ...segments] = url.pathname.split('/').slice(1).map(decodeURIComponent);
   const [namespace, pod] = segments;
   if (root === 'healthz') return { type: 'healthz' };
-  if (root === 'pods' || root === 'runningpods') return { type: 'pods' };
+  if (root === 'pods') return { type: 'pods' };
+  if (root === 'runningpods') return { type: 'running-pods' };
+  if (root === 'stats' && (namespace === 'summary' || namespace === undefined || namespace === ''))
+    return { type: 'summary', onlyCpuAndMemory: isTrue(url.searchParams.get('only_cpu_and_memory')) };
+  if (root === 'metrics' && namespace === 'resource') return { type: 'resource-metrics' };
   const unknown: KubeletRequest = { type: 'unknown', path: url.pathname };
   if (namespace === undefined || pod === undefined) return unknown;
   // With the pod's UID in the path there is one segment more.
@@ -81,16 +88,32 @@ function portQuery(query: URLSearchParams): URLSearchParams {
   return new URLSearchParams(query.getAll('port').map((port): [string, string] => ['ports', port]));
 }
 
-/** The attributes with which a kubelet asks whether a caller may do this (pkg/kubelet/server/auth.go). */
-export function authorizationOf(request: KubeletRequest, method: string): { verb: string; subresource: string } {
-  const verbs: Record<string, string> = {
-    POST: 'create',
-    GET: 'get',
-    HEAD: 'get',
-    PUT: 'update',
-    PATCH: 'patch',
-    DELETE: 'delete',
-  };
-  const subresource = request.type === 'pods' ? 'pods' : request.type === 'healthz' ? 'healthz' : 'proxy';
-  return { verb: verbs[method] ?? 'get', subresource };
+/** As Go's strconv.ParseBool, which the kubelet asks. */
+function isTrue(text: string | null): boolean {
+  return text !== null && /^(1|t|true)$/i.test(text);
+}
+
+const VERBS: Record<string, string> = { POST: 'create', GET: 'get', PUT: 'update', PATCH: 'patch', DELETE: 'delete' };
+
+/** Path prefixes with rights of their own, and the right that each asks for besides (or instead of) `proxy`. */
+const FINE_GRAINED: Record<string, string[]> = {
+  pods: ['pods', 'proxy'],
+  runningpods: ['pods', 'proxy'],
+  healthz: ['healthz', 'proxy'],
+  configz: ['configz', 'proxy'],
+  stats: ['stats'],
+  metrics: ['metrics'],
+  logs: ['log'],
+  checkpoint: ['checkpoint'],
+  statusz: ['statusz'],
+  flagz: ['configz'],
+};
+
+/**
+ * What a kubelet asks whether a caller may do (pkg/kubelet/server/auth.go, KubeletFineGrainedAuthz): any one of the
+ * subresources of `nodes` is enough. @param target path and query as in the request line
+ */
+export function authorizationOf(target: string, method: string): { verb: string; subresources: string[] } {
+  const [root = ''] = new URL(target, 'https://kubelet').pathname.split('/').slice(1);
+  return { verb: VERBS[method] ?? '', subresources: FINE_GRAINED[root] ?? ['proxy'] };
 }

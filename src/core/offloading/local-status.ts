@@ -14,6 +14,9 @@ const COPIED_FIELDS = [
 /** Conditions that belong to the consumer: its own scheduler bound the pod. */
 const HOME_CONDITIONS = new Set(['PodScheduled']);
 
+/** Conditions that a kubelet takes away again when they no longer hold (pkg/kubelet/status: resize). */
+const PASSING_CONDITIONS = ['PodResizePending', 'PodResizeInProgress'];
+
 /**
  * The address of an offloaded pod on the consumer: by which it is reached from here, not the one it has at its provider.
  * `null`: it has none; undefined: not known now, what is shown stays.
@@ -71,14 +74,19 @@ export function statusPatch(
   for (const field of ['containerStatuses', 'initContainerStatuses', 'ephemeralContainerStatuses'] as const) {
     if (wanted[field] !== undefined && !isEqual(wanted[field], current[field])) status[field] = wanted[field];
   }
-  const conditions = (wanted.conditions ?? []).filter(
-    (condition) =>
-      !isEqual(
-        withoutGeneration(condition),
-        withoutGeneration(current.conditions?.find((one) => one.type === condition.type)),
-      ),
-  );
-  if (conditions.length > 0) status.conditions = conditions;
+  const conditions = (wanted.conditions ?? []).flatMap((condition) => {
+    const before = current.conditions?.find((one) => one.type === condition.type);
+    if (isEqual(withoutGeneration(condition), withoutGeneration(before))) return [];
+    // A patch merges conditions of one type: what no longer holds has to be named.
+    const gone = Object.keys(withoutGeneration(before) ?? {}).filter((field) => condition[field] === undefined);
+    return [{ ...condition, ...Object.fromEntries(gone.map((field) => [field, null])) }];
+  });
+  const passed = PASSING_CONDITIONS.filter(
+    (type) =>
+      wanted.conditions?.some((one) => one.type === type) !== true &&
+      current.conditions?.some((one) => one.type === type) === true,
+  ).map((type) => ({ type, $patch: 'delete' }));
+  if (conditions.length + passed.length > 0) status.conditions = [...conditions, ...passed];
   Object.assign(status, addressPatch(current, wanted));
   const onlyGeneration = Object.keys(status).every((field) => field === 'observedGeneration');
   if (onlyGeneration) return undefined;
@@ -92,7 +100,7 @@ function addressPatch(current: PodStatus, { podIP }: LocalStatus): Record<string
   return { podIP, podIPs: [{ $patch: 'replace' }, { ip: podIP }] };
 }
 
-function withoutGeneration(condition: Condition | undefined): unknown {
+function withoutGeneration(condition: Condition | undefined): Record<string, unknown> | undefined {
   if (condition === undefined) return undefined;
   const { observedGeneration: _, ...rest } = condition;
   return rest;

@@ -8,6 +8,7 @@ import {
   toLocalStatus,
   waitingStatus,
 } from './local-status.ts';
+import { changesDigest } from './pod-changes.ts';
 import type { PodVerdict, RemotePod } from './pod-submission.ts';
 import { isReadinessWithdrawn, withdrawReadiness } from './withdrawn-readiness.ts';
 
@@ -16,6 +17,8 @@ export type OffloadingAction =
   /** `verify`: ask the API server first whether the pod is really gone. */
   | { type: 'delete-remote'; gracePeriodSeconds?: number; verify: boolean }
   | { type: 'delete-local' }
+  /** The owner changed the pod (labels, image, resources, debuggers). */
+  | { type: 'update-remote'; digest: string }
   | { type: 'patch-status'; patch: { metadata: { uid: string }; status: Record<string, unknown> } }
   | { type: 'shrink-virtual-node' }
   | { type: 'record-event'; eventType: 'Normal' | 'Warning'; reason: string; message: string };
@@ -34,6 +37,8 @@ export interface OffloadedPodObservation {
   peerUnreachable: boolean;
   /** The last answer to a submission of this pod in this process, and when the next try is due. */
   lastVerdict: { verdict: PodVerdict; retryAt: number } | undefined;
+  /** The digest of a change that the provider refused: the same one is not sent again. */
+  refusedDigest?: string | undefined;
   now: number;
   /** Wall time, RFC 3339. */
   wallTime: string;
@@ -61,7 +66,17 @@ export function planOffloadedPod(observed: OffloadedPodObservation): OffloadedPo
   if (remote.refusal !== undefined) return planRefusal(observed, local, remote.refusal);
   // What the peer said before it was lost does not make the pod ready again; what it says now will.
   if (!remoteKnown && isReadinessWithdrawn(local)) return NOTHING;
-  return { actions: reflectStatus(local, remote, observed.address) };
+  return { actions: [...reflectStatus(local, remote, observed.address), ...planChange(observed, local, remote)] };
+}
+
+function planChange(
+  { remoteKnown, refusedDigest }: OffloadedPodObservation,
+  local: Pod,
+  remote: RemotePod,
+): OffloadingAction[] {
+  if (!remoteKnown || remote.deleting || remote.digest === undefined || isTerminal(remote.status)) return [];
+  const digest = changesDigest(local);
+  return digest === remote.digest || digest === refusedDigest ? [] : [{ type: 'update-remote', digest }];
 }
 
 /** Nothing can be asked and nothing is known; but nobody shall be sent there. */

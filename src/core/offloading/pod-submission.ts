@@ -41,6 +41,8 @@ export interface RemotePod {
   status?: PodStatus;
   /** True once the provider was told to delete it. */
   deleting: boolean;
+  /** `changesDigest` of the pod as it runs there; undefined before it exists, and from members that take no changes. */
+  digest?: string;
   /** A refusal after the pod was admitted (not schedulable, rejected by the API server). */
   refusal?: { kind: RefusalKind; reason: string; message: string };
   /** The latest few events of the pod, oldest first. */

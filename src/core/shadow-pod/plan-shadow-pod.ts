@@ -1,5 +1,6 @@
 import type { Condition, Pod, PodStatus } from '../kube-objects.ts';
 import { ORIGIN_UID_LABEL } from '../labels.ts';
+import { changesDigest } from '../offloading/pod-changes.ts';
 import type { RemotePod } from '../offloading/pod-submission.ts';
 import { isTerminal } from '../pod-phase.ts';
 import type { ShadowPod, ShadowPodStatus } from './shadow-pod.ts';
@@ -119,6 +120,8 @@ export function toRemotePod(observed: Pick<ShadowPodObservation, 'shadow' | 'pod
     namespace: shadow.spec.originNamespace,
     name: shadow.spec.originName,
     deleting: deleting || own?.metadata.deletionTimestamp !== undefined,
+    // Without a pod there is nothing to change yet.
+    ...(own === undefined ? {} : { digest: changesDigest(shadow.spec.pod) }),
     ...(status === undefined ? {} : { status }),
     ...(refusal === undefined ? {} : { refusal }),
   };

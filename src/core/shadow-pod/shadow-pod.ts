@@ -36,6 +36,8 @@ export interface ShadowPodStatus {
 export function toShadowPod(cluster: string, submission: PodSubmission): ShadowPod {
   const { pod, virtualNode } = submission;
   const { name, namespace = '', uid = '' } = pod.metadata;
+  // A pod is made without debuggers; they follow as a change of it.
+  const { ephemeralContainers: _, ...spec } = pod.spec;
   return {
     metadata: {
       name,
@@ -53,7 +55,7 @@ export function toShadowPod(cluster: string, submission: PodSubmission): ShadowP
       originName: name,
       originUID: uid,
       virtualNode,
-      pod: { metadata: pod.metadata, spec: pod.spec },
+      pod: { metadata: pod.metadata, spec },
     },
   };
 }

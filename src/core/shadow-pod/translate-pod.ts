@@ -100,6 +100,15 @@ export function translatePod(shadow: ShadowPod, surroundings: PodSurroundings): 
   };
 }
 
+/** The real pod with the debuggers that its owner attached; they are no part of a pod when it is made. */
+export function translateWithDebuggers(shadow: ShadowPod, surroundings: PodSurroundings): Pod {
+  const pod = translatePod(shadow, surroundings);
+  const { ephemeralContainers } = shadow.spec.pod.spec;
+  if (ephemeralContainers === undefined) return pod;
+  const debuggers = ephemeralContainers.map((container) => toContainer(container, surroundings));
+  return { ...pod, spec: { ...pod.spec, ephemeralContainers: debuggers } };
+}
+
 function ownerReference(shadow: ShadowPod, uid: string) {
   return { apiVersion: 'headcut.dev/v1alpha1', kind: 'ShadowPod', name: shadow.metadata.name, uid, controller: true };
 }
@@ -107,15 +116,16 @@ function ownerReference(shadow: ShadowPod, uid: string) {
 function translateSpec(shadow: ShadowPod, surroundings: PodSurroundings): PodSpec {
   const { originUID: originUid, originNamespace: namespace } = shadow.spec;
   const { spec } = shadow.spec.pod;
-  const toContainer = (container: Container): Container => withHomeApi(translateContainer(container), surroundings);
   const kept: PodSpec = { ...spec };
   for (const field of HOME_ONLY_FIELDS) delete kept[field];
   const { initContainers, volumes, tolerations } = spec;
   return {
     ...kept,
     ...(asksClusterDns(spec) ? toPodDns(spec, { namespace, ...surroundings }) : homeApiAlias(spec, surroundings)),
-    containers: spec.containers.map(toContainer),
-    ...(initContainers === undefined ? {} : { initContainers: initContainers.map(toContainer) }),
+    containers: spec.containers.map((container) => toContainer(container, surroundings)),
+    ...(initContainers === undefined
+      ? {}
+      : { initContainers: initContainers.map((container) => toContainer(container, surroundings)) }),
     ...(volumes === undefined ? {} : { volumes: volumes.map((volume) => translateVolume(volume, originUid)) }),
     ...(tolerations === undefined ? {} : { tolerations: tolerations.filter(isForeignToleration) }),
     affinity: NOT_ON_VIRTUAL_NODES,
@@ -144,6 +154,10 @@ const API_VARIABLES: EnvVar[] = [
   { name: 'KUBERNETES_SERVICE_PORT', value: API_PORT },
   { name: 'KUBERNETES_SERVICE_PORT_HTTPS', value: API_PORT },
 ];
+
+function toContainer(container: Container, surroundings: PodSurroundings): Container {
+  return withHomeApi(translateContainer(container), surroundings);
+}
 
 /** Leads in-cluster clients to the API server of the pod's home. What the pod says itself counts. */
 function withHomeApi(container: Container, { homeApi }: PodSurroundings): Container {

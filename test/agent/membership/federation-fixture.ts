@@ -93,6 +93,7 @@ export async function startAgent(cluster: TestCluster): Promise<TestAgent> {
     provider: new FakeProvider(),
     services: { update: never, prepare: never },
     streams: { logs: never, upgrade: never },
+    stats: { statsFor: never },
     peerStreams: { echo: echoStream },
     join: never,
   });

@@ -85,6 +85,10 @@ export class FakeProvider implements PodProvider {
     return Promise.resolve();
   }
 
+  update() {
+    return Promise.resolve();
+  }
+
   updateObjects() {
     return Promise.resolve();
   }
@@ -147,6 +151,7 @@ export async function startServer(
     provider,
     services,
     streams: options.streams ?? noStreams,
+    stats: { statsFor: () => Promise.resolve([]) },
     peerStreams: {},
     join: options.join ?? (() => Promise.reject(new CodedError('FailedPrecondition', 'no invitations'))),
     clock: systemClock,

@@ -2,6 +2,7 @@ import { describe, expect, test } from 'vitest';
 import type { Pod, PodStatus } from '../../../src/core/kube-objects.ts';
 import { statusPatch, toLocalStatus } from '../../../src/core/offloading/local-status.ts';
 import { type OffloadedPodObservation, planOffloadedPod } from '../../../src/core/offloading/plan-offloaded-pod.ts';
+import { changesDigest } from '../../../src/core/offloading/pod-changes.ts';
 import type { RemotePod } from '../../../src/core/offloading/pod-submission.ts';
 
 const pod = (status: PodStatus = {}, metadata: Partial<Pod['metadata']> = {}): Pod => ({
@@ -157,4 +158,32 @@ describe('a pod on a peer that became unreachable', () => {
   test('that has ended is left as it is', () => {
     expect(plan({ local: pod({ phase: 'Succeeded', conditions: [ready] }), peerUnreachable: true })).toEqual([]);
   });
+});
+
+test('takes back the reason of a condition that holds again, and conditions of a resize that is over', () => {
+  const since = '2026-01-01T00:00:00Z';
+  const conditions = [
+    { type: 'Ready', status: 'False' as const, reason: 'ContainersNotReady', message: 'no', lastTransitionTime: since },
+    { type: 'PodResizePending', status: 'True' as const, reason: 'Deferred' },
+  ];
+  const ready = { type: 'Ready', status: 'True' as const, lastTransitionTime: since };
+  expect(statusPatch(pod({ conditions }), { conditions: [ready] })?.status.conditions).toEqual([
+    { ...ready, reason: null, message: null },
+    { type: 'PodResizePending', $patch: 'delete' },
+  ]);
+  expect(statusPatch(pod({ conditions: [ready] }), { conditions: [ready] })).toBeUndefined();
+});
+
+test('a change of the pod is sent until the provider shows it, and not again once it was refused', () => {
+  const labelled = pod(running, { labels: { tier: 'front' } });
+  const before = remote({ status: running, digest: changesDigest(pod()) });
+  const digest = changesDigest(labelled);
+  expect(plan({ local: labelled, remote: before })).toContainEqual({ type: 'update-remote', digest });
+  for (const observed of [
+    { local: labelled, remote: { ...before, digest } },
+    { local: labelled, remote: before, refusedDigest: digest },
+    { local: labelled, remote: before, remoteKnown: false },
+    { local: labelled, remote: remote({ status: running }) },
+  ])
+    expect(plan(observed)).not.toContainEqual(expect.objectContaining({ type: 'update-remote' }));
 });

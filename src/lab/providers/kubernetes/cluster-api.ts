@@ -4,6 +4,7 @@ import { kubeconfigConnection } from '../../../kube/kubeconfig.ts';
 import { NODES } from '../../../kube/resources.ts';
 import type { ClusterTopology } from '../../topology.ts';
 import { dnsObjects } from './cluster-dns.ts';
+import { metricsObjects } from './cluster-metrics.ts';
 
 /** A request to an API server that is just starting may hang. */
 const PROBE_TIMEOUT_MS = 5_000;
@@ -14,7 +15,8 @@ export interface ClusterApi {
   isReady(): Promise<boolean>;
   /** True when the node reported Ready at `sinceMs` or later; what it said before a restart does not count. */
   isNodeReady(node: string, sinceMs: number): Promise<boolean>;
-  applyDns(cluster: ClusterTopology): Promise<void>;
+  /** The objects of what runs as a process on the node: CoreDNS and metrics-server. */
+  applyAddons(cluster: ClusterTopology): Promise<void>;
   close(): Promise<void>;
 }
 
@@ -28,8 +30,8 @@ export async function openClusterApi(kubeconfig: string): Promise<ClusterApi> {
     },
     isNodeReady: async (node, sinceMs) =>
       isReadySince(await client.get(NODES, { name: node }, AbortSignal.timeout(PROBE_TIMEOUT_MS)), sinceMs),
-    applyDns: async (cluster) => {
-      for (const { type, object } of dnsObjects(cluster))
+    applyAddons: async (cluster) => {
+      for (const { type, object } of [...dnsObjects(cluster), ...metricsObjects(cluster)])
         await client.apply(type, object, { force: true, fieldManager: 'headcut-lab' });
     },
     close: () => client.close(),

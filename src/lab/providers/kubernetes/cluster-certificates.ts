@@ -10,6 +10,7 @@ import {
   type KeyAndCertificate,
 } from './certificate-authority.ts';
 import { API_PORT, CLUSTER_DOMAIN, KUBERNETES_SERVICE_IP } from './cluster-constants.ts';
+import { METRICS_SERVER_USER } from './cluster-metrics.ts';
 import { layoutOf } from './layout.ts';
 
 /** Who talks to the API server with a certificate of its own: file name → subject. */
@@ -20,6 +21,7 @@ export function clientSubjects(node: string): Record<string, Omit<CertificateSub
     'kube-scheduler': { commonName: 'system:kube-scheduler' },
     'kube-proxy': { commonName: 'system:kube-proxy' },
     coredns: { commonName: 'system:coredns' },
+    'metrics-server': { commonName: METRICS_SERVER_USER },
     kubelet: { commonName: `system:node:${node}`, organization: 'system:nodes' },
   };
 }

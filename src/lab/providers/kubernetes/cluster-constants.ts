@@ -12,6 +12,8 @@ export const API_PORT = 6443;
 /** CoreDNS is a process on the node, so it listens beside whatever else wants port 53 there. */
 export const DNS_PORT = 10053;
 export const DNS_METRICS_PORT = 9153;
+/** metrics-server is a process on the node too; 10250 there is the kubelet's. */
+export const METRICS_SERVER_PORT = 10350;
 export const SERVICE_ACCOUNT_ISSUER = 'https://kubernetes.default.svc';
 /** The sandbox image, as scripts/build-image names it; nothing is ever pulled. */
 export const SANDBOX_IMAGE = 'headcut.dev/pause:0.1.0';

@@ -1,5 +1,6 @@
 import { join } from 'node:path';
 import type { ClusterTopology } from '../../topology.ts';
+import { metricsServerFlags } from './cluster-metrics.ts';
 import {
   apiServerFlags,
   controllerManagerFlags,
@@ -44,6 +45,7 @@ export function clients(cluster: ClusterTopology): Component[] {
     }),
     component('kube-proxy', { config: join(etc, 'kube-proxy.yaml') }),
     component('kube-scheduler', schedulerFlags(cluster)),
+    component('metrics-server', metricsServerFlags(cluster)),
     { name: 'coredns', argv: ['coredns', '-conf', join(etc, 'Corefile')] },
   ];
 }

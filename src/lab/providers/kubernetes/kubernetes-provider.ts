@@ -67,7 +67,7 @@ class KubernetesProvider implements ClusterProvider {
       const now = this.#clock.now();
       const started = await startComponents(cluster, clients(cluster));
       const sinceMs = started.includes('kubelet') ? now : 0;
-      await api.applyDns(cluster);
+      await api.applyAddons(cluster);
       const isNodeReady = (): Promise<boolean> => api.isNodeReady(cluster.name, sinceMs);
       await this.#waitFor(cluster, 'the node', 'kubelet', NODE_TIMEOUT_MS, isNodeReady, signal);
     } finally {

@@ -98,10 +98,10 @@ export interface ServiceMirrorDesk {
   prepare(peerId: string, namespace: string, services: SentService[]): Promise<void>;
 }
 
-/** What the consumer's own Services are, for a pod that is about to start on a peer. */
+/** The Services that have to be on a peer before a pod starts there. */
 export interface ServiceSource {
-  /** Undefined while it is not known. */
-  servicesOf(namespace: string): SentService[] | undefined;
+  /** `unknown`: not yet; `told`: the peer has them, or gets them on their own. */
+  servicesFor(peerId: string, namespace: string): SentService[] | 'told' | 'unknown';
 }
 
 /** What the real pods of a peer use. Implemented by the pod-stats feature, used by the peer server. */

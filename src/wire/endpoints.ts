@@ -58,7 +58,7 @@ const ServicePorts = Type.Array(
       name: PortName,
       port: PortNumber,
       protocol: Protocol,
-      appProtocol: Type.Optional(Type.String({ maxLength: 253 })),
+      appProtocol: Type.Optional(Type.String({ maxLength: 320 })),
     },
     { additionalProperties: false },
   ),

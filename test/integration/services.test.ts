@@ -98,7 +98,7 @@ async function startProvider() {
   const pod: Pod = {
     metadata: { name: 'away', namespace: twin, uid: 'r1', labels: { [ORIGIN_CLUSTER_LABEL]: 'a' } },
     spec: { nodeName: 'b', containers: [{ name: 'c' }] },
-    status: { phase: 'Running', podIP: '10.244.0.9' },
+    status: { phase: 'Running', podIP: '10.244.0.9', conditions: [{ type: 'Ready', status: 'True' }] },
   };
   const links = new FakeLinks();
   const start = () => {
@@ -205,6 +205,20 @@ describe('the Services in a twin namespace', () => {
     links.states.c = 'Connected';
     links.change('c', 'state');
     await eventually(async () => expect(await addressesNow()).toEqual(['100.64.1.5', '10.244.0.9', '100.64.3.7']));
+  });
+
+  test('lose such endpoints also before the consumer told anything to a new process', async () => {
+    const { links, start, update, read } = await startProvider();
+    await update(start(), [sent('web')]);
+    for (const end of stop.splice(0)) await end();
+    start();
+    await clock.sleep(300);
+    links.states.c = 'Unreachable';
+    links.change('c', 'state');
+    await eventually(async () => {
+      const endpoints = (await read()).slices.flatMap((slice) => slice.endpoints ?? []);
+      expect(endpoints.map(({ addresses: [address] }) => address)).toEqual(['100.64.1.5', '10.244.0.9']);
+    });
   });
 
   test('are made again when somebody removes them', async () => {

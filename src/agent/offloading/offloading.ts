@@ -151,15 +151,15 @@ export class Offloading {
   ): Promise<ReconcileResult> {
     if (local === undefined || node === undefined) return undefined;
     const objects = this.#objects.of(local);
-    const services = this.#deps.services.servicesOf(local.metadata.namespace ?? '');
-    if (objects === undefined || services === undefined) return { requeueAfterMs: LOOK_AGAIN_MS };
+    const services = this.#deps.services.servicesFor(link.id, local.metadata.namespace ?? '');
+    if (objects === undefined || services === 'unknown') return { requeueAfterMs: LOOK_AGAIN_MS };
     const tokens = await this.#tokens.request(node, local);
     const { status: _, ...pod } = local;
     const verdict = await link.submitPod(uid, {
       pod: pod as Pod,
       virtualNode: local.spec.nodeName ?? '',
       objects: [...objects.map(toSentObject), ...tokens],
-      services,
+      ...(services === 'told' ? {} : { services }),
     });
     const before = this.#attempts.get(uid);
     const sameKind = before !== undefined && kindOf(before.verdict) === kindOf(verdict);

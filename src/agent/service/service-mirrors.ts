@@ -2,7 +2,7 @@ import { CodedError } from '../../core/coded-error.ts';
 import { type KubeObject, objectKey, type Pod } from '../../core/kube-objects.ts';
 import { ORIGIN_CLUSTER_LABEL } from '../../core/labels.ts';
 import { isTerminal } from '../../core/pod-phase.ts';
-import { type MirrorAction, planMirrors } from '../../core/service/plan-mirrors.ts';
+import { type MirrorAction, planMirrors, planWithdrawal } from '../../core/service/plan-mirrors.ts';
 import type { SentService, ServiceProblem } from '../../core/service/sent-service.ts';
 import { type EndpointSlice, SERVICE_NAME_LABEL, type Service } from '../../core/service/service-objects.ts';
 import type { ShadowPod } from '../../core/shadow-pod/shadow-pod.ts';
@@ -126,14 +126,15 @@ export class ServiceMirrors implements ServiceMirrorDesk {
   }
 
   #onPod(_key: string, after: Pod | undefined, before: Pod | undefined): void {
+    const pod = after ?? before;
+    if (pod?.metadata.labels?.[ORIGIN_CLUSTER_LABEL] === undefined) return;
     const known = before?.status?.podIP;
     if (known !== undefined && this.#podsByAddress.get(known)?.metadata.uid === before?.metadata.uid)
       this.#podsByAddress.delete(known);
     const address = after?.status?.podIP;
-    const isOurs = after?.metadata.labels?.[ORIGIN_CLUSTER_LABEL] !== undefined;
-    const runs = after !== undefined && isOurs && address !== undefined && !isTerminal(after.status);
-    if (runs) this.#podsByAddress.set(address, after);
-    if (runs && known !== address) this.#enqueueAll();
+    if (after !== undefined && address !== undefined && !isTerminal(after.status))
+      this.#podsByAddress.set(address, after);
+    if (endpointFactsOf(after) !== endpointFactsOf(before)) this.#enqueue(pod.metadata.namespace ?? '');
   }
 
   #enqueue(twin: string): void {
@@ -141,7 +142,8 @@ export class ServiceMirrors implements ServiceMirrorDesk {
   }
 
   #enqueueAll(): void {
-    for (const twin of this.#twins.keys()) this.controller.enqueue(twin);
+    const untold = this.#deps.slices.list().map(({ metadata }) => metadata.namespace ?? '');
+    for (const twin of new Set([...this.#twins.keys(), ...untold])) this.controller.enqueue(twin);
   }
 
   #hasPods(twin: string): boolean {
@@ -150,9 +152,9 @@ export class ServiceMirrors implements ServiceMirrorDesk {
 
   async #reconcile(name: string): Promise<ReconcileResult> {
     const twin = this.#twins.get(name);
-    if (twin === undefined) return undefined;
     // Endpoints are not taken away because it is not known yet whose they are.
     if (!this.#deps.addresses.synced) return { requeueAfterMs: ADDRESSES_POLL_MS };
+    if (twin === undefined) return this.#withdraw(name);
     const waiting = twin.waiting.splice(0);
     const problems: ServiceProblem[] = [];
     try {
@@ -175,7 +177,7 @@ export class ServiceMirrors implements ServiceMirrorDesk {
   }
 
   #plan(name: string, { origin, wanted }: Twin): MirrorAction[] {
-    const { addresses, links, clusterDomain } = this.#deps;
+    const { addresses, clusterDomain } = this.#deps;
     return planMirrors({
       origin,
       clusterDomain,
@@ -187,12 +189,24 @@ export class ServiceMirrors implements ServiceMirrorDesk {
         const pod = this.#podsByAddress.get(local);
         return pod?.metadata.labels?.[ORIGIN_CLUSTER_LABEL] === origin.cluster ? pod : undefined;
       },
-      isReachable: (image) => {
-        const member = addresses.memberOf(image);
-        const state = member === undefined ? undefined : links.get(member)?.state;
-        return state === 'Connected' || state === 'Suspect';
-      },
+      isReachable: (image) => this.#isReachable(image),
     });
+  }
+
+  async #withdraw(name: string): Promise<undefined> {
+    const actions = planWithdrawal({
+      slices: this.#slices.list(name),
+      isImage: (address) => this.#deps.addresses.memberOf(address) !== undefined,
+      isReachable: (image) => this.#isReachable(image),
+    });
+    for (const action of actions) await this.#apply(action);
+    return undefined;
+  }
+
+  #isReachable(image: string): boolean {
+    const member = this.#deps.addresses.memberOf(image);
+    const state = member === undefined ? undefined : this.#deps.links.get(member)?.state;
+    return state === 'Connected' || state === 'Suspect';
   }
 
   /** @returns why it cannot be done, when the reason is one that trying again at once does not change */
@@ -280,4 +294,11 @@ function refusalOf(error: unknown): Problem {
     return { reason: 'RefusedByProvider', message: error.message };
   }
   throw error;
+}
+
+/** What of a pod decides how its endpoints look. */
+function endpointFactsOf(pod: Pod | undefined): string {
+  const { podIP = '', phase = '', conditions = [] } = pod?.status ?? {};
+  const ready = conditions.find((one) => one.type === 'Ready')?.status ?? '';
+  return [podIP, isTerminal(pod?.status) ? phase : '', ready, pod?.metadata.deletionTimestamp ?? ''].join(' ');
 }

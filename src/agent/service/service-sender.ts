@@ -31,6 +31,8 @@ export interface ServiceSenderDeps {
 const PROBLEM_RETRY_MS = 60_000;
 /** How soon to look again while caches or addresses are not known. */
 const LOOK_AGAIN_MS = 500;
+/** What is longer does not travel with a pod, whose objects need the room, but right after it. */
+const MAX_CHARS_WITH_POD = 1024 * 1024;
 /** A namespace is followed for a while after its last offloaded pod went, since the next often comes at once. */
 const UNFOLLOW_AFTER_MS = 30_000;
 
@@ -69,8 +71,15 @@ export class ServiceSender implements ServiceSource {
     this.#watch.unfollow();
   }
 
+  servicesFor(peerId: string, namespace: string): SentService[] | 'told' | 'unknown' {
+    if (this.#told.has(`${peerId}/${namespace}`)) return 'told';
+    const services = this.#servicesOf(namespace);
+    if (services === undefined) return 'unknown';
+    return JSON.stringify(services).length > MAX_CHARS_WITH_POD ? 'told' : services;
+  }
+
   /** What a peer has to know of a namespace now; undefined while it is not known here. */
-  servicesOf(namespace: string): SentService[] | undefined {
+  #servicesOf(namespace: string): SentService[] | undefined {
     const { pods, nodes, addresses } = this.#deps;
     this.#watch.follow(namespace);
     if (!addresses.synced) return undefined;
@@ -147,7 +156,7 @@ export class ServiceSender implements ServiceSource {
     if (peerId === '') return this.#unfollowUnused(namespace);
     const link = this.#deps.links.get(peerId);
     if (link === undefined || !this.#hasTwin(link, key)) return undefined;
-    const services = this.servicesOf(namespace);
+    const services = this.#servicesOf(namespace);
     if (services === undefined) return { requeueAfterMs: LOOK_AGAIN_MS };
     const hash = createHash('sha256').update(JSON.stringify(services)).digest('base64');
     if (this.#told.get(key) === hash) return undefined;

@@ -1,22 +1,27 @@
 import { createHash } from 'node:crypto';
+import { CodedError } from '../../core/coded-error.ts';
 import type { ConfigObject, OwnerReference } from '../../core/kube-objects.ts';
+import { ORIGIN_CLUSTER_LABEL } from '../../core/labels.ts';
 import { isTokenSecretName, toReflectedObject } from '../../core/reflection/reflected-object.ts';
 import { ApiError, isNotFound } from '../../kube/api-error.ts';
 import type { KubeClient } from '../../kube/client.ts';
-import { CONFIG_MAPS, SECRETS } from '../../kube/resources.ts';
+import { CONFIG_MAPS, type ResourceType, SECRETS } from '../../kube/resources.ts';
 import type { Origin } from './twin-namespaces.ts';
 
 /** Keeps the ConfigMaps and Secrets of twin namespaces equal to what consumers sent, with no write when nothing changed. */
 export class ReflectedObjects {
-  readonly #client: Pick<KubeClient, 'apply' | 'delete'>;
+  readonly #client: Pick<KubeClient, 'get' | 'apply' | 'delete'>;
   /** Hash of what was applied last, by `namespace/kind/name`. */
   readonly #applied = new Map<string, string>();
 
-  constructor(client: Pick<KubeClient, 'apply' | 'delete'>) {
+  constructor(client: Pick<KubeClient, 'get' | 'apply' | 'delete'>) {
     this.#client = client;
   }
 
-  /** @param tokenOwner the shadow pod that token Secrets belong to, so that they go with it */
+  /**
+   * Throws FailedPrecondition when an object of this name is there and is not headcut's.
+   * @param tokenOwner the shadow pod that token Secrets belong to, so that they go with it
+   */
   async apply(objects: ConfigObject[], origin: Origin, twin: string, tokenOwner?: OwnerReference): Promise<void> {
     await Promise.all(
       objects.map((object) => {
@@ -45,6 +50,7 @@ export class ReflectedObjects {
     const hash = createHash('sha256').update(JSON.stringify(object)).digest('base64');
     if (this.#applied.get(key) === hash) return;
     const type = object.kind === 'ConfigMap' ? CONFIG_MAPS : SECRETS;
+    await this.#checkOwn(type, object.kind, { namespace: twin, name });
     try {
       await this.#client.apply(type, object, { force: true });
     } catch (error) {
@@ -56,5 +62,17 @@ export class ReflectedObjects {
       await this.#client.apply(type, object, { force: true });
     }
     this.#applied.set(key, hash);
+  }
+
+  /** Nothing that somebody else made is ever touched: a pod that needs an object of this name waits, and says so. */
+  async #checkOwn(type: ResourceType, kind: string, at: { namespace: string; name: string }): Promise<void> {
+    const existing = await this.#client.get(type, at).catch((error) => {
+      if (!isNotFound(error)) throw error;
+    });
+    if (existing === undefined || existing.metadata.labels?.[ORIGIN_CLUSTER_LABEL] !== undefined) return;
+    throw new CodedError(
+      'FailedPrecondition',
+      `${kind} ${at.namespace}/${at.name} exists on the provider and is not headcut's; it is left alone`,
+    );
   }
 }

@@ -1,8 +1,9 @@
-import { CodedError, messageOf } from '../../core/coded-error.ts';
+import { CodedError, hasCode, messageOf } from '../../core/coded-error.ts';
 import { type ConfigObject, objectKey, type Pod } from '../../core/kube-objects.ts';
 import { ORIGIN_CLUSTER_LABEL, ORIGIN_UID_LABEL } from '../../core/labels.ts';
 import type { PodSubmission, PodVerdict, RemotePod } from '../../core/offloading/pod-submission.ts';
 import { isTerminal } from '../../core/pod-phase.ts';
+import { isTokenSecretName } from '../../core/reflection/reflected-object.ts';
 import { planShadowPod, type ShadowPodAction, toRemotePod } from '../../core/shadow-pod/plan-shadow-pod.ts';
 import { refusalByPolicy } from '../../core/shadow-pod/policy.ts';
 import { type ShadowPod, toShadowPod } from '../../core/shadow-pod/shadow-pod.ts';
@@ -167,12 +168,18 @@ export class ShadowPods implements PodProvider {
     if (!room.ok) return { accepted: false, kind: 'room', reason: room.reason, message: room.message };
     try {
       const verdict = await this.#accept(shadow, submission);
-      if (!verdict.accepted) this.#deps.admission.release(uid);
+      if (!verdict.accepted) this.#giveUp(shadow);
       return verdict;
     } catch (error) {
-      this.#deps.admission.release(uid);
+      this.#giveUp(shadow);
       return verdictOfError(error);
     }
+  }
+
+  /** The twin namespace may have been made for nothing. */
+  #giveUp(shadow: ShadowPod): void {
+    this.#deps.admission.release(shadow.spec.originUID);
+    this.controller.enqueueAfter(shadow.metadata.namespace ?? '', EMPTY_TWIN_MS);
   }
 
   #verdictOnExisting(existing: ShadowPod, uid: string): PodVerdict {
@@ -198,9 +205,12 @@ export class ShadowPods implements PodProvider {
       if (!isAlreadyExists(error)) throw error;
       return later('NameTaken', `an earlier pod named ${shadow.metadata.name} is still being removed on the provider`);
     }
+    const [tokens, objects] = partition(submission.objects, (object) => isTokenSecretName(object.metadata.name));
+    // Before the shadow pod, from which a pod would be made also when they are not there.
+    await this.#objects.apply(objects, origin, twin);
     const created = await client.create(SHADOW_PODS, shadow);
     await Promise.all([
-      this.#objects.apply(submission.objects, origin, twin, ownerReference(created)),
+      this.#objects.apply(tokens, origin, twin, ownerReference(created)),
       submission.services === undefined
         ? undefined
         : this.#deps.services.prepare(origin.cluster, origin.namespace, submission.services),
@@ -348,8 +358,13 @@ function verdictOfError(error: unknown): PodVerdict {
       ? { accepted: false, kind: 'room', reason: 'ExceededQuota', message: error.message }
       : { accepted: false, kind: 'policy', reason: 'RefusedByProvider', message: error.message };
   }
+  if (hasCode(error, 'FailedPrecondition')) return later('NameTaken', error.message);
   if (error instanceof CodedError && error.code === 'Conflict') {
     return { accepted: false, kind: 'policy', reason: 'NamespaceTaken', message: error.message };
   }
   return later('ProviderError', messageOf(error));
+}
+
+function partition<T>(items: T[], isFirst: (item: T) => boolean): [T[], T[]] {
+  return [items.filter(isFirst), items.filter((item) => !isFirst(item))];
 }

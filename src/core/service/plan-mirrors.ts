@@ -109,7 +109,7 @@ function toExternalName(name: string, cluster: string, clusterDomain: string): s
 
 function toMirrorSlices(sent: SentService, observed: MirrorObservation): EndpointSlice[] {
   return sent.endpoints.flatMap((group) => {
-    const endpoints = group.endpoints.flatMap((endpoint) => toMirrorEndpoint(endpoint, observed));
+    const endpoints = group.endpoints.flatMap((endpoint) => toMirrorEndpoint(endpoint, sent, observed));
     return chunks(endpoints, ENDPOINTS_PER_SLICE).map((part, index) =>
       toMirrorSlice(sent, group, { part, index }, observed),
     );
@@ -144,8 +144,8 @@ function toMirrorSlice(
  * An endpoint as seen from here, or nothing: it must be a pod of this consumer on this cluster, or an address of a member that
  * can be reached. So no peer can point a Service at this cluster's nodes, its API server or other pods.
  */
-function toMirrorEndpoint(sent: SentEndpoint, observed: MirrorObservation): Endpoint[] {
-  const { address, ready, serving, terminating, hostname } = sent;
+function toMirrorEndpoint(endpoint: SentEndpoint, sent: SentService, observed: MirrorObservation): Endpoint[] {
+  const { address, ready, serving, terminating, hostname } = endpoint;
   const conditions = { ready, serving, terminating };
   const named = hostname === undefined ? {} : { hostname };
   const local = observed.toLocal(address);
@@ -158,12 +158,41 @@ function toMirrorEndpoint(sent: SentEndpoint, observed: MirrorObservation): Endp
   return [
     {
       addresses: [local],
-      conditions,
+      conditions: sent.publishNotReadyAddresses === true ? conditions : locally(conditions, pod),
       ...named,
       ...(pod.spec.nodeName === undefined ? {} : { nodeName: pod.spec.nodeName }),
       targetRef: { kind: 'Pod', namespace, name, uid },
     },
   ];
+}
+
+interface EndpointConditions {
+  ready: boolean;
+  serving: boolean;
+  terminating: boolean;
+}
+
+/** Of its own pods a provider knows sooner than their home that they are not ready any more, and when home is away, too. */
+function locally({ ready, serving, terminating }: EndpointConditions, pod: Pod): EndpointConditions {
+  const isReady = pod.status?.conditions?.some((one) => one.type === 'Ready' && one.status === 'True') === true;
+  const isEnding = pod.metadata.deletionTimestamp !== undefined;
+  return { ready: ready && isReady && !isEnding, serving: serving && isReady, terminating: terminating || isEnding };
+}
+
+/**
+ * What is known of a namespace before its consumer told its state anew (this agent was restarted): endpoints on members that
+ * cannot be reached go all the same. They come back by what the consumer tells.
+ */
+export function planWithdrawal(
+  observed: Pick<MirrorObservation, 'slices' | 'isReachable'> & { isImage(address: string): boolean },
+): MirrorAction[] {
+  return observed.slices.flatMap((slice): MirrorAction[] => {
+    const present = slice.endpoints ?? [];
+    const kept = present.filter(({ addresses }) =>
+      addresses.every((address) => !observed.isImage(address) || observed.isReachable(address)),
+    );
+    return kept.length === present.length ? [] : [{ type: 'replace-slice', slice: { ...slice, endpoints: kept } }];
+  });
 }
 
 function planService(wanted: Service, present: Service | undefined): MirrorAction[] {

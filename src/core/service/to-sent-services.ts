@@ -27,6 +27,9 @@ export interface NamespaceServices {
 export const MAX_SERVICES = 500;
 export const MAX_ENDPOINTS = 1000;
 export const MAX_PORTS = 100;
+export const MAX_LABELS = 100;
+/** Sets of ports that differ from pod to pod. */
+export const MAX_GROUPS = 100;
 
 /** Where Kubernetes' own API server has its Service: it is no Service of a user, and pods find the API of their home by other means. */
 const API_SERVICE = { namespace: 'default', name: 'kubernetes' };
@@ -58,7 +61,8 @@ function toSentService(service: Service, input: NamespaceServices): SentService 
     labels: Object.fromEntries(
       Object.entries(service.metadata.labels ?? {})
         .filter(([name]) => !name.startsWith(RESERVED_PREFIX) && !CONTROL_LABEL.test(name))
-        .sort(([a], [b]) => compare(a, b)),
+        .sort(([a], [b]) => compare(a, b))
+        .slice(0, MAX_LABELS),
     ),
     ports: (spec.ports ?? []).slice(0, MAX_PORTS).map(toSentPort),
     ...(external && spec.externalName !== undefined ? { externalName: spec.externalName } : {}),
@@ -96,7 +100,8 @@ function toSentEndpoints(service: Service, input: NamespaceServices): SentEndpoi
       ports: ports.slice(0, MAX_PORTS),
       endpoints: [...byAddress.values()].sort((a, b) => compare(a.address, b.address)).slice(0, MAX_ENDPOINTS),
     }))
-    .filter(({ endpoints }) => endpoints.length > 0);
+    .filter(({ endpoints }) => endpoints.length > 0)
+    .slice(0, MAX_GROUPS);
 }
 
 function toSentEndpointPort({ name, port, protocol, appProtocol }: EndpointPort): SentEndpointPort[] {

@@ -110,6 +110,19 @@ describe('a Service in a twin namespace', () => {
     expect(endpointsOf(planMirrors(observe([sent('web', [endpoint(address)])])))).toEqual([]);
   });
 
+  test('knows sooner than its home that a pod here is not ready any more', () => {
+    const notReady = pod('away', 'b', '10.244.0.9');
+    const ending = { ...notReady, metadata: { ...notReady.metadata, deletionTimestamp: '2026-01-01T00:00:00Z' } };
+    const as = (found: typeof notReady, more: Partial<SentService> = {}) =>
+      endpointsOf(planMirrors(observe([sent('web', [endpoint('100.64.2.9')], more)], { podAt: () => found }))).map(
+        ({ conditions }) => conditions,
+      );
+    expect(as(ending)).toEqual([{ ready: false, serving: true, terminating: true }]);
+    notReady.status = { phase: 'Running' };
+    expect(as(notReady)).toEqual([{ ready: false, serving: false, terminating: false }]);
+    expect(as(notReady, { publishNotReadyAddresses: true })).toMatchObject([{ ready: true }]);
+  });
+
   test('that became headless is made anew', () => {
     const before = observe([sent('web')]);
     const there = applied(before, planMirrors(before));

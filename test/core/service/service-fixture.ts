@@ -28,6 +28,6 @@ export function pod(name: string, nodeName = 'b', podIP = '10.244.0.9'): Pod {
   return {
     metadata: { name, namespace: 'demo', uid: `uid-${name}` },
     spec: { nodeName, containers: [{ name: 'c' }] },
-    status: { phase: 'Running', podIP },
+    status: { phase: 'Running', podIP, conditions: [{ type: 'Ready', status: 'True' }] },
   };
 }

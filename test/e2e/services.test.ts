@@ -1,0 +1,374 @@
+import { setTimeout as sleep } from 'node:timers/promises';
+import { describe, expect, test } from 'vitest';
+import type { KubeObject, Pod } from '../../src/core/kube-objects.ts';
+import type { EndpointSlice, Service } from '../../src/core/service/service-objects.ts';
+import {
+  apply,
+  countByNode,
+  cutOff,
+  deployment,
+  eventually,
+  get,
+  IMAGE,
+  isReady,
+  kubectl,
+  list,
+  offloadedNamespace,
+  pod,
+  podSpec,
+  readyPods,
+  restartAgents,
+  twins,
+} from './lab.ts';
+
+const clusters = (
+  await Promise.all(
+    ['a', 'b', 'c'].map((cluster) =>
+      kubectl(cluster, ['get', 'federation', 'headcut']).then(
+        () => [cluster],
+        () => [],
+      ),
+    ),
+  )
+).flat();
+const peers = clusters.filter((cluster) => cluster !== 'a');
+const nodes = ['a', ...peers.map((peer) => `headcut-${peer}`)];
+
+/** What the promise allows, and what looking at it takes on a busy machine. */
+const DETECTED_WITHIN_MS = 3_000;
+const WITHDRAWN_WITHIN_MS = 1_000;
+const LOOKING_MS = 3_000;
+/** CoreDNS keeps what it found, and what it did not find, for 30 s. */
+const DNS_CACHE_MS = 45_000;
+
+function service(namespace: string, name: string, spec: object = {}): object {
+  const ports = [{ port: 80, targetPort: 8080 }];
+  return {
+    apiVersion: 'v1',
+    kind: 'Service',
+    metadata: { name, namespace },
+    spec: { selector: { app: name }, ports, ...spec },
+  };
+}
+
+const READY_PROBE = { readinessProbe: { httpGet: { path: '/', port: 8080 }, periodSeconds: 1 } };
+
+/** Runs a shell script in a pod, as its owner does. */
+function shell(namespace: string, podName: string, script: string): Promise<string> {
+  return kubectl('a', ['-n', namespace, 'exec', podName, '--', 'sh', '-c', script]);
+}
+
+/** One pod on each member, which ask. */
+async function askers(namespace: string): Promise<string[]> {
+  const names = clusters.map((cluster) => `asker-${cluster}`);
+  await apply(
+    'a',
+    ...nodes.map((node, index) =>
+      pod(namespace, names[index] ?? '', podSpec({ nodeSelector: { 'kubernetes.io/hostname': node } })),
+    ),
+  );
+  await eventually(async () => {
+    const pods = await list<Pod>('a', ['-n', namespace, 'pods', '-l', `app in (${names.join()})`]);
+    expect(pods.filter(isReady)).toHaveLength(names.length);
+  }, 60_000);
+  return names;
+}
+
+async function twinOf(cluster: string, namespace: string): Promise<string> {
+  const found = await list<KubeObject>(cluster, ['namespaces', '-l', `headcut.dev/origin-namespace=${namespace}`]);
+  return found[0]?.metadata.name ?? '';
+}
+
+/** The addresses that a name has in a pod. */
+async function lookup(namespace: string, asker: string, name: string): Promise<string[]> {
+  const text = await shell(namespace, asker, `nslookup ${name} | grep -A1 ^Name | grep ^Address || true`);
+  return [...new Set(text.split('\n').flatMap((line) => /Address: ?(\S+)/.exec(line)?.[1] ?? []))].sort();
+}
+
+describe('a Service of an offloaded namespace', () => {
+  test('answers from all replicas on all clusters, wherever it is asked', async () => {
+    await using namespace = await offloadedNamespace('a');
+    const { name } = namespace;
+    const replicas = 2 * clusters.length;
+    await apply(
+      'a',
+      service(name, 'hello'),
+      service(name, 'hello-all', { clusterIP: 'None', selector: { app: 'hello' } }),
+    );
+    await apply('a', deployment(name, 'hello', replicas, podSpec({}, READY_PROBE)));
+    const pods = await readyPods('a', name, replicas);
+    expect(Object.values(countByNode(pods))).toEqual(nodes.map(() => 2));
+    const names = pods.map(({ metadata }) => metadata.name).sort();
+    for (const asker of await askers(name)) {
+      await eventually(async () => expect(await lookup(name, asker, 'hello-all')).toHaveLength(replicas), DNS_CACHE_MS);
+      const script = `for i in $(seq 300); do timeout 5 wget -qO- http://hello.${name} || echo failed; done`;
+      const lines = (await shell(name, asker, script)).trim().split('\n');
+      expect(lines).toHaveLength(300);
+      expect(lines.filter((line) => !line.startsWith('hello from pod'))).toEqual([]);
+      const answered = new Set(lines.map((line) => /hello from pod (\S+)/.exec(line)?.[1] ?? ''));
+      expect([...answered].sort()).toEqual(names);
+      for (const form of ['hello', `hello.${name}.svc`, `hello.${name}.svc.cluster.local`]) {
+        expect(await shell(name, asker, `timeout 5 wget -qO- http://${form}`)).toContain('hello from pod');
+      }
+    }
+  });
+
+  test('gives each pod of a StatefulSet its own name, everywhere', async () => {
+    await using namespace = await offloadedNamespace('a');
+    const { name } = namespace;
+    const labels = { app: 'hello' };
+    await apply('a', service(name, 'hello', { clusterIP: 'None' }), {
+      apiVersion: 'apps/v1',
+      kind: 'StatefulSet',
+      metadata: { name: 'hello', namespace: name },
+      spec: {
+        serviceName: 'hello',
+        replicas: clusters.length,
+        podManagementPolicy: 'Parallel',
+        selector: { matchLabels: labels },
+        template: { metadata: { labels }, spec: podSpec() },
+      },
+    });
+    await readyPods('a', name, clusters.length);
+    for (const asker of await askers(name)) {
+      for (const index of clusters.keys()) {
+        await eventually(
+          async () =>
+            expect(await shell(name, asker, `timeout 5 wget -qO- http://hello-${index}.hello:8080`)).toContain(
+              `hello from pod hello-${index}`,
+            ),
+          DNS_CACHE_MS,
+        );
+      }
+    }
+  });
+
+  test('fails no request while its Deployment is rolled over', async () => {
+    await using namespace = await offloadedNamespace('a');
+    const { name } = namespace;
+    const lifecycle = { preStop: { sleep: { seconds: 8 } } };
+    const spec = podSpec({ terminationGracePeriodSeconds: 12 }, { ...READY_PROBE, lifecycle });
+    const replicas = 2 * clusters.length;
+    const rolled = deployment(name, 'hello', replicas, spec) as { spec: object };
+    Object.assign(rolled.spec, { strategy: { rollingUpdate: { maxUnavailable: 0, maxSurge: 2 } } });
+    await apply('a', service(name, 'hello'), rolled);
+    await readyPods('a', name, replicas);
+    const names = await askers(name);
+    // 50 a second, until the file is there.
+    const script = `n=0; while [ ! -e /tmp/end ]; do n=$((n+1));
+      (timeout 10 wget -qO- http://hello >/dev/null 2>/tmp/$n || { echo failed $n; cat /tmp/$n; }; rm /tmp/$n) & usleep 20000; done; wait; echo made $n`;
+    const asking = Promise.all(names.slice(0, 2).map((asker) => shell(name, asker, script)));
+    await sleep(3_000);
+    await kubectl('a', ['-n', name, 'rollout', 'restart', 'deployment/hello']);
+    await kubectl('a', ['-n', name, 'rollout', 'status', 'deployment/hello', '--timeout=55s']);
+    await sleep(10_000);
+    for (const asker of names.slice(0, 2)) await shell(name, asker, 'touch /tmp/end');
+    for (const text of await asking) {
+      expect(text).not.toContain('failed');
+      expect(Number(/made (\d+)/.exec(text)?.[1])).toBeGreaterThan(300);
+    }
+  });
+
+  test('opens no port on a provider, leaves a Service of others alone, and says so', async () => {
+    await using namespace = await offloadedNamespace('a');
+    const { name } = namespace;
+    await apply('a', pod(name, 'web', podSpec({ nodeSelector: { 'kubernetes.io/hostname': 'headcut-b' } })));
+    await readyPods('a', name, 1);
+    const twin = await twinOf('b', name);
+    const foreign = {
+      apiVersion: 'v1',
+      kind: 'Service',
+      metadata: { name: 'db', namespace: twin },
+      spec: { ports: [{ port: 1 }] },
+    };
+    await apply('b', foreign);
+    await apply('a', service(name, 'web', { type: 'NodePort' }), service(name, 'db'));
+    await eventually(async () => {
+      const web = await get<Service>('b', ['-n', twin, 'service', 'web']);
+      expect(web.spec?.type).toBe('ClusterIP');
+      expect(JSON.stringify(web.spec)).not.toContain('nodePort');
+      expect(await kubectl('a', ['-n', name, 'get', 'events', '--field-selector=reason=NameTaken'])).toContain(
+        'service/db',
+      );
+    });
+    const db = await get<Service>('b', ['-n', twin, 'service', 'db']);
+    expect(db.metadata.labels).toBeUndefined();
+    expect(db.spec?.ports?.map(({ port }) => port)).toEqual([1]);
+  });
+
+  test('is left as it is on a provider when agents restart', async () => {
+    await using namespace = await offloadedNamespace('a');
+    const { name } = namespace;
+    await apply('a', service(name, 'hello'), deployment(name, 'hello', nodes.length));
+    await readyPods('a', name, nodes.length);
+    const twin = await twinOf('b', name);
+    const versions = async () => {
+      const objects = await list<EndpointSlice>('b', ['-n', twin, 'services,endpointslices']);
+      return objects.map(({ metadata }) => `${metadata.name} ${metadata.resourceVersion}`);
+    };
+    await eventually(async () => {
+      const [slice] = await list<EndpointSlice>('b', ['-n', twin, 'endpointslices']);
+      expect(slice?.endpoints?.filter((one) => one.conditions?.ready)).toHaveLength(nodes.length);
+    });
+    const before = await versions();
+    await restartAgents(...clusters);
+    await sleep(10_000);
+    expect(await versions()).toEqual(before);
+  });
+});
+
+test('endpoints on a peer that cannot be reached leave every Service at once and come back with it', async () => {
+  await using namespace = await offloadedNamespace('a');
+  const { name } = namespace;
+  // They would be replaced in the meantime otherwise.
+  const tolerations = ['headcut.dev/virtual-node', 'headcut.dev/unreachable'].map((key) => ({
+    key,
+    operator: 'Exists',
+  }));
+  await apply(
+    'a',
+    service(name, 'web'),
+    ...nodes.map((node, index) => {
+      const spec = podSpec({ tolerations, nodeSelector: { 'kubernetes.io/hostname': node } });
+      return {
+        ...pod(name, `web-${index}`, spec),
+        metadata: { name: `web-${index}`, namespace: name, labels: { app: 'web' } },
+      };
+    }),
+  );
+  await readyPods('a', name, nodes.length);
+  const ready = async (cluster: string, namespaceThere: string): Promise<number> => {
+    const slices = await list<EndpointSlice>(cluster, ['-n', namespaceThere, 'endpointslices']);
+    return slices.flatMap(({ endpoints }) => endpoints ?? []).filter((one) => one.conditions?.ready).length;
+  };
+  const places = [
+    { cluster: 'a', namespaceThere: name },
+    ...(await Promise.all(
+      peers
+        .filter((peer) => peer !== 'b')
+        .map(async (peer) => ({ cluster: peer, namespaceThere: await twinOf(peer, name) })),
+    )),
+  ];
+  const eachHas = (count: number, withinMs: number) =>
+    eventually(async () => {
+      for (const { cluster, namespaceThere } of places) expect(await ready(cluster, namespaceThere)).toBe(count);
+    }, withinMs);
+  await eachHas(nodes.length, 30_000);
+  {
+    await using _cut = await cutOff('b');
+    await eachHas(nodes.length - 1, DETECTED_WITHIN_MS + WITHDRAWN_WITHIN_MS + LOOKING_MS);
+    expect(await list<Pod>('a', ['-n', name, 'pods'])).toHaveLength(nodes.length);
+  }
+  await eachHas(nodes.length, 30_000);
+});
+
+describe('an offloaded pod', () => {
+  const onB = { nodeSelector: { 'kubernetes.io/hostname': 'headcut-b' } };
+
+  test("sees the names of its home and none of the provider's", async () => {
+    await using namespace = await offloadedNamespace('a');
+    const { name } = namespace;
+    await apply('a', service(name, 'web'), pod(name, 'web', podSpec(onB)));
+    await readyPods('a', name, 1);
+    const twin = await twinOf('b', name);
+    await eventually(
+      async () => expect(await lookup(name, 'web', `web.${name}.svc.cluster.local`)).toHaveLength(1),
+      DNS_CACHE_MS,
+    );
+    for (const other of ['kube-dns.kube-system', 'headcut-dns.headcut-system', `web.${twin}`]) {
+      expect(await lookup(name, 'web', `${other}.svc.cluster.local`), other).toEqual([]);
+    }
+  });
+
+  test('uses the API server of its home, as itself, unless its home does not want that', async () => {
+    await using namespace = await offloadedNamespace('a');
+    const { name } = namespace;
+    const meta = { name: 'pods', namespace: name };
+    await apply(
+      'a',
+      {
+        apiVersion: 'rbac.authorization.k8s.io/v1',
+        kind: 'Role',
+        metadata: meta,
+        rules: [{ apiGroups: [''], resources: ['pods'], verbs: ['get', 'list'] }],
+      },
+      {
+        apiVersion: 'rbac.authorization.k8s.io/v1',
+        kind: 'RoleBinding',
+        metadata: meta,
+        roleRef: { apiGroup: 'rbac.authorization.k8s.io', kind: 'Role', name: 'pods' },
+        subjects: [{ kind: 'ServiceAccount', name: 'default', namespace: name }],
+      },
+      pod(name, 'at-home', podSpec({ nodeSelector: { 'kubernetes.io/hostname': 'a' } })),
+    );
+    const job = {
+      apiVersion: 'batch/v1',
+      kind: 'Job',
+      metadata: { name: 'lists', namespace: name },
+      spec: {
+        backoffLimit: 0,
+        template: {
+          spec: {
+            ...onB,
+            restartPolicy: 'Never',
+            containers: [
+              { name: 'kubectl', image: IMAGE.replace('/demo:', '/kubectl:'), args: ['get', 'pods', '-v=2'] },
+            ],
+          },
+        },
+      },
+    };
+    await apply('a', job);
+    await kubectl('a', ['-n', name, 'wait', 'job/lists', '--for=condition=Complete', '--timeout=50s']);
+    expect((await twins('b', name)).map(({ metadata }) => metadata.name)).toEqual([expect.stringMatching(/^lists-/)]);
+    const logs = await kubectl('a', ['-n', name, 'logs', 'job/lists']);
+    expect(logs).toContain('at-home');
+    expect(logs).toContain('lists-');
+    const allow = (enabled: boolean) =>
+      kubectl('a', [
+        'patch',
+        'federation',
+        'headcut',
+        '--type=merge',
+        '-p',
+        JSON.stringify({ spec: { homeApi: { enabled } } }),
+      ]);
+    await apply('a', pod(name, 'away', podSpec(onB)));
+    await eventually(async () => expect(isReady(await get<Pod>('a', ['-n', name, 'pod', 'away']))).toBe(true));
+    // The API server's answer to somebody who does not speak TLS.
+    const ask = () => shell(name, 'away', 'timeout 5 wget -O- http://kubernetes.default.svc:443/ 2>&1 || true');
+    expect(await ask()).toContain('400 Bad Request');
+    try {
+      await allow(false);
+      await eventually(async () => expect(await ask()).not.toContain('400 Bad Request'));
+    } finally {
+      await allow(true);
+    }
+  });
+
+  test('waits, and says why, where an object that it needs has the name of somebody else’s on the provider', async () => {
+    await using namespace = await offloadedNamespace('a');
+    const { name } = namespace;
+    await apply('a', pod(name, 'first', podSpec(onB)));
+    await readyPods('a', name, 1);
+    const twin = await twinOf('b', name);
+    const map = (namespaceThere: string, k: string) => ({
+      apiVersion: 'v1',
+      kind: 'ConfigMap',
+      metadata: { name: 'settings', namespace: namespaceThere },
+      data: { k },
+    });
+    await apply('b', map(twin, 'foreign'));
+    const env = [{ name: 'K', valueFrom: { configMapKeyRef: { name: 'settings', key: 'k' } } }];
+    await apply('a', map(name, 'own'), pod(name, 'second', podSpec(onB, { env })));
+    await eventually(async () => {
+      const second = await get<Pod>('a', ['-n', name, 'pod', 'second']);
+      expect(second.status).toMatchObject({ phase: 'Pending', reason: 'NameTaken' });
+      expect(second.status?.message).toContain("is not headcut's");
+    });
+    expect((await get<KubeObject>('b', ['-n', twin, 'configmap', 'settings'])).data).toEqual({ k: 'foreign' });
+    await kubectl('b', ['-n', twin, 'delete', 'configmap', 'settings']);
+    await readyPods('a', name, 2);
+    expect(await shell(name, 'second', 'echo $K')).toBe('own\n');
+  });
+});

@@ -22,7 +22,7 @@ export class SessionStream {
   readonly #changedPods = new Set<string>();
   #offer = true;
   #roster = true;
-  #reach = true;
+  #reach: boolean;
   #allPods = true;
   #closed = false;
   #flushing = false;
@@ -31,6 +31,7 @@ export class SessionStream {
     this.peerId = peerId;
     this.#deps = deps;
     this.#out = out;
+    this.#reach = Object.keys(deps.connections.reach()).length > 0;
     out.on('close', () => this.close());
     out.on('error', () => this.close());
     this.#write(deps.hello);

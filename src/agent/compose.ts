@@ -13,7 +13,7 @@ import type { Clock } from '../runtime/clock.ts';
 import type { Controller } from '../runtime/controller.ts';
 import type { Logger } from '../runtime/logger.ts';
 import { VERSION } from '../runtime/version.ts';
-import { PROTOCOL_VERSION } from '../wire/endpoints.ts';
+import { PROTOCOL_VERSION, RELAY_STREAM } from '../wire/endpoints.ts';
 import type { PeerHello } from '../wire/peer-connection.ts';
 import { type Caches, createCaches } from './caches.ts';
 import { composeForOffloadedPods } from './compose-offloaded-pods.ts';
@@ -105,7 +105,11 @@ export async function composeAgent(parts: AgentParts): Promise<Agent> {
     services: offloaded.mirrors,
     streams: createPodStreams(client),
     stats: createKubeletStats({ client, pods: caches.pods, nodes: caches.nodes, clock }),
-    peerStreams: { [PACKET_STREAM]: network.paths.serve, [HOME_API_STREAM]: homeApiStream },
+    peerStreams: {
+      [RELAY_STREAM]: membership.relayServer,
+      [PACKET_STREAM]: network.paths.serve,
+      [HOME_API_STREAM]: homeApiStream,
+    },
     join: createJoinDesk({ ownId: identity.id, client, namespace: config.namespace, roster: membership.roster, clock }),
     clock,
     logger,

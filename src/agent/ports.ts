@@ -213,6 +213,9 @@ export interface Roster {
 /** Where connections that members opened to us go. Implemented by membership. */
 export interface PeerConnections {
   accept(connection: PeerConnection): void;
+  /** The members that we reach directly, by ID, with round-trip times in ms: what others may want to go through us for. */
+  reach(): Record<string, number>;
+  onReachChange(listener: () => void): void;
 }
 
 /** Serves the streams that a peer opens on its connection, whoever dialled that. Implemented by the peer server. */

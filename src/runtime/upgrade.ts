@@ -1,6 +1,6 @@
 import { STATUS_CODES } from 'node:http';
 import type { Socket } from 'node:net';
-import type { Duplex } from 'node:stream';
+import type { Duplex, Transform } from 'node:stream';
 
 /** The mechanism of HTTP upgrades that pass through (exec, attach, port-forward): bytes are never looked at. */
 
@@ -47,21 +47,24 @@ interface Side {
 /**
  * Connects two raw connections until either ends; then both are closed. What one sent before its end still reaches the other:
  * only a connection that breaks takes the other one with it at once.
+ * @param through what the bytes of each way pass on it
  */
-export function joinStreams(a: Side, b: Side): void {
-  for (const [from, to] of [
-    [a, b],
-    [b, a],
+export function joinStreams(a: Side, b: Side, through?: { forth: Transform; back: Transform }): void {
+  for (const [from, to, middle] of [
+    [a, b, through?.forth],
+    [b, a, through?.back],
   ] as const) {
     tune(from.stream);
     if (from.head.length > 0) to.stream.write(from.head);
-    from.stream.pipe(to.stream);
+    (middle === undefined ? from.stream : from.stream.pipe(middle)).pipe(to.stream);
+    middle?.on('error', () => to.stream.destroy());
+    to.stream.on('close', () => middle?.destroy());
     from.stream.on('error', () => to.stream.destroy());
     from.stream.on('close', () => {
       if (!from.stream.readableEnded) return void to.stream.destroy();
       // One that ended in order: what it said last may still be on its way. What the other still says has no receiver: it is
       // read to its end, after all listeners of this event ran, since one of them ends the pipe back and so pauses it.
-      to.stream.end();
+      (middle ?? to.stream).end();
       queueMicrotask(() => to.stream.resume());
     });
   }

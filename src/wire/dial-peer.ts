@@ -6,6 +6,7 @@ import { clusterIdOfCertificate } from '../core/membership/cluster-id.ts';
 import { parseEndpoint } from '../core/membership/endpoint.ts';
 import type { PeerRecord } from '../core/membership/peer-record.ts';
 import type { Clock } from '../runtime/clock.ts';
+import { withDeadline } from '../runtime/deadline.ts';
 import { PEER_SERVER_NAME } from './endpoints.ts';
 import { openPeerConnection, PEER_ALPN, type PeerConnection, type PeerHello } from './peer-connection.ts';
 
@@ -90,22 +91,18 @@ async function dial(
 ): Promise<PeerConnection> {
   signal.throwIfAborted();
   const socket = tlsConnect({ ...where, ...pinnedTo(record, context.identity) });
-  const onAbort = (): void => void socket.destroy(new Error('given up'));
-  const done = new AbortController();
-  signal.addEventListener('abort', onAbort, { once: true });
-  context.clock.sleep(DIAL_WITHIN_MS, done.signal).then(
-    () => socket.destroy(new Error('no answer in time')),
-    () => {},
-  );
   try {
-    await secured(socket);
-    return await Promise.race([openPeerConnection(socket, record.id, context.hello), failureOf(socket)]);
+    return await withDeadline(context.clock, { ms: DIAL_WITHIN_MS, signal }, async (within) => {
+      const onAbort = (): void => void socket.destroy(within.reason);
+      within.addEventListener('abort', onAbort, { once: true });
+      await secured(socket);
+      const opened = await Promise.race([openPeerConnection(socket, record.id, context.hello), failureOf(socket)]);
+      within.removeEventListener('abort', onAbort);
+      return opened;
+    });
   } catch (error) {
     socket.destroy();
     throw error;
-  } finally {
-    done.abort();
-    signal.removeEventListener('abort', onAbort);
   }
 }
 

@@ -187,6 +187,11 @@ export function parseUpgradePath(
 /** What `Upgrade` names on a raw stream between two agents. */
 export const STREAM_PROTOCOL = 'headcut-stream';
 
+/** To a third member, with `to`: join this stream with one to that member. */
+export const RELAY_STREAM = 'relay';
+/** From a third member, with `from`: what comes over this stream is a connection to the peer port. */
+export const RELAYED_STREAM = 'relayed';
+
 export function streamPath(name: string, query: URLSearchParams): string {
   return `/v1/streams/${encodeURIComponent(name)}?${query}`;
 }

@@ -31,6 +31,9 @@ const SCHEMAS: Record<SessionMessage['type'], TSchema> = {
   pod: Type.Object({ pod: RemotePod }),
   'pod-gone': Type.Object({ uid: Text }),
   heartbeat: Type.Object({}),
+  reach: Type.Object({
+    members: Type.Record(Type.String({ maxLength: 64 }), Type.Number({ minimum: 0 }), { maxProperties: 500 }),
+  }),
   bye: Type.Object({}),
 };
 

@@ -1,12 +1,13 @@
 import type { Duplex, Readable } from 'node:stream';
-import { CodedError, messageOf } from '../../core/coded-error.ts';
+import { CodedError } from '../../core/coded-error.ts';
 import type { ConfigObject, Pod } from '../../core/kube-objects.ts';
 import type { PeerRecord } from '../../core/membership/peer-record.ts';
-import { type Contact, type PeerContactState, peerStateOf } from '../../core/membership/peer-state.ts';
+import type { PeerContactState } from '../../core/membership/peer-state.ts';
 import type { Offer } from '../../core/offer/offer.ts';
 import type { PodSubmission, PodVerdict, RemotePod } from '../../core/offloading/pod-submission.ts';
 import type { RemotePodStats } from '../../core/pod-stats/summary.ts';
 import type { SentService, ServiceProblem } from '../../core/service/sent-service.ts';
+import { withDeadline } from '../../runtime/deadline.ts';
 import { toHeaderRecord, upgradeHeaders } from '../../runtime/upgrade.ts';
 import { ENDPOINTS, STREAM_PROTOCOL, streamPath, toPath } from '../../wire/endpoints.ts';
 import { parseServiceProblems } from '../../wire/parse-service-problems.ts';
@@ -15,28 +16,38 @@ import type { PeerConnection } from '../../wire/peer-connection.ts';
 import { parseRemoteStats } from '../../wire/remote-stats.ts';
 import type { SessionMessage } from '../../wire/session-message.ts';
 import type { PeerChange, PeerLink, UpgradeRequest, UpgradeResponse } from '../ports.ts';
+import { ContactWatch } from './contact-watch.ts';
+import { dialEitherWay } from './dial-either-way.ts';
 import { PeerLine } from './peer-line.ts';
 import { type SessionDeps, SessionLoop } from './session-loop.ts';
 
 export interface MemberLinkDeps extends SessionDeps {
   ownId: string;
-  /** Opens a connection to the peer. @param last the endpoint that was reached last */
-  dial(
+  /** Opens a connection to the peer that nobody carries. @param last the endpoint that was reached last */
+  dialDirectly(
     record: PeerRecord,
     last: string | undefined,
     signal: AbortSignal,
   ): Promise<{ connection: PeerConnection; endpoint: string }>;
+  /** Opens a connection through a third member. */
+  dialThroughOthers(record: PeerRecord, signal: AbortSignal): Promise<PeerConnection>;
   /** Serves a stream that the peer opened. */
   serve(stream: Duplex): void;
   onChange(change: PeerChange): void;
   onRecords(records: PeerRecord[]): void;
   /** A session was opened: what the peer should know can be told now. */
   onOpen(): void;
+  /** The way to the peer is another one: direct, through a third, or as good as gone. */
+  onWay(): void;
+  /** The peer told whom it reaches. */
+  onReach(): void;
 }
 
 /** A submission runs through the provider's API server; other calls are quick. */
 const CALL_TIMEOUT_MS = 15_000;
 const SUBMIT_TIMEOUT_MS = 30_000;
+const MEASURE_EVERY_MS = 5_000;
+const MEASURE_WITHIN_MS = 3_000;
 
 /** The link to one peer: its session, its state by own contact, and calls to it. */
 export class MemberLink implements PeerLink {
@@ -47,15 +58,13 @@ export class MemberLink implements PeerLink {
   readonly #line: PeerLine;
   readonly #session: SessionLoop;
   readonly #pods = new Map<string, RemotePod>();
-  readonly #contact: Contact;
+  readonly #contact: ContactWatch;
   #record: PeerRecord;
   /** Where it was reached last. */
   #endpoint: string | undefined;
   #offer: Offer | undefined;
   #hasAllPods = false;
-  #state: PeerContactState = 'Suspect';
-  #stateSince: number;
-  #problem: string | undefined;
+  #reach: ReadonlyMap<string, number> = new Map();
 
   constructor(name: string, record: PeerRecord, deps: MemberLinkDeps) {
     this.name = name;
@@ -66,12 +75,12 @@ export class MemberLink implements PeerLink {
       () => this.name,
       (signal) => this.#line.open(signal),
     );
-    this.#stateSince = deps.clock.monotonic();
-    this.#contact = { lastHeardAt: this.#stateSince, restarting: false, open: false };
+    this.#contact = new ContactWatch(deps.clock.monotonic());
     this.#session = new SessionLoop(this.#client, deps, {
       connected: (signal) => this.#line.connected(signal),
       onMessage: (message) => this.#onMessage(message),
       onClosed: (error) => this.#onClosed(error),
+      onStuck: () => void this.#line.probe(),
     });
   }
 
@@ -80,12 +89,26 @@ export class MemberLink implements PeerLink {
   }
 
   get state(): PeerContactState {
-    return this.#state;
+    return this.#contact.state;
   }
 
   /** Monotonic ms. */
   get stateSince(): number {
-    return this.#stateSince;
+    return this.#contact.stateSince;
+  }
+
+  get roundTripMs(): number | undefined {
+    return this.#contact.roundTripMs;
+  }
+
+  /** ID of the member that carries the connection in use; undefined when it is direct, or when there is none. */
+  get via(): string | undefined {
+    return this.#line.current?.via;
+  }
+
+  /** The members that the peer says to reach directly, with round-trip times in ms. */
+  get reach(): ReadonlyMap<string, number> {
+    return this.#reach;
   }
 
   get offer(): Offer | undefined {
@@ -97,17 +120,17 @@ export class MemberLink implements PeerLink {
   }
 
   get podsSynced(): boolean {
-    return this.#hasAllPods && this.#state === 'Connected';
+    return this.#hasAllPods && this.state === 'Connected';
   }
 
   /** Why the peer is not connected, for people. */
   get problem(): string | undefined {
-    return this.#problem;
+    return this.#contact.problem(this.#deps.clock.monotonic());
   }
 
   /** Keeps a connection and a session open until `signal` aborts. */
   async run(signal: AbortSignal): Promise<void> {
-    await Promise.all([this.#line.run(signal), this.#session.run(signal)]);
+    await Promise.all([this.#line.run(signal), this.#session.run(signal), this.#measure(signal)]);
   }
 
   /** The peer opened a connection to us. */
@@ -121,9 +144,10 @@ export class MemberLink implements PeerLink {
 
   /** Time passed. @param forgiveMs time during which this process itself stood still, which is no silence of the peer */
   tick(now: number, forgiveMs: number): void {
-    this.#contact.lastHeardAt += forgiveMs;
-    this.#refresh(now);
-    if (this.#state === 'Unreachable' && this.#line.current !== undefined) this.#line.reconnect();
+    this.#contact.forgive(forgiveMs);
+    this.#changed(this.#contact.refresh(now));
+    // One that no message came on yet is watched by the session.
+    if (this.#contact.isSilent(now) && this.#contact.open) this.#line.reconnect();
   }
 
   /** There is reason to think that the peer can be reached now. */
@@ -217,21 +241,56 @@ export class MemberLink implements PeerLink {
   }
 
   #createLine(): PeerLine {
-    const { ownId, dial, serve, clock, random } = this.#deps;
+    const { ownId, serve, clock, random } = this.#deps;
     return new PeerLine({
       ownId,
       peerId: this.#record.id,
-      dial: async (signal) => {
-        const { connection, endpoint } = await dial(this.#record, this.#endpoint, signal);
-        this.#endpoint = endpoint;
-        return connection;
-      },
+      dial: (signal) => this.#dial(signal),
+      dialDirectly: (signal) => this.#dialDirectly(signal),
       serve,
-      onChange: () => this.#session.restart(),
+      onChange: () => {
+        this.#session.restart();
+        // The way is part of what is told about the state.
+        this.#deps.onChange('state');
+        this.#deps.onWay();
+      },
       onFailure: (error) => this.#onClosed(error),
       clock,
       random,
     });
+  }
+
+  async #dialDirectly(signal: AbortSignal): Promise<PeerConnection> {
+    const { connection, endpoint } = await this.#deps.dialDirectly(this.#record, this.#endpoint, signal);
+    this.#endpoint = endpoint;
+    return connection;
+  }
+
+  #dial(signal: AbortSignal): Promise<PeerConnection> {
+    return dialEitherWay(
+      (within) => this.#dialDirectly(within),
+      (within) => this.#deps.dialThroughOthers(this.#record, within),
+      this.#deps.clock,
+      signal,
+    );
+  }
+
+  /** Measures the way, as long as there is one. */
+  async #measure(signal: AbortSignal): Promise<void> {
+    const { clock } = this.#deps;
+    while (!signal.aborted) {
+      try {
+        const connection = await this.#line.connected(signal);
+        const first = this.roundTripMs === undefined;
+        this.#contact.measured(
+          await withDeadline(clock, { ms: MEASURE_WITHIN_MS, signal }, (within) => connection.ping(within)),
+        );
+        if (first) this.#deps.onWay();
+      } catch {
+        // No answer: the session will tell.
+      }
+      await clock.sleep(MEASURE_EVERY_MS, signal).catch(() => {});
+    }
   }
 
   async #call(
@@ -252,21 +311,19 @@ export class MemberLink implements PeerLink {
   }
 
   #mustBeReachable(): void {
-    if (this.#state !== 'Unreachable') return;
-    throw new CodedError('Unavailable', `${this.name} is unreachable: ${this.#problem ?? 'no heartbeat arrives'}`);
+    if (this.state !== 'Unreachable') return;
+    throw new CodedError('Unavailable', `${this.name} is unreachable: ${this.problem ?? 'no heartbeat arrives'}`);
   }
 
   #onMessage(message: SessionMessage): void {
-    this.#contact.lastHeardAt = this.#deps.clock.monotonic();
+    const now = this.#deps.clock.monotonic();
     if (message.type === 'bye') {
-      this.#contact.restarting = true;
+      this.#contact.goodbye(now);
       return;
     }
     const opened = !this.#contact.open;
-    this.#contact.open = true;
-    this.#contact.restarting = false;
+    this.#changed(this.#contact.heard(now));
     this.#take(message);
-    this.#refresh(this.#contact.lastHeardAt);
     if (opened) this.#deps.onOpen();
   }
 
@@ -276,6 +333,10 @@ export class MemberLink implements PeerLink {
       case 'roster':
         onRecords(message.records);
         break;
+      case 'reach':
+        this.#reach = new Map(Object.entries(message.members));
+        this.#deps.onReach();
+        break;
       case 'offer':
         this.#offer = message.offer;
         onChange('offer');
@@ -284,8 +345,6 @@ export class MemberLink implements PeerLink {
         this.#pods.clear();
         for (const pod of message.pods) this.#pods.set(pod.uid, pod);
         this.#hasAllPods = true;
-        // The listeners look at podsSynced, which needs the state.
-        this.#refresh(this.#contact.lastHeardAt);
         onChange('pods');
         break;
       case 'pod':
@@ -302,18 +361,13 @@ export class MemberLink implements PeerLink {
   }
 
   #onClosed(error: unknown): void {
-    this.#contact.open = false;
     this.#hasAllPods = false;
-    this.#problem = messageOf(error);
-    this.#refresh(this.#deps.clock.monotonic());
+    this.#changed(this.#contact.closed(error, this.#deps.clock.monotonic()));
   }
 
-  #refresh(now: number): void {
-    const state = peerStateOf(this.#contact, now);
-    if (state === this.#state) return;
-    this.#state = state;
-    this.#stateSince = now;
-    if (state === 'Connected') this.#problem = undefined;
+  #changed(changed: boolean): void {
+    if (!changed) return;
     this.#deps.onChange('state');
+    this.#deps.onWay();
   }
 }

@@ -63,7 +63,15 @@ async function reconcilePeer(deps: MembershipStatusDeps, id: string) {
   const peer = deps.peers.get(link.name);
   // The cache has not seen our own create yet.
   if (peer === undefined || peer.spec.id !== id) return { requeueAfterMs: SETTLE_MS };
-  const status = planPeerStatus(peer, link, toKubeTime(deps.clock.now()));
+  const contact = {
+    state: link.state,
+    offer: link.offer,
+    problem: link.problem,
+    via: link.via === undefined ? undefined : (deps.membership.get(link.via)?.name ?? link.via.slice(0, 6)),
+    roundTripMs: link.roundTripMs,
+    hearsay: deps.membership.hearsay(id),
+  };
+  const status = planPeerStatus(peer, contact, toKubeTime(deps.clock.now()));
   if (status === undefined) return undefined;
   try {
     await deps.client.patch(PEERS, { name: link.name, subresource: 'status' }, { status });

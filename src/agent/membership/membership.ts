@@ -1,5 +1,5 @@
 import type { KubeObject } from '../../core/kube-objects.ts';
-import type { PeerObject } from '../../core/membership/peer-object.ts';
+import type { Hearsay, PeerObject } from '../../core/membership/peer-object.ts';
 import type { PeerRecord } from '../../core/membership/peer-record.ts';
 import { considerRecords, peerObjectName } from '../../core/membership/roster.ts';
 import { isVouchedBy, problemOfRecord, signVouch } from '../../core/membership/signed-record.ts';
@@ -11,9 +11,10 @@ import type { Clock } from '../../runtime/clock.ts';
 import type { Logger } from '../../runtime/logger.ts';
 import { type ClientIdentity, dialPeer } from '../../wire/dial-peer.ts';
 import type { PeerHello } from '../../wire/peer-connection.ts';
-import type { PeerChange, PeerConnections, PeerLinks, PeerServing, Roster } from '../ports.ts';
+import type { PeerChange, PeerConnections, PeerLinks, PeerServing, PeerStreamServer, Roster } from '../ports.ts';
 import { MemberLink } from './member-link.ts';
 import type { OwnRecord } from './own-record.ts';
+import { Relays } from './relays.ts';
 
 export interface MembershipDeps {
   client: Pick<KubeClient, 'get' | 'create' | 'patch'>;
@@ -43,6 +44,8 @@ interface Member {
 const TICK_MS = 200;
 /** A tick later than this means that this process, or its machine, stood still: that silence is nobody else's fault. */
 const LATE_TICK_MS = 2 * TICK_MS;
+/** A way that is up but was not measured yet. */
+const UNMEASURED_MS = 100;
 /** More removed members than this are not remembered over a restart. */
 const MAX_FORGOTTEN = 500;
 /** Members that join together are told together. */
@@ -56,15 +59,20 @@ export class Membership implements PeerLinks {
   readonly #rosterListeners: (() => void)[] = [];
   /** Removed here by hand: what others tell about them is not believed any more; only a new invitation brings them back. */
   readonly #forgotten: Set<string>;
+  readonly #reachListeners: (() => void)[] = [];
+  readonly #relays: Relays;
   readonly #rejected = new Map<string, string>();
   /** Writes go one after the other, so that two tellers of the same newcomer make one object. */
   #writing: Promise<unknown> = Promise.resolve();
   #records: PeerRecord[] | undefined;
   #signal: AbortSignal | undefined;
   #pushing = false;
+  #reached = '';
 
   constructor(deps: MembershipDeps) {
     this.#deps = deps;
+    const { identity, hello, clock } = deps;
+    this.#relays = new Relays({ links: this, dialing: { identity, hello, clock }, clock });
     this.#forgotten = new Set(deps.forgotten.load());
     deps.peers.onChange((name, after, before) => this.#onObject(name, after, before));
     deps.own.onChange(() => this.#rosterChanged());
@@ -104,6 +112,8 @@ export class Membership implements PeerLinks {
   /** Connections that members opened to us. */
   get connections(): PeerConnections {
     return {
+      reach: () => this.#reach(),
+      onReachChange: (listener) => void this.#reachListeners.push(listener),
       accept: (connection) => {
         const link = this.get(connection.peerId);
         if (link === undefined) connection.close(new Error('not a member'));
@@ -149,6 +159,11 @@ export class Membership implements PeerLinks {
       await this.#takeOver(records, inviterId);
     });
     for (const { id } of records) this.get(id)?.hurry();
+  }
+
+  /** Joins streams of others that cannot reach each other. */
+  get relayServer(): PeerStreamServer {
+    return this.#relays.server;
   }
 
   /** Keeps links to all members until `signal` aborts. */
@@ -253,13 +268,16 @@ export class Membership implements PeerLinks {
     const link = new MemberLink(objectName, record, {
       ...this.#deps,
       ownId: own.id,
-      dial: (latest, last, signal) =>
+      dialThroughOthers: (latest, signal) => this.#relays.dial(latest, signal),
+      dialDirectly: (latest, last, signal) =>
         dialPeer(latest, lastFirst(latest.endpoints, last), { identity, hello, clock }, signal),
       serve: (stream) => serving.serve(id, stream),
       onChange: (change) => this.#emit(id, change),
       onRecords: (records) =>
         void this.tell(records, id).catch((err: unknown) => this.#warn(err, 'members not stored')),
       onOpen: () => this.#push(id),
+      onWay: () => this.#reachChanged(),
+      onReach: () => this.#hearsayChanged(),
     });
     const member: Member = { objectName, uid, record, link, stop: new AbortController() };
     this.#members.set(id, member);
@@ -306,6 +324,31 @@ export class Membership implements PeerLinks {
       },
       () => {},
     );
+  }
+
+  /** What others say about a peer that we do not reach: for people, never acted upon. */
+  hearsay(id: string): Hearsay {
+    const others = this.list().filter((link) => link.id !== id && link.state === 'Connected');
+    const witness = others.find((link) => link.reach.has(id));
+    if (witness !== undefined) return { view: 'LinkDown', witness: witness.name };
+    return others.length === 0 ? { view: 'Unknown' } : { view: 'PeerDown' };
+  }
+
+  #hearsayChanged(): void {
+    for (const link of this.list()) if (link.state === 'Unreachable') this.#emit(link.id, 'state');
+  }
+
+  #reach(): Record<string, number> {
+    const direct = this.list().filter((link) => link.state === 'Connected' && link.via === undefined);
+    return Object.fromEntries(direct.map((link) => [link.id, Math.ceil(link.roundTripMs ?? UNMEASURED_MS)]));
+  }
+
+  /** Only who is reached counts as a change: round-trip times of known ways drift all the time. */
+  #reachChanged(): void {
+    const reached = Object.keys(this.#reach()).sort().join();
+    if (reached === this.#reached) return;
+    this.#reached = reached;
+    for (const listener of this.#reachListeners) listener();
   }
 
   /** Tells a peer all members. Sessions tell them too; this is for a peer that cannot connect to us. */

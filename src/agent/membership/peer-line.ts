@@ -3,6 +3,7 @@ import { CodedError, messageOf } from '../../core/coded-error.ts';
 import { chooseConnection } from '../../core/membership/connection-choice.ts';
 import { backoffDelayMs, CONNECT_BACKOFF } from '../../runtime/backoff.ts';
 import type { Clock } from '../../runtime/clock.ts';
+import { withDeadline } from '../../runtime/deadline.ts';
 import type { PeerConnection } from '../../wire/peer-connection.ts';
 
 export interface PeerLineDeps {
@@ -10,6 +11,8 @@ export interface PeerLineDeps {
   peerId: string;
   /** Opens a connection to the peer by whatever way there is. */
   dial(signal: AbortSignal): Promise<PeerConnection>;
+  /** Opens one that no other member carries. */
+  dialDirectly(signal: AbortSignal): Promise<PeerConnection>;
   /** Serves a stream that the peer opened. */
   serve(stream: Duplex): void;
   /** Another connection is to be used from now on, or none. */
@@ -25,6 +28,12 @@ const POLITE_WAIT_MS = 150;
 /** An older connection must answer within this when the peer opened another one. */
 const ALIVE_WITHIN_MS = 1_000;
 
+/** While a third member carries the connection, the direct way is tried again this often. */
+const DIRECT_AGAIN_MS = 30_000;
+
+/** Any time: there is nothing to do while a direct connection is up. */
+const LONG_MS = 3_600_000;
+
 /** The line to one peer: at most one connection in use, opened by either side, opened again when it is lost. */
 export class PeerLine {
   readonly #deps: PeerLineDeps;
@@ -32,6 +41,7 @@ export class PeerLine {
   #open: PeerConnection[] = [];
   #current: PeerConnection | undefined;
   #wake = new AbortController();
+  #dialing = new AbortController();
   #waiting: ((connection: PeerConnection) => void)[] = [];
 
   constructor(deps: PeerLineDeps) {
@@ -57,8 +67,15 @@ export class PeerLine {
     });
   }
 
-  /** Takes over a connection that is up, whoever opened it. */
+  /** Takes over a connection that the peer opened. */
   accept(connection: PeerConnection): void {
+    this.#add(connection);
+    // The smaller ID's connection is the one that stays: there is no use in one of our own. The other way round it is not
+    // given up, or two that do so at the same time would end with none.
+    if (this.#deps.ownId > this.#deps.peerId) this.#dialing.abort(new Error('the peer was faster'));
+  }
+
+  #add(connection: PeerConnection): void {
     const others = this.#open.filter((one) => !one.draining);
     this.#open.push(connection);
     connection.onDraining(() => this.#choose());
@@ -79,6 +96,11 @@ export class PeerLine {
     this.#current?.close(new CodedError('Unavailable', 'the peer sent no heartbeat'));
   }
 
+  /** Gives up the connection in use if it does not answer. */
+  async probe(): Promise<void> {
+    if (this.#current !== undefined) await this.#probe(this.#current);
+  }
+
   /** Keeps the line up until `signal` aborts. */
   async run(signal: AbortSignal): Promise<void> {
     const { ownId, peerId, random } = this.#deps;
@@ -86,12 +108,13 @@ export class PeerLine {
     for (let failures = 0; !signal.aborted; ) {
       if (this.#current !== undefined) {
         failures = 0;
-        await this.#lost(this.#current, signal);
-        if (ownId > peerId) await this.#pause(POLITE_WAIT_MS, signal);
+        await this.#whileUsed(this.#current, signal);
+        if (this.#current === undefined && ownId > peerId) await this.#pause(POLITE_WAIT_MS, signal);
         continue;
       }
       try {
-        this.accept(await this.#deps.dial(signal));
+        this.#dialing = new AbortController();
+        this.#add(await this.#deps.dial(AbortSignal.any([signal, this.#dialing.signal])));
       } catch (error) {
         if (signal.aborted) break;
         failures += 1;
@@ -109,27 +132,29 @@ export class PeerLine {
     await this.#deps.clock.sleep(ms, AbortSignal.any([signal, this.#wake.signal])).catch(() => {});
   }
 
-  #lost(connection: PeerConnection, signal: AbortSignal): Promise<void> {
-    return new Promise((resolve) => {
-      connection.onClose(() => resolve());
-      connection.onDraining(() => resolve());
-      signal.addEventListener('abort', () => resolve(), { once: true });
-    });
+  /** Until the connection is lost; one that a third member carries gives way to a direct one as soon as that can be had. */
+  async #whileUsed(connection: PeerConnection, signal: AbortSignal): Promise<void> {
+    const { clock, random, dialDirectly } = this.#deps;
+    const lost = new AbortController();
+    connection.onClose(() => lost.abort());
+    connection.onDraining(() => lost.abort());
+    const until = AbortSignal.any([signal, lost.signal]);
+    while (!until.aborted && this.#current === connection) {
+      const again = connection.via === undefined ? LONG_MS : DIRECT_AGAIN_MS * (0.75 + random() / 2);
+      await clock.sleep(again, until).catch(() => {});
+      if (until.aborted || connection.via === undefined) continue;
+      await dialDirectly(until).then(
+        (direct) => this.#add(direct),
+        () => {},
+      );
+    }
   }
 
   async #probe(connection: PeerConnection): Promise<void> {
-    const answered = new AbortController();
-    const late = new AbortController();
-    this.#deps.clock.sleep(ALIVE_WITHIN_MS, answered.signal).then(
-      () => late.abort(),
-      () => {},
-    );
     try {
-      await connection.ping(late.signal);
+      await withDeadline(this.#deps.clock, { ms: ALIVE_WITHIN_MS }, (signal) => connection.ping(signal));
     } catch (error) {
       connection.close(error);
-    } finally {
-      answered.abort();
     }
   }
 

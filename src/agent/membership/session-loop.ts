@@ -1,6 +1,7 @@
 import { CodedError } from '../../core/coded-error.ts';
 import { backoffDelayMs, CONNECT_BACKOFF } from '../../runtime/backoff.ts';
 import type { Clock } from '../../runtime/clock.ts';
+import { withDeadline } from '../../runtime/deadline.ts';
 import { readLines } from '../../runtime/lines.ts';
 import { ENDPOINTS } from '../../wire/endpoints.ts';
 import { parseSessionMessage } from '../../wire/parse-session-message.ts';
@@ -20,6 +21,8 @@ export interface SessionEvents {
   onMessage(message: SessionMessage): void;
   /** The session ended, or could not be opened. */
   onClosed(error: unknown): void;
+  /** The connection is there, but no session could be opened on it. */
+  onStuck(): void;
 }
 
 /** From the request to the head of the answer. */
@@ -50,7 +53,9 @@ export class SessionLoop {
         connection = await this.#events.connected(signal);
         await this.#once(AbortSignal.any([signal, this.#stop.signal]));
       } catch (error) {
-        if (!signal.aborted) this.#events.onClosed(error);
+        if (signal.aborted) break;
+        this.#events.onClosed(error);
+        if (!this.#heard && !this.#stop.signal.aborted) this.#events.onStuck();
       }
       failures = this.#heard ? 1 : failures + 1;
       // Another connection took over: no reason to wait.
@@ -82,16 +87,8 @@ export class SessionLoop {
 
   async #openSession(signal: AbortSignal) {
     const { method, path } = ENDPOINTS.session;
-    const late = new AbortController();
-    const opened = new AbortController();
-    this.#deps.clock.sleep(OPEN_WITHIN_MS, opened.signal).then(
-      () => late.abort(new CodedError('Unavailable', 'no answer in time')),
-      () => {},
+    return withDeadline(this.#deps.clock, { ms: OPEN_WITHIN_MS, signal }, (within) =>
+      this.#client.open({ method, path, signal: within }),
     );
-    try {
-      return await this.#client.open({ method, path, signal: AbortSignal.any([signal, late.signal]) });
-    } finally {
-      opened.abort();
-    }
   }
 }

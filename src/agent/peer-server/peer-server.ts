@@ -12,7 +12,14 @@ import type { SentService } from '../../core/service/sent-service.ts';
 import type { Clock } from '../../runtime/clock.ts';
 import type { Logger } from '../../runtime/logger.ts';
 import { joinStreams, writeResponseHead } from '../../runtime/upgrade.ts';
-import { ENDPOINTS, type Endpoint, parseStreamPath, parseUpgradePath, STREAM_PROTOCOL } from '../../wire/endpoints.ts';
+import {
+  ENDPOINTS,
+  type Endpoint,
+  parseStreamPath,
+  parseUpgradePath,
+  RELAYED_STREAM,
+  STREAM_PROTOCOL,
+} from '../../wire/endpoints.ts';
 import type { JoinAnswer, JoinRequest } from '../../wire/join-client.ts';
 import type { PeerHello } from '../../wire/peer-connection.ts';
 import type {
@@ -94,6 +101,9 @@ export class PeerServer implements PeerServing {
     this.#members = new MembersDoor({ ...deps, onConnection: (connection) => deps.connections.accept(connection) });
     this.#door = createFrontDoor({ join: this.#joinDoor(), peers: this.#members }, deps.clock);
     deps.roster.onChange(() => this.#onRoster());
+    deps.connections.onReachChange(() => {
+      for (const session of this.#sessions) session.note('reach');
+    });
     deps.source.onChange((peerId, change) => {
       for (const session of this.#sessions) if (peerId === 'all' || session.peerId === peerId) session.note(change);
     });
@@ -243,11 +253,11 @@ export class PeerServer implements PeerServing {
   }
 
   #openSession(peerId: string, out: import('node:http').ServerResponse): void {
-    const { source, roster, clock, identity, hello: own } = this.#deps;
+    const { source, roster, connections, clock, identity, hello: own } = this.#deps;
     // A peer has one session: a newer one replaces the older, which may be half-open.
     for (const session of this.#sessions) if (session.peerId === peerId) session.close();
     const hello = { type: 'hello', id: identity.id, protocol: own.protocol, version: own.version } as const;
-    const session = new SessionStream(peerId, out, { source, roster, hello, clock });
+    const session = new SessionStream(peerId, out, { source, roster, connections, hello, clock });
     this.#sessions.add(session);
     out.on('close', () => this.#sessions.delete(session));
   }
@@ -285,7 +295,7 @@ export class PeerServer implements PeerServing {
     { name, query }: { name: string; query: URLSearchParams },
     { socket, head }: { socket: Duplex; head: Buffer },
   ): Promise<void> {
-    const serve = this.#deps.peerStreams[name];
+    const serve = name === RELAYED_STREAM ? this.#onRelayed : this.#deps.peerStreams[name];
     if (serve === undefined) throw new CodedError('NotFound', `no stream "${name}" is served here`);
     const accept = (): Duplex => {
       writeResponseHead(socket, 101, ['Connection', 'upgrade', 'Upgrade', STREAM_PROTOCOL]);
@@ -294,6 +304,9 @@ export class PeerServer implements PeerServing {
     };
     await serve({ peerId, query, accept });
   }
+
+  /** A third member carries this connection: who is at its other end shows in the handshake, as for any other. */
+  readonly #onRelayed: PeerStreamServer = ({ accept }) => void this.#members.emit('connection', accept());
 
   /** The member behind a stream, by the certificate of its connection alone. */
   #caller(socket: unknown): string {

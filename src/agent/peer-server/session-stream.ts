@@ -1,7 +1,7 @@
 import type { Writable } from 'node:stream';
 import type { Clock } from '../../runtime/clock.ts';
 import { HEARTBEAT_INTERVAL_MS, type SessionMessage } from '../../wire/session-message.ts';
-import type { Roster, SessionSource } from '../ports.ts';
+import type { PeerConnections, Roster, SessionSource } from '../ports.ts';
 
 /** Changes within this time go out together. */
 const COALESCE_MS = 20;
@@ -9,6 +9,7 @@ const COALESCE_MS = 20;
 export interface SessionDeps {
   source: SessionSource;
   roster: Pick<Roster, 'records'>;
+  connections: Pick<PeerConnections, 'reach'>;
   hello: Extract<SessionMessage, { type: 'hello' }>;
   clock: Clock;
 }
@@ -21,6 +22,7 @@ export class SessionStream {
   readonly #changedPods = new Set<string>();
   #offer = true;
   #roster = true;
+  #reach: boolean;
   #allPods = true;
   #closed = false;
   #flushing = false;
@@ -29,6 +31,7 @@ export class SessionStream {
     this.peerId = peerId;
     this.#deps = deps;
     this.#out = out;
+    this.#reach = Object.keys(deps.connections.reach()).length > 0;
     out.on('close', () => this.close());
     out.on('error', () => this.close());
     this.#write(deps.hello);
@@ -40,8 +43,9 @@ export class SessionStream {
     return this.#closed;
   }
 
-  note(change: 'offer' | 'pods' | 'roster' | { podUid: string }): void {
+  note(change: 'offer' | 'pods' | 'roster' | 'reach' | { podUid: string }): void {
     if (change === 'offer') this.#offer = true;
+    else if (change === 'reach') this.#reach = true;
     else if (change === 'roster') this.#roster = true;
     else if (change === 'pods') this.#allPods = true;
     else this.#changedPods.add(change.podUid);
@@ -81,9 +85,11 @@ export class SessionStream {
   }
 
   #flush(): void {
-    const { source, roster } = this.#deps;
+    const { source, roster, connections } = this.#deps;
     if (this.#roster) this.#write({ type: 'roster', records: roster.records() });
     this.#roster = false;
+    if (this.#reach) this.#write({ type: 'reach', members: connections.reach() });
+    this.#reach = false;
     const offer = this.#offer ? source.offerFor(this.peerId) : undefined;
     if (offer !== undefined) {
       this.#write({ type: 'offer', offer });

@@ -14,6 +14,10 @@ export interface PeerStatus {
   observedGeneration?: number;
   /** When it was last heard of; only said while it is not connected. */
   lastSeen?: string | null;
+  /** Name of the member that carries the connection, when there is no direct way. */
+  via?: string | null;
+  /** At the time of the last change of state. */
+  roundTripMs?: number;
   /** The offer at the time of the last change of state; the virtual node has the present one. */
   offer?: { accepting: boolean; allocatable: ResourceList };
   /** Written by the network feature; null where there is none. */
@@ -46,8 +50,15 @@ export interface PeerCounts {
 /** The name of the one Federation object. */
 export const FEDERATION_NAME = 'headcut';
 
+/** What other members say about a peer that we do not reach. */
+export type Hearsay = { view: 'LinkDown'; witness: string } | { view: 'PeerDown' } | { view: 'Unknown' };
+
 export interface PeerContact {
   state: string;
+  /** Name of the member that carries the connection, when it is not direct. */
+  via: string | undefined;
+  roundTripMs: number | undefined;
+  hearsay: Hearsay;
   offer: Offer | undefined;
   /** Why it is not connected, for people. */
   problem: string | undefined;
@@ -58,16 +69,18 @@ export function planPeerStatus(peer: PeerObject, contact: PeerContact, now: stri
   const before = peer.status ?? {};
   const generation = peer.metadata.generation ?? 1;
   const changed = before.state !== contact.state;
-  const missesOffer = before.offer === undefined && contact.offer !== undefined;
-  if (!changed && !missesOffer && before.observedGeneration === generation) return undefined;
   const connected = before.conditions?.find((condition) => condition.type === 'Connected');
+  const said = connected?.reason !== reasonOf(contact) || (before.via ?? undefined) !== contact.via;
+  const missesOffer = before.offer === undefined && contact.offer !== undefined;
+  if (!changed && !said && !missesOffer && before.observedGeneration === generation) return undefined;
   const status = contact.state === 'Connected' ? 'True' : contact.state === 'Suspect' ? 'Unknown' : 'False';
   const lastTransitionTime = connected?.status === status ? (connected.lastTransitionTime ?? now) : now;
-  const message = contact.state === 'Connected' ? 'heartbeats arrive' : (contact.problem ?? 'no heartbeat arrives');
-  const { offer } = contact;
+  const { offer, via, roundTripMs } = contact;
   return {
     state: contact.state,
     observedGeneration: generation,
+    via: via ?? null,
+    ...(roundTripMs === undefined ? {} : { roundTripMs: Math.round(roundTripMs * 10) / 10 }),
     ...(contact.state === 'Connected' ? { lastSeen: null } : changed ? { lastSeen: now } : {}),
     ...(offer === undefined ? {} : { offer: { accepting: offer.accepting, allocatable: offer.allocatable } }),
     conditions: [
@@ -75,13 +88,32 @@ export function planPeerStatus(peer: PeerObject, contact: PeerContact, now: stri
       {
         type: 'Connected',
         status,
-        reason: contact.state === 'Connected' ? 'Heartbeat' : contact.state === 'Suspect' ? 'Silent' : 'NoContact',
-        message: message.slice(0, 500),
+        reason: reasonOf(contact),
+        message: messageOf(contact).slice(0, 500),
         lastTransitionTime,
         observedGeneration: generation,
       },
     ],
   };
+}
+
+function reasonOf({ state, via, hearsay }: PeerContact): string {
+  if (state === 'Connected') return via === undefined ? 'Heartbeat' : 'Relayed';
+  if (state === 'Suspect') return 'Silent';
+  return hearsay.view === 'Unknown' ? 'NoContact' : hearsay.view;
+}
+
+function messageOf({ state, via, hearsay, problem = 'no heartbeat arrives' }: PeerContact): string {
+  if (state === 'Connected') return via === undefined ? 'heartbeats arrive' : `Relayed through ${via}`;
+  if (state === 'Suspect') return problem;
+  switch (hearsay.view) {
+    case 'LinkDown':
+      return `${hearsay.witness} still reaches it, the way from here is down: ${problem}`;
+    case 'PeerDown':
+      return `no other member reaches it either: ${problem}`;
+    case 'Unknown':
+      return problem;
+  }
 }
 
 /** The status of the own Federation to write, or undefined when it says so already. */

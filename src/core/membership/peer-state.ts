@@ -6,6 +6,20 @@ export const SUSPECT_AFTER_MS = 2_000;
 export const UNREACHABLE_AFTER_MS = 3_000;
 /** A peer that said that it restarts gets this long to come back before it counts as failed. */
 export const RESTART_GRACE_MS = 30_000;
+/**
+ * A lost packet is repeated after about one round trip and 200 ms (RFC 6298, as Linux does it): up to this round-trip time
+ * three repetitions fit into the limits above; longer ways get the time of as many more.
+ */
+const SHORT_ROUND_TRIP_MS = 200;
+const REPETITIONS = 3;
+
+/** Failures within this time are flapping rather than bad luck. */
+const FLAP_WINDOW_MS = 10 * 60_000;
+/** That many failures within the window have no consequence. */
+const FREE_FAILURES = 2;
+/** The first hold; each further failure doubles it. */
+const FIRST_HOLD_MS = 5_000;
+const MAX_HOLD_MS = 60_000;
 
 export interface Contact {
   /** Monotonic ms of the last message, or of the first try when there was none. */
@@ -14,12 +28,42 @@ export interface Contact {
   restarting: boolean;
   /** A message came on the connection that is open now. */
   open: boolean;
+  /** The smoothed round-trip time in ms; undefined before the first measurement. */
+  roundTripMs?: number | undefined;
+  /** It counts as unreachable until it was heard without a break for as long as this (monotonic ms). */
+  heldUntil?: number | undefined;
 }
 
 /** The state of a peer by own contact alone; hearsay never counts. */
 export function peerStateOf(contact: Contact, now: number): PeerContactState {
+  if (isSilent(contact, now) || now < (contact.heldUntil ?? 0)) return 'Unreachable';
   const silentMs = now - contact.lastHeardAt;
-  const grace = contact.restarting ? RESTART_GRACE_MS : 0;
-  if (silentMs >= UNREACHABLE_AFTER_MS + grace) return 'Unreachable';
-  return contact.open && silentMs < SUSPECT_AFTER_MS ? 'Connected' : 'Suspect';
+  return contact.open && silentMs < SUSPECT_AFTER_MS + longWayMs(contact) ? 'Connected' : 'Suspect';
+}
+
+/** Nothing was heard for so long that the peer, or the way to it, counts as failed. */
+export function isSilent(contact: Contact, now: number): boolean {
+  const graceMs = (contact.restarting ? RESTART_GRACE_MS : 0) + longWayMs(contact);
+  return now - contact.lastHeardAt >= UNREACHABLE_AFTER_MS + graceMs;
+}
+
+function longWayMs(contact: Contact): number {
+  return REPETITIONS * Math.max(0, (contact.roundTripMs ?? 0) - SHORT_ROUND_TRIP_MS);
+}
+
+/** How long a peer that comes back must be heard before it counts again. @param failures monotonic ms of each failure */
+export function flapHoldMs(failures: readonly number[], now: number): number {
+  const recent = recentFailures(failures, now).length;
+  if (recent <= FREE_FAILURES) return 0;
+  return Math.min(MAX_HOLD_MS, FIRST_HOLD_MS * 2 ** (recent - FREE_FAILURES - 1));
+}
+
+/** The failures that still count. */
+export function recentFailures(failures: readonly number[], now: number): number[] {
+  return failures.filter((at) => now - at < FLAP_WINDOW_MS);
+}
+
+/** RFC 6298's smoothing: one slow answer is no slow way. */
+export function smoothRoundTrip(before: number | undefined, measuredMs: number): number {
+  return before === undefined ? measuredMs : before + (measuredMs - before) / 8;
 }

@@ -94,7 +94,7 @@ export async function startAgent(cluster: TestCluster): Promise<TestAgent> {
     services: { update: never, prepare: never },
     streams: { logs: never, upgrade: never },
     stats: { statsFor: never },
-    peerStreams: { echo: echoStream },
+    peerStreams: { echo: echoStream, relay: membership.relayServer },
     join: never,
   });
   cluster.port = await server.listen('127.0.0.1', cluster.port);

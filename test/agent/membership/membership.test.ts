@@ -51,7 +51,7 @@ async function three(): Promise<[TestAgent, TestAgent, TestAgent]> {
   return agents;
 }
 
-describe('membership', { timeout: 30_000 }, () => {
+describe('membership', { timeout: 60_000 }, () => {
   it('makes three clusters know each other by two joins', async () => {
     await three();
   });
@@ -149,6 +149,34 @@ describe('membership', { timeout: 30_000 }, () => {
       await eventually(() => received === `${from.own.id}?:!`);
       stream?.destroy();
     }
+  });
+
+  it('goes through a third member where two cannot reach each other, and directly again once they can', async () => {
+    const hidden = await Promise.all(
+      ['b', 'c'].map(async (name) => ({ ...(await createCluster(name)), advertised: 1 })),
+    );
+    const a = await start('a');
+    const [b, c] = [await start(hidden[0] ?? ''), await start(hidden[1] ?? '')];
+    await joinThrough(b, a);
+    await joinThrough(c, a);
+    await see(b, 'a=Connected c=Connected');
+    await see(c, 'a=Connected b=Connected');
+    expect([b.membership.get(c.own.id)?.via, c.membership.get(b.own.id)?.via]).toEqual([a.own.id, a.own.id]);
+    expect(a.membership.get(b.own.id)?.via).toBeUndefined();
+    const stream = await b.membership
+      .get(c.own.id)
+      ?.openStream('echo', new URLSearchParams(), AbortSignal.timeout(5_000));
+    let received = 0;
+    stream?.on('data', (bytes: Buffer) => {
+      received += bytes.length;
+    });
+    const bytes = 2 * 1024 * 1024;
+    stream?.write(Buffer.alloc(bytes));
+    await eventually(() => received === bytes + `${b.own.id}?:`.length);
+    stream?.destroy();
+    await c.own.refresh({ metadata: { name: 'headcut' }, spec: { endpoints: [`127.0.0.1:${c.cluster.port}`] } });
+    await eventually(() => b.membership.get(c.own.id)?.via === undefined, 40_000);
+    await see(b, 'a=Connected c=Connected');
   });
 
   it('carries many calls at once against the direction of the connection', async () => {

@@ -144,6 +144,8 @@ export async function startServer(
     identity: member,
     hello: { instance: 'host', protocol: 2, version: 'test' },
     connections: {
+      reach: () => ({}),
+      onReachChange: () => {},
       accept: (connection) => connection.serve((stream) => server.serve(connection.peerId, stream)),
     },
     roster,
@@ -169,14 +171,14 @@ export async function startServer(
   };
 }
 
-/** Waits until `probe` gives something, at most fifteen seconds: machines that test may be busy. */
-export async function eventually<T>(probe: () => T | undefined | false): Promise<T> {
-  for (let i = 0; i < 750; i += 1) {
+/** Waits until `probe` gives something; rather long, since machines that test may be busy. */
+export async function eventually<T>(probe: () => T | undefined | false, withinMs = 15_000): Promise<T> {
+  for (let i = 0; i < withinMs / 20; i += 1) {
     const value = probe();
     if (value !== undefined && value !== false) return value;
     await systemClock.sleep(20);
   }
-  throw new Error('nothing happened within fifteen seconds');
+  throw new Error('nothing happened within the time');
 }
 
 export const examplePod: Pod = {

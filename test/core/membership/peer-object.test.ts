@@ -1,5 +1,6 @@
 import { describe, expect, it } from 'vitest';
 import {
+  type PeerContact,
   type PeerObject,
   planFederationStatus,
   planPeerStatus,
@@ -19,7 +20,14 @@ const record: PeerRecord = {
 const peer: PeerObject = { metadata: { name: 'b', generation: 3 }, spec: record };
 const T1 = '2026-01-01T00:00:01Z';
 const T2 = '2026-01-01T00:00:02Z';
-const contact = (state: string) => ({ state, offer: undefined, problem: undefined });
+const contact = (state: string): PeerContact => ({
+  state,
+  offer: undefined,
+  problem: undefined,
+  via: undefined,
+  roundTripMs: undefined,
+  hearsay: { view: 'Unknown' },
+});
 
 describe('planPeerStatus', () => {
   it('is written once for each state, and not again while it stays', () => {
@@ -36,6 +44,24 @@ describe('planPeerStatus', () => {
       lastSeen: T2,
       conditions: [{ type: 'Connected', status: 'False', message: 'refused', lastTransitionTime: T2 }],
     });
+  });
+
+  it('names the member that carries the connection, until there is a direct way', () => {
+    const relayed = planPeerStatus(peer, { ...contact('Connected'), via: 'c', roundTripMs: 3.0625 }, T1) ?? {};
+    expect(relayed).toMatchObject({ state: 'Connected', via: 'c', roundTripMs: 3.1 });
+    expect(relayed.conditions?.[0]).toMatchObject({ status: 'True', reason: 'Relayed', message: 'Relayed through c' });
+    const direct = planPeerStatus({ ...peer, status: relayed }, contact('Connected'), T2);
+    expect(direct).toMatchObject({ via: null, conditions: [{ reason: 'Heartbeat' }] });
+  });
+
+  it('says whether others still reach a peer that we do not reach, and is written again when that changes', () => {
+    const alone = { ...contact('Unreachable'), hearsay: { view: 'LinkDown', witness: 'c' } as const };
+    const link = planPeerStatus(peer, alone, T1) ?? {};
+    expect(link.conditions?.[0]).toMatchObject({ reason: 'LinkDown', message: expect.stringMatching(/^c still/) });
+    expect(planPeerStatus({ ...peer, status: link }, alone, T2)).toBeUndefined();
+    const down = planPeerStatus({ ...peer, status: link }, { ...alone, hearsay: { view: 'PeerDown' } }, T2);
+    expect(down?.conditions?.[0]).toMatchObject({ reason: 'PeerDown', lastTransitionTime: T1 });
+    expect(down?.lastSeen).toBeUndefined();
   });
 
   it('tells the first offer, but writes nothing for later ones', () => {

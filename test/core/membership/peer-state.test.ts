@@ -1,5 +1,5 @@
 import { describe, expect, it } from 'vitest';
-import { peerStateOf } from '../../../src/core/membership/peer-state.ts';
+import { flapHoldMs, peerStateOf, smoothRoundTrip } from '../../../src/core/membership/peer-state.ts';
 
 describe('the state of a peer', () => {
   it.each([
@@ -18,4 +18,35 @@ describe('the state of a peer', () => {
       expect(peerStateOf({ lastHeardAt: 5_000, open, restarting }, 5_000 + silentMs)).toBe(state);
     },
   );
+
+  it('allows for the repetition of lost packets on a long way', () => {
+    const contact = { lastHeardAt: 0, open: true, restarting: false, roundTripMs: 500 };
+    expect(peerStateOf(contact, 2_800)).toBe('Connected');
+    expect(peerStateOf(contact, 3_800)).toBe('Suspect');
+    expect(peerStateOf(contact, 3_900)).toBe('Unreachable');
+  });
+
+  it('stays unreachable while it is held, however well it is heard', () => {
+    const contact = { lastHeardAt: 9_900, open: true, restarting: false, heldUntil: 12_000 };
+    expect(peerStateOf(contact, 10_000)).toBe('Unreachable');
+    expect(peerStateOf({ ...contact, lastHeardAt: 12_000 }, 12_000)).toBe('Connected');
+  });
+});
+
+describe('a peer that fails again and again', () => {
+  it('is held longer each time, up to a minute', () => {
+    const failures = [1, 2, 3, 4, 5, 6, 7, 8];
+    expect(failures.map((n) => flapHoldMs(failures.slice(0, n), 10))).toEqual([
+      0, 0, 5_000, 10_000, 20_000, 40_000, 60_000, 60_000,
+    ]);
+  });
+
+  it('is trusted again after ten quiet minutes', () => {
+    expect(flapHoldMs([1, 2, 3], 3 + 10 * 60_000)).toBe(0);
+  });
+});
+
+it('smooths round-trip times', () => {
+  expect(smoothRoundTrip(undefined, 8)).toBe(8);
+  expect(smoothRoundTrip(8, 16)).toBe(9);
 });

@@ -202,7 +202,7 @@ async function composeNetwork(
 ) {
   const { config, clock, logger } = parts;
   const { namespace, networkFolder, probePort } = config;
-  const { nodes, federations, peers } = caches;
+  const { nodes, pods, federations, peers } = caches;
   const keys = await loadNetworkKey(client, namespace);
   const nonce = (): bigint => randomBytes(8).readBigUInt64BE();
   const prober = new UdpProber({ ...keys, port: probePort, nonce, clock, logger });
@@ -231,6 +231,7 @@ async function composeNetwork(
     roster: membership.roster,
     links: membership,
     nodes,
+    pods,
     federations,
     peersSynced: () => peers.whenSynced(),
     node: new NodeNetworkClient(join(networkFolder, NETWORK_SOCKET), clock),

@@ -14,6 +14,8 @@ import {
   kubectl,
   list,
   offloadedNamespace,
+  pod,
+  podSpec,
   readyPods,
   restartAgents,
   twins,
@@ -230,6 +232,33 @@ describe('the pod network', () => {
     const from = pods.find((pod) => pod.spec.nodeName === 'a') as Pod;
     const to = pods.find((pod) => pod.spec.nodeName === 'headcut-b') as Pod;
     await eventually(async () => expect(await fetchFrom('a', from, addressOf(to))).toContain(to.metadata.name));
+  });
+
+  test('keeps peers away from pods that are none of their business, unless all are to be reached', async () => {
+    const name = `e2e-private-${process.pid}`;
+    const setReachable = (reachable: string) =>
+      kubectl('b', [
+        'patch',
+        'federation',
+        'headcut',
+        '--type=merge',
+        '-p',
+        JSON.stringify({ spec: { network: { reachable } } }),
+      ]);
+    await apply('b', { apiVersion: 'v1', kind: 'Namespace', metadata: { name } }, pod(name, 'private', podSpec()));
+    try {
+      await kubectl('b', ['-n', name, 'wait', 'pod/private', '--for=condition=Ready', '--timeout=60s']);
+      const local = addressOf(await get<Pod>('b', ['-n', name, 'pod', 'private']));
+      const prefix = (await get<FederationObject>('b', ['federation', 'headcut'])).status?.network?.prefix ?? '';
+      const image = `${prefix.split('.').slice(0, 3).join('.')}.${local.split('.')[3]}`;
+      const connect = ['socat', '-u', 'OPEN:/dev/null', `TCP4:${image}:8080,connect-timeout=2`];
+      await expect(inNetworkOf('a', connect)).rejects.toThrow();
+      await setReachable('All');
+      await eventually(async () => void (await inNetworkOf('a', connect)));
+    } finally {
+      await setReachable('Offloaded');
+      await kubectl('b', ['delete', 'namespace', name, '--wait=false']);
+    }
   });
 
   test('keeps peers away from everything on the node but pods', async () => {

@@ -1,6 +1,6 @@
 import { isDeepStrictEqual } from 'node:util';
 import { messageOf } from '../../core/coded-error.ts';
-import type { Node } from '../../core/kube-objects.ts';
+import type { Node, Pod } from '../../core/kube-objects.ts';
 import { FEDERATION_NAME, type FederationObject } from '../../core/membership/peer-object.ts';
 import type { PeerRecord } from '../../core/membership/peer-record.ts';
 import { type ClaimPlan, type NetworkClaim, planClaim } from '../../core/network/network-claim.ts';
@@ -14,7 +14,10 @@ import {
   planPeerNetworks,
   problemOfRange,
 } from '../../core/network/plan-network.ts';
+import { parsePrefix } from '../../core/network/prefix.ts';
+import { reachablePods } from '../../core/network/reachable-pods.ts';
 import type { WireGuardKeys } from '../../core/network/wireguard-key.ts';
+import { isTerminal } from '../../core/pod-phase.ts';
 import type { Store } from '../../kube/store.ts';
 import type { Clock } from '../../runtime/clock.ts';
 import { type Controller, createController, type ReconcileResult } from '../../runtime/controller.ts';
@@ -31,6 +34,7 @@ export interface NetworkDeps {
   roster: Pick<Roster, 'records' | 'onChange'>;
   links: Pick<PeerLinks, 'onChange'>;
   nodes: Store<Node>;
+  pods: Store<Pod>;
   federations: Store<FederationObject>;
   /** Resolves when the stored members are known: a claim made before could clash with theirs. */
   peersSynced(): Promise<void>;
@@ -46,6 +50,8 @@ export interface NetworkDeps {
 }
 
 const KEY = 'network';
+/** Pods come in bursts. */
+const SETTLE_MS = 50;
 /** How often the tunnels are looked at, for handshakes. */
 const REPORT_EVERY_MS = 5_000;
 const WAITING_EVERY_MS = 2_000;
@@ -82,6 +88,11 @@ export class Network {
     deps.federations.onChange((_key, after, before) => {
       if (!isDeepStrictEqual(after?.spec, before?.spec)) this.touch();
     });
+    deps.pods.onChange((_key, after, before) => {
+      // Whether it may be reached is looked at then.
+      if (after?.status?.podIP !== before?.status?.podIP || isTerminal(after?.status) !== isTerminal(before?.status))
+        this.controller.enqueueAfter(KEY, SETTLE_MS);
+    });
     deps.nodes.onChange((_key, after, before) => {
       const { spec, status } = after ?? {};
       if (!isDeepStrictEqual([spec, status?.addresses], [before?.spec, before?.status?.addresses])) this.touch();
@@ -94,8 +105,11 @@ export class Network {
   }
 
   async run(signal: AbortSignal): Promise<void> {
-    const { nodes, federations, peersSynced, node } = this.#deps;
-    await Promise.race([Promise.all([nodes.whenSynced(), federations.whenSynced(), peersSynced()]), aborted(signal)]);
+    const { nodes, pods, federations, peersSynced, node } = this.#deps;
+    await Promise.race([
+      Promise.all([nodes.whenSynced(), pods.whenSynced(), federations.whenSynced(), peersSynced()]),
+      aborted(signal),
+    ]);
     this.touch();
     await this.controller.run(signal);
     node.close();
@@ -162,7 +176,7 @@ export class Network {
     state.peers = peers;
     const usable = others.filter(({ id }) => 'claim' in (peers.get(id) ?? {}));
     paths.setTargets(await this.#targets(usable));
-    await this.#make(claim === undefined ? undefined : this.#wanted(claim, usable));
+    await this.#make(claim === undefined ? undefined : this.#wanted(claim, usable, settings));
   }
 
   async #targets(records: PeerRecord[]) {
@@ -173,13 +187,18 @@ export class Network {
     return new Map(await Promise.all(targets));
   }
 
-  #wanted(claim: NetworkClaim, usable: PeerRecord[]): NodeNetwork {
+  #wanted(claim: NetworkClaim, usable: PeerRecord[], settings: NetworkSettings): NodeNetwork {
     const { keys, probePort, paths } = this.#deps;
     const peers = usable.flatMap(({ id, network }) =>
       network === undefined ? [] : [{ publicKey: network.publicKey, prefix: network.prefix, ...paths.endpointOf(id) }],
     );
     const { port, podCidr, prefix } = claim;
-    return { privateKey: keys.privateKey, port, probePort, podCidr, prefix, peers };
+    const reachable = settings.reachable === 'All' ? undefined : this.#reachable(podCidr);
+    return { privateKey: keys.privateKey, port, probePort, podCidr, prefix, reachable, peers };
+  }
+
+  #reachable(podCidr: string): string[] {
+    return reachablePods(this.#deps.pods.list(), parsePrefix(podCidr));
   }
 
   /** Has the node's network made, where it is not known to be so. */

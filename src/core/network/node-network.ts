@@ -1,4 +1,4 @@
-import { isIP } from 'node:net';
+import { isIP, isIPv4 } from 'node:net';
 import { CodedError } from '../coded-error.ts';
 import { parsePrefix } from './prefix.ts';
 
@@ -19,6 +19,8 @@ export interface NodeNetwork {
   probePort: number;
   podCidr: string;
   prefix: string;
+  /** The pods that peers may open connections to, by their own addresses; undefined: all. */
+  reachable: string[] | undefined;
   peers: TunnelPeer[];
 }
 
@@ -71,12 +73,13 @@ export function parseNodeNetworkRequest(line: string): NodeNetworkRequest {
 
 function parseNodeNetwork(value: unknown): NodeNetwork {
   const network = value as NodeNetwork;
-  const { privateKey, port, probePort, podCidr, prefix, peers } = network;
+  const { privateKey, port, probePort, podCidr, prefix, reachable, peers } = network;
   check(KEY.test(privateKey), 'privateKey');
   check(isPort(port) && isPort(probePort) && port !== probePort, 'port');
   check(parsePrefix(podCidr).length === parsePrefix(prefix).length, 'prefix');
   check(Array.isArray(peers) && peers.length <= MAX_PEERS, 'peers');
-  return { privateKey, port, probePort, podCidr, prefix, peers: peers.map(parsePeer) };
+  check(reachable === undefined || (Array.isArray(reachable) && reachable.every((one) => isIPv4(one))), 'reachable');
+  return { privateKey, port, probePort, podCidr, prefix, reachable, peers: peers.map(parsePeer) };
 }
 
 function parsePeer(peer: TunnelPeer): TunnelPeer {

@@ -17,12 +17,19 @@ export interface NetworkSettings {
   enabled: boolean;
   range: string;
   port: number;
+  /** Which pods here other members may open connections to. */
+  reachable: 'Offloaded' | 'All';
 }
 
 export function networkSettings(spec: Record<string, unknown> | undefined): NetworkSettings {
   const network = (spec?.network ?? {}) as Partial<NetworkSettings>;
-  const { enabled = true, range = DEFAULT_NETWORK_RANGE, port = DEFAULT_NETWORK_PORT } = network;
-  return { enabled, range, port };
+  const {
+    enabled = true,
+    range = DEFAULT_NETWORK_RANGE,
+    port = DEFAULT_NETWORK_PORT,
+    reachable = 'Offloaded',
+  } = network;
+  return { enabled, range, port, reachable };
 }
 
 /** Why something takes no part in the pod network: for a condition. */

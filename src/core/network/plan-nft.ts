@@ -55,9 +55,11 @@ function mapping({ podCidr, prefix }: NodeNetwork): string[] {
 }
 
 /** Peers reach pods, and nothing else of the node; only our own pods, the node and its Services reach peers. */
-function fences({ podCidr, prefix }: NodeNetwork): string[] {
+function fences({ podCidr, prefix, reachable }: NodeNetwork): string[] {
   const tooLarge = 'tcp option maxseg size set rt mtu';
+  const allowed = reachable?.length === 0 ? [] : [`    elements = { ${reachable?.join(', ')} }`];
   return [
+    ...(reachable === undefined ? [] : ['  set reachable {', '    type ipv4_addr', ...allowed, '  }']),
     ...chain('arriving', 'filter hook prerouting priority -290', [`iifname "${LINK}" ip daddr != ${prefix} drop`]),
     ...chain('input', 'filter hook input priority -10', [
       `iifname "${LINK}" ct state established,related accept`,
@@ -66,6 +68,8 @@ function fences({ podCidr, prefix }: NodeNetwork): string[] {
     ]),
     ...chain('forward', 'filter hook forward priority -10', [
       `iifname "${LINK}" ip daddr != ${podCidr} ct state new drop`,
+      // Dropped, not refused: the first packet to a pod may be faster than the news of the pod, and is sent again.
+      ...(reachable === undefined ? [] : [`iifname "${LINK}" ip daddr != @reachable ct state new drop`]),
       `oifname "${LINK}" ip saddr != ${podCidr} ct state new ct status & dnat != dnat drop`,
       `iifname "${LINK}" tcp flags & (syn|rst) == syn ${tooLarge}`,
       `oifname "${LINK}" tcp flags & (syn|rst) == syn ${tooLarge}`,

@@ -37,18 +37,21 @@ describe('probes of UDP', () => {
     b.prober.close();
   });
 
-  async function verdict(from: Side): Promise<boolean | undefined> {
+  /** Whether one of several probes was answered; a loaded machine takes its time. */
+  async function verdict(from: Side): Promise<boolean> {
     from.prober.probe('peer');
-    await systemClock.sleep(50);
-    return from.prober.probe('peer');
+    for (let tries = 0; tries < 5; tries += 1) {
+      await systemClock.sleep(50 * 2 ** tries);
+      if (from.prober.probe('peer') === true) return true;
+    }
+    return false;
   }
 
   it('are answered by members, and tell where the answer came from', async () => {
     a.prober.setTarget('peer', target(b));
     b.prober.setTarget('peer', target(a));
     expect(a.prober.probe('peer')).toBeUndefined();
-    await systemClock.sleep(50);
-    expect(a.prober.probe('peer')).toBe(true);
+    expect(await verdict(a)).toBe(true);
     expect(a.prober.provedEndpoint('peer')).toEqual({ address: '127.0.0.1', port: b.port });
   });
 

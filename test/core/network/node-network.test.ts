@@ -8,6 +8,7 @@ const network: NodeNetwork = {
   probePort: 7445,
   podCidr: '10.244.0.0/24',
   prefix: '100.64.7.0/24',
+  reachable: ['10.244.0.5'],
   peers: [{ publicKey: KEY, prefix: '100.64.2.0/24', path: 'udp', endpoint: '192.0.2.2:51820' }],
 };
 const [peer] = network.peers;
@@ -27,6 +28,7 @@ describe('what the agent asks of the network part', () => {
     ['the port of the probes as the port', { probePort: 51820 }],
     ['networks of two sizes', { prefix: '100.64.0.0/16' }],
     ['a prefix with a rule in it', { prefix: '100.64.7.0/24 } ; flush ruleset' }],
+    ['a reachable address that is none', { reachable: ['10.244.0.5 }'] }],
     ['a peer key that is none', { peers: [{ ...peer, publicKey: '-' }] }],
     ['an endpoint that is a name', { peers: [{ ...peer, endpoint: 'example.org:51820' }] }],
     ['a path that is none', { peers: [{ ...peer, path: 'tcp' }] }],

@@ -6,7 +6,15 @@ const BARE: Addressing = { mtu: 1500, up: false, addresses: [], routes: [] };
 
 function network(...prefixes: string[]): NodeNetwork {
   const peers = prefixes.map((prefix): TunnelPeer => ({ publicKey: prefix, prefix, path: 'udp', endpoint: undefined }));
-  return { privateKey: 'k', port: 51820, probePort: 7445, podCidr: '10.244.0.0/24', prefix: '100.64.1.0/24', peers };
+  return {
+    privateKey: 'k',
+    port: 51820,
+    probePort: 7445,
+    podCidr: '10.244.0.0/24',
+    prefix: '100.64.1.0/24',
+    reachable: undefined,
+    peers,
+  };
 }
 
 const commands = (wanted: NodeNetwork, actual: Addressing, mtus: (number | undefined)[] = [1500]): string[] =>

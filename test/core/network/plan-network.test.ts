@@ -56,7 +56,12 @@ describe('the pod network of a cluster', () => {
   });
 
   it('has settings, all with defaults', () => {
-    expect(networkSettings(undefined)).toEqual({ enabled: true, range: '100.64.0.0/10', port: 51820 });
+    expect(networkSettings(undefined)).toEqual({
+      enabled: true,
+      range: '100.64.0.0/10',
+      port: 51820,
+      reachable: 'Offloaded',
+    });
     expect(networkSettings({ network: { enabled: false, port: 4000 } })).toMatchObject({ enabled: false, port: 4000 });
   });
 });

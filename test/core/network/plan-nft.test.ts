@@ -9,6 +9,7 @@ const network: NodeNetwork = {
   probePort: 7445,
   podCidr: '10.244.0.0/24',
   prefix: '100.64.7.0/24',
+  reachable: ['10.244.0.5', '10.244.0.6'],
   peers: [{ publicKey: 'B', prefix: '100.64.2.0/24', path: 'udp', endpoint: '192.0.2.2:51820' }],
 };
 
@@ -37,13 +38,20 @@ describe('the packet rules', () => {
     expect(new Set(tables)).toEqual(new Set(['ip headcut', 'ip6 headcut']));
   });
 
+  it('let peers open connections to reachable pods only', () => {
+    expect(planNft(network)).toContain('elements = { 10.244.0.5, 10.244.0.6 }');
+    expect(planNft(network)).toContain('iifname "headcut0" ip daddr != @reachable ct state new drop');
+    expect(planNft({ ...network, reachable: undefined })).not.toContain('reachable');
+  });
+
   it('do not depend on the members, and hold no secret', () => {
     expect(planNft({ ...network, peers: [] })).toBe(planNft(network));
     expect(planNft(network)).not.toContain('secret');
   });
 
   it.runIf(hasNft() && process.getuid?.() === 0)('are understood by nft', () => {
-    for (const input of [planNft(network), planNftRemoval()])
+    const variants = [undefined, [], ['10.244.0.5']].map((reachable) => planNft({ ...network, reachable }));
+    for (const input of [...variants, planNftRemoval()])
       expect(execFileSync('nft', ['--check', '-f', '-'], { input }).toString()).toBe('');
   });
 });

@@ -14,7 +14,15 @@ const NOW = 10_000_000;
 const EMPTY: TunnelState = { publicKey: undefined, port: undefined, peers: [] };
 
 function network(...peers: TunnelPeer[]): NodeNetwork {
-  return { privateKey: 'k', port: 51820, probePort: 7445, podCidr: '10.244.0.0/24', prefix: '100.64.1.0/24', peers };
+  return {
+    privateKey: 'k',
+    port: 51820,
+    probePort: 7445,
+    podCidr: '10.244.0.0/24',
+    prefix: '100.64.1.0/24',
+    reachable: undefined,
+    peers,
+  };
 }
 
 const peer = (overrides: Partial<TunnelPeer> = {}): TunnelPeer => ({

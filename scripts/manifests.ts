@@ -68,19 +68,29 @@ export function generateManifests(
   optional: Readonly<Record<string, string>>,
 ): Record<string, string> {
   const names = Object.keys(sources).sort();
-  const objects = names.flatMap((name) =>
-    parseAllDocuments(sources[name] ?? '').map((document) => document.toJS() as object),
-  );
   const one = names.map((name) => (sources[name] ?? '').trimEnd()).join('\n---\n');
   return {
     'generated/install.yaml': `# ${GENERATED}\n${one}\n`,
-    'generated/install.json': `${JSON.stringify({ apiVersion: 'v1', kind: 'List', items: objects }, null, 1)}\n`,
+    // For `headcut install`, which carries them along.
+    'generated/objects.json': `${JSON.stringify(
+      {
+        install: names.flatMap((name) => objectsOf(sources[name] ?? '')),
+        csrApprover: objectsOf(optional['csr-approver.yaml'] ?? ''),
+        removeNetwork: objectsOf(optional['remove-network.yaml'] ?? ''),
+      },
+      null,
+      1,
+    )}\n`,
     // Without an ending, so that `kubectl apply -f manifests/` does not take it for an object.
     Kustomization: `# ${GENERATED}\n${stringify({ apiVersion: 'kustomize.config.k8s.io/v1beta1', kind: 'Kustomization', resources: names })}`,
     'chart/Chart.yaml': `# ${GENERATED}\n${stringify(chart())}`,
     ...Object.fromEntries(names.map((name) => [`chart/templates/${name}`, toTemplate(name, sources[name] ?? '')])),
     'chart/templates/csr-approver.yaml': `{{- if .Values.csrApprover }}\n${toTemplate('', optional['csr-approver.yaml'] ?? '')}{{- end }}\n`,
   };
+}
+
+function objectsOf(text: string): object[] {
+  return parseAllDocuments(text).map((document) => document.toJS() as object);
 }
 
 function chart(): object {

@@ -52,6 +52,16 @@ export function createProcessProvider(recipe: ClusterRecipe, deps: ProcessProvid
   return new ProcessProvider(recipe, deps);
 }
 
+/** What to wait for, and what has to run for it. */
+interface ComponentWait {
+  what: string;
+  /** The component whose log tells why it does not come. */
+  logOf: string;
+  timeoutMs: number;
+  needs: readonly Component[];
+  signal: AbortSignal | undefined;
+}
+
 class ProcessProvider implements ClusterProvider {
   readonly name: string;
   readonly #recipe: ClusterRecipe;
@@ -79,13 +89,17 @@ class ProcessProvider implements ClusterProvider {
     try {
       const { foundation, clients, apiServer, kubelet } = this.#recipe;
       const now = this.#clock.now();
-      const started = await startComponents(cluster, foundation(cluster));
-      await this.#waitFor(cluster, 'the API server', apiServer, API_TIMEOUT_MS, () => api.isReady(), signal);
+      const first = foundation(cluster);
+      const started = await startComponents(cluster, first);
+      const untilReady = { what: 'the API server', logOf: apiServer, timeoutMs: API_TIMEOUT_MS, needs: first, signal };
+      await this.#waitFor(cluster, () => api.isReady(), untilReady);
+      // First, because metrics-server ends at once where it has no rights.
+      await api.applyAddons(cluster);
       started.push(...(await startComponents(cluster, clients(cluster))));
       const sinceMs = started.includes(kubelet) ? now : 0;
-      await api.applyAddons(cluster);
-      const isNodeReady = (): Promise<boolean> => api.isNodeReady(cluster.name, sinceMs);
-      await this.#waitFor(cluster, 'the node', kubelet, NODE_TIMEOUT_MS, isNodeReady, signal);
+      const needs = this.#components(cluster);
+      const untilNode = { what: 'the node', logOf: kubelet, timeoutMs: NODE_TIMEOUT_MS, needs, signal };
+      await this.#waitFor(cluster, () => api.isNodeReady(cluster.name, sinceMs), untilNode);
     } finally {
       await api.close();
     }
@@ -162,21 +176,15 @@ class ProcessProvider implements ClusterProvider {
     }
   }
 
-  async #waitFor(
-    cluster: ClusterTopology,
-    what: string,
-    component: string,
-    timeoutMs: number,
-    condition: () => Promise<boolean>,
-    signal?: AbortSignal,
-  ): Promise<void> {
-    const giveUp = (): void => checkAlive(cluster, this.#components(cluster));
-    const options = { clock: this.#clock, what: `${what} of cluster ${cluster.name} ready`, timeoutMs, signal, giveUp };
+  async #waitFor(cluster: ClusterTopology, condition: () => Promise<boolean>, wait: ComponentWait): Promise<void> {
+    const { what, logOf, needs, ...limits } = wait;
+    const giveUp = (): void => checkAlive(cluster, needs);
+    const options = { ...limits, clock: this.#clock, what: `${what} of cluster ${cluster.name} ready`, giveUp };
     try {
       await waitUntil(condition, options);
     } catch (error) {
       if (error instanceof CodedError && error.message.includes('has ended')) throw error;
-      throw new CodedError('Unavailable', `cluster ${cluster.name}${logTail(cluster, component)}`, error);
+      throw new CodedError('Unavailable', `cluster ${cluster.name}${logTail(cluster, logOf)}`, error);
     }
   }
 

@@ -62,6 +62,10 @@ $&$1{{- end }}
   },
 ];
 
+/** Whether the API server does by policies what else the agent does by a webhook. `template` alone knows no API server. */
+const HAS_POLICIES =
+  'or (semverCompare ">=1.36.0-0" .Capabilities.KubeVersion.Version) (.Capabilities.APIVersions.Has "admissionregistration.k8s.io/v1/MutatingAdmissionPolicy")';
+
 /** Every generated file: path below manifests/ → text. Pure. @param sources name of a file in manifests/ → text */
 export function generateManifests(
   sources: Readonly<Record<string, string>>,
@@ -76,6 +80,7 @@ export function generateManifests(
       {
         install: names.flatMap((name) => objectsOf(sources[name] ?? '')),
         csrApprover: objectsOf(optional['csr-approver.yaml'] ?? ''),
+        webhook: objectsOf(optional['webhook.yaml'] ?? ''),
         removeNetwork: objectsOf(optional['remove-network.yaml'] ?? ''),
       },
       null,
@@ -85,6 +90,8 @@ export function generateManifests(
     Kustomization: `# ${GENERATED}\n${stringify({ apiVersion: 'kustomize.config.k8s.io/v1beta1', kind: 'Kustomization', resources: names })}`,
     'chart/Chart.yaml': `# ${GENERATED}\n${stringify(chart())}`,
     ...Object.fromEntries(names.map((name) => [`chart/templates/${name}`, toTemplate(name, sources[name] ?? '')])),
+    'chart/templates/30-admission.yaml': `{{- if ${HAS_POLICIES} }}\n${toTemplate('', sources['30-admission.yaml'] ?? '')}{{- end }}\n`,
+    'chart/templates/webhook.yaml': `{{- if not (${HAS_POLICIES}) }}\n${toTemplate('', optional['webhook.yaml'] ?? '')}{{- end }}\n`,
     'chart/templates/csr-approver.yaml': `{{- if .Values.csrApprover }}\n${toTemplate('', optional['csr-approver.yaml'] ?? '')}{{- end }}\n`,
   };
 }

@@ -17,17 +17,18 @@ const OPTIONS = {
   'data-dir': { type: 'string' },
   image: { type: 'string' },
   'csr-approver': { type: 'boolean' },
+  webhook: { type: 'boolean' },
   help: { type: 'boolean', short: 'h' },
 } as const;
 
 const ALLOWED = {
-  install: ['kubeconfig', 'context', 'timeout', 'output', 'k0s', 'data-dir', 'image', 'csr-approver'],
+  install: ['kubeconfig', 'context', 'timeout', 'output', 'k0s', 'data-dir', 'image', 'csr-approver', 'webhook'],
   uninstall: ['kubeconfig', 'context', 'timeout', 'k0s', 'data-dir'],
 } as const;
 
-export const INSTALL_HELP = `  headcut install [--image IMAGE] [--csr-approver] [--timeout 3m] [-o json]
+export const INSTALL_HELP = `  headcut install [--image IMAGE] [--csr-approver] [--webhook] [--timeout 3m] [-o json]
                                        install headcut in a cluster, or bring it to this version
-  headcut install --k0s [--data-dir DIR] [--image IMAGE]
+  headcut install --k0s [--data-dir DIR] [--image IMAGE] [--csr-approver] [--webhook]
                                        on the machine of k0s: let k0s itself install it
   headcut uninstall [--timeout 30s] [--k0s [--data-dir DIR]]
                                        remove headcut and all that it made in this cluster`;
@@ -70,7 +71,7 @@ function parse(name: keyof typeof ALLOWED, args: string[]) {
 }
 
 async function runInstall(values: Values, deps: CliDeps): Promise<void> {
-  const choices = { image: values.image, csrApprover: values['csr-approver'] };
+  const choices = { image: values.image, csrApprover: values['csr-approver'], webhook: values.webhook };
   const json = (value: object): void => deps.out(JSON.stringify(value, undefined, 2));
   if (values.k0s === true) {
     const file = writeK0sStack(values['data-dir'] ?? DEFAULT_K0S_DATA_FOLDER, choices);
@@ -82,7 +83,8 @@ async function runInstall(values: Values, deps: CliDeps): Promise<void> {
   try {
     const installed = await install(client, { ...choices, timeoutMs, clock: deps.clock });
     if (values.output === 'json') return json(installed);
-    if (installed.unserved.length > 0) deps.error(`This cluster does not know: ${installed.unserved.join(', ')}`);
+    if (installed.admission === 'webhook')
+      deps.error('This API server serves no MutatingAdmissionPolicy; the agent changes pods by a webhook instead.');
     deps.out(
       `Installed headcut ${deps.version}; this member listens on ${installed.endpoints.join(', ')}. Next: headcut invite, or headcut join TOKEN`,
     );

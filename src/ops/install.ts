@@ -8,7 +8,7 @@ import { Discovery } from '../kube/discovery.ts';
 import { DEPLOYMENTS, FEDERATIONS, PODS } from '../kube/resources.ts';
 import type { Clock } from '../runtime/clock.ts';
 import { explain } from './cluster.ts';
-import { type InstallChoices, installObjects } from './install-objects.ts';
+import { type InstallChoices, installObjects, policyObject } from './install-objects.ts';
 
 export interface InstallOptions extends InstallChoices {
   timeoutMs: number;
@@ -18,8 +18,8 @@ export interface InstallOptions extends InstallChoices {
 export interface Installed {
   /** How many objects there are now. */
   objects: number;
-  /** Kinds that this API server does not serve. */
-  unserved: string[];
+  /** How pods of offloaded namespaces are changed: by the API server itself, or by the agent for an older one. */
+  admission: 'policies' | 'webhook';
   id: string;
   endpoints: string[];
 }
@@ -34,24 +34,31 @@ const POLL_MS = 500;
 /** Installs this version of headcut, or brings an installed one to it, and waits until its agent says who it is. */
 export async function install(client: KubeClient, options: InstallOptions): Promise<Installed> {
   try {
-    const objects = installObjects(options);
-    const unserved = await applyAll(client, objects);
+    const discovery = new Discovery(client);
+    const webhook = options.webhook ?? !(await servesPolicies(discovery));
+    const objects = installObjects({ ...options, webhook });
+    for (const object of objects) await applyOne(client, discovery, object);
     const { id = '', endpoints = [] } = (await waitForAgent(client, options)).status ?? {};
-    return { objects: objects.length - unserved.length, unserved, id, endpoints };
+    return { objects: objects.length, admission: webhook ? 'webhook' : 'policies', id, endpoints };
   } catch (error) {
     throw explain(error);
   }
 }
 
-async function applyAll(client: KubeClient, objects: readonly KubeObject[]): Promise<string[]> {
-  const discovery = new Discovery(client);
-  const unserved: string[] = [];
-  for (const object of objects) {
-    const type = await discovery.typeOf(object);
-    if (type === undefined) unserved.push(`${object.kind} ${object.metadata.name}`);
-    else await client.apply(type, object, { force: true, fieldManager: INSTALLER });
-  }
-  return unserved;
+async function servesPolicies(discovery: Discovery): Promise<boolean> {
+  const policy = policyObject();
+  return policy === undefined || (await discovery.typeOf(policy)) !== undefined;
+}
+
+async function applyOne(client: KubeClient, discovery: Discovery, object: KubeObject): Promise<void> {
+  const type = await discovery.typeOf(object);
+  const { kind, apiVersion, metadata } = object;
+  if (type === undefined)
+    throw new CodedError(
+      'FailedPrecondition',
+      `this API server does not know ${kind} of ${apiVersion} (for ${metadata.name}); headcut needs Kubernetes 1.34 or newer`,
+    );
+  await client.apply(type, object, { force: true, fieldManager: INSTALLER });
 }
 
 interface Deployment extends KubeObject {

@@ -8,7 +8,7 @@ import { Discovery } from '../kube/discovery.ts';
 import { CERTIFICATE_SIGNING_REQUESTS, DEPLOYMENTS, LEASES, NAMESPACES, NODES, PODS } from '../kube/resources.ts';
 import type { Clock } from '../runtime/clock.ts';
 import { explain } from './cluster.ts';
-import { installObjects, networkRemovalObjects } from './install-objects.ts';
+import { networkRemovalObjects, possibleObjects } from './install-objects.ts';
 import { findAll, type Removal, removeAll, removeWithin } from './removal.ts';
 
 export interface UninstallOptions {
@@ -182,7 +182,7 @@ function isOurRequest({ spec }: KubeObject): boolean {
 async function removalsOf(client: KubeClient, matches: (object: KubeObject) => boolean): Promise<Removal[]> {
   const discovery = new Discovery(client);
   const removals = new Map<string, Removal>();
-  for (const object of installObjects({ csrApprover: true }).filter(matches)) {
+  for (const object of possibleObjects().filter(matches)) {
     const type = await discovery.typeOf(object);
     if (type === undefined || type.namespaced) continue;
     removals.set(type.plural, { type, query: { labelSelector: OURS } });

@@ -64,3 +64,54 @@ ensure_go_tools() {
   (flock 9; [ -e "$folder/complete" ] || "$HEADCUT_ROOT/scripts/tools/build" "$folder") 9>"$folder/lock" ||
     die "compiling the test tools failed; see $folder/build.log"
 }
+
+# The k0s release that is downloaded where a lab of k0s is wanted and no k0s is at hand, and the SHA-256 of its binaries.
+K0S_VERSION=v1.36.3+k0s.0
+K0S_RELEASES="${K0S_RELEASES:-https://github.com/k0sproject/k0s/releases/download}"
+k0s_sha256() {
+  case "$1" in
+    amd64) echo cb15600575b0257e23bb24a01703293e9666694b09636320ac4326fe6edde6f2 ;;
+    arm64) echo 33cb07d39041d68099bc6065d3d4abd451d12a14d1caa6483798d9c69d563ad2 ;;
+  esac
+}
+
+# find_k0s: sets HEADCUT_K0S to a k0s of this machine (as given, on PATH, downloaded before), or leaves it empty.
+find_k0s() {
+  local downloaded="$HEADCUT_CACHE/k0s-$K0S_VERSION/k0s"
+  if [ -n "${HEADCUT_K0S:-}" ]; then
+    [ -x "$HEADCUT_K0S" ] || die "HEADCUT_K0S is $HEADCUT_K0S, which is no program"
+    HEADCUT_K0S="$(realpath "$HEADCUT_K0S")"
+  elif ! HEADCUT_K0S="$(command -v k0s)"; then
+    HEADCUT_K0S=
+    [ ! -x "$downloaded" ] || HEADCUT_K0S="$downloaded"
+  fi
+  export HEADCUT_K0S
+}
+
+# has_sha256 SUM FILE
+has_sha256() { [ -e "$2" ] && echo "$1  $2" | sha256sum --check --status; }
+
+# ensure_k0s: as find_k0s, and downloads the pinned release where there is none. An interrupted download goes on where it stopped.
+ensure_k0s() {
+  find_k0s
+  [ -z "$HEADCUT_K0S" ] || return 0
+  local folder="$HEADCUT_CACHE/k0s-$K0S_VERSION" arch url sum
+  case "$(uname -m)" in x86_64) arch=amd64 ;; aarch64) arch=arm64 ;; *) die "no k0s is pinned for $(uname -m); give one as HEADCUT_K0S" ;; esac
+  url="$K0S_RELEASES/$K0S_VERSION/k0s-$K0S_VERSION-$arch"
+  sum="${K0S_SHA256:-$(k0s_sha256 "$arch")}"
+  mkdir -p "$folder"
+  if ! has_sha256 "$sum" "$folder/k0s.part"; then
+    command -v curl >/dev/null || ensure_debian_packages curl ca-certificates
+    say "downloading $url"
+    curl --fail --location --silent --show-error --retry 3 --connect-timeout 15 --continue-at - --output "$folder/k0s.part" "$url" ||
+      die "k0s cannot be downloaded from $url; bring it here by other means and give it as HEADCUT_K0S=/path/to/k0s, or use --provider kubernetes"
+  fi
+  if ! has_sha256 "$sum" "$folder/k0s.part"; then
+    rm -f "$folder/k0s.part"
+    die "what came from $url is not k0s $K0S_VERSION (its SHA-256 is not $sum); nothing of it was kept"
+  fi
+  chmod 755 "$folder/k0s.part"
+  mv "$folder/k0s.part" "$folder/k0s"
+  HEADCUT_K0S="$folder/k0s"
+  export HEADCUT_K0S
+}

@@ -15,6 +15,7 @@ import type { Logger } from '../runtime/logger.ts';
 import { VERSION } from '../runtime/version.ts';
 import { PROTOCOL_VERSION, RELAY_STREAM } from '../wire/endpoints.ts';
 import type { PeerHello } from '../wire/peer-connection.ts';
+import { AdmissionWebhook } from './admission/admission-webhook.ts';
 import { type Caches, createCaches } from './caches.ts';
 import { composeForOffloadedPods } from './compose-offloaded-pods.ts';
 import type { AgentConfig } from './config.ts';
@@ -145,6 +146,7 @@ export async function composeAgent(parts: AgentParts): Promise<Agent> {
     consumer.services,
     consumer.virtualNodes,
     consumer.offloading,
+    new AdmissionWebhook({ client, host: config.hostIp, port: config.webhookPort, clock, logger }),
   ];
   const { dnsGate, homeApiGate } = offloaded;
   return {

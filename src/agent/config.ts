@@ -19,6 +19,8 @@ export interface AgentConfig {
   /** Where offloaded pods reach this agent's nameserver and the way to their home's API server (by Services of the manifests). */
   dnsPort: number;
   homeApiPort: number;
+  /** Where the API server reaches the admission webhook, if it needs one. */
+  webhookPort: number;
   /** First port to try for the kubelet servers of virtual nodes. */
   firstKubeletPort: number;
 }
@@ -37,6 +39,7 @@ export function readAgentConfig(env: Record<string, string | undefined>): AgentC
     networkFolder: env.NETWORK_FOLDER ?? '/run/headcut-network',
     dnsPort: port(env, 'DNS_PORT', 7446),
     homeApiPort: port(env, 'HOME_API_PORT', 7447),
+    webhookPort: port(env, 'WEBHOOK_PORT', 7448),
     firstKubeletPort: port(env, 'KUBELET_PORT', 10260),
   };
 }

@@ -14,6 +14,7 @@ async function main(): Promise<number> {
     progress: createProgress(systemClock, (line) => process.stderr.write(line)),
     root: join(import.meta.dirname, '..', '..'),
     toolsFolder: process.env.HEADCUT_TOOLS ?? '',
+    k0sBinary: process.env.HEADCUT_K0S || undefined,
     signal: interrupted.signal,
     print: (text) => process.stdout.write(text),
     terminal: process.env.TERM ?? 'dumb',

@@ -1,21 +1,11 @@
 import { parseArgs } from 'node:util';
 import { messageOf } from '../core/coded-error.ts';
 import type { KubeClient } from '../kube/client.ts';
-import type { Clock } from '../runtime/clock.ts';
+import { type CliDeps, EXIT } from './cli-deps.ts';
 import { COMMANDS, type Command } from './commands.ts';
+import { INSTALL_HELP, runInstallCommand } from './install-commands.ts';
 
-/** What the command line needs of the process it runs in. */
-export interface CliDeps {
-  version: string;
-  connect(options: { path: string | undefined; context: string | undefined }): Promise<KubeClient>;
-  clock: Clock;
-  randomBytes(count: number): Uint8Array;
-  out(text: string): void;
-  error(text: string): void;
-}
-
-/** Exit codes are part of the interface. */
-export const EXIT = { ok: 0, failed: 1, usage: 2 } as const;
+export type { CliDeps } from './cli-deps.ts';
 
 const OPTIONS = {
   kubeconfig: { type: 'string' },
@@ -30,6 +20,8 @@ type Flags = { [name in Exclude<keyof typeof OPTIONS, 'help'>]?: string } & { he
 
 /** Runs one command; the result is the exit code. */
 export async function runCli(argv: string[], deps: CliDeps): Promise<number> {
+  const installExit = await runInstallCommand(argv, deps);
+  if (installExit !== undefined) return installExit;
   let client: KubeClient | undefined;
   try {
     const { values, positionals } = parse(argv);
@@ -89,6 +81,7 @@ function helpText(): string {
   return [
     'headcut joins Kubernetes clusters into a federation without a head.',
     '',
+    INSTALL_HELP,
     ...lines,
     `  headcut ${'version'.padEnd(36)} print the version`,
     '',

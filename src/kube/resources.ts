@@ -30,6 +30,12 @@ export const CERTIFICATE_SIGNING_REQUESTS = resource(
   'certificatesigningrequests',
   false,
 );
+export const MUTATING_WEBHOOK_CONFIGURATIONS = resource(
+  'admissionregistration.k8s.io/v1',
+  'MutatingWebhookConfiguration',
+  'mutatingwebhookconfigurations',
+  false,
+);
 export const DAEMON_SETS = resource('apps/v1', 'DaemonSet', 'daemonsets', true);
 export const DEPLOYMENTS = resource('apps/v1', 'Deployment', 'deployments', true);
 export const FEDERATIONS = resource('headcut.dev/v1alpha1', 'Federation', 'federations', false);

@@ -18,12 +18,13 @@ export type LabCommand =
 
 export const LAB_USAGE = `usage: scripts/lab COMMAND [--name NAME]
 
-  up [--clusters N] [--no-federation] [--provider kubernetes]
-                               bring the lab up, or what is missing of it (N: 1 to 8, default 3)
+  up [--clusters N] [--no-federation] [--provider k0s|kubernetes]
+                               bring the lab up, or what is missing of it (N: 1 to 8, default 3);
+                               k0s is the default where there is a k0s (HEADCUT_K0S, or on the PATH)
   down                         end the lab and remove all that it made
   status                       what every cluster is doing
   logs CLUSTER [COMPONENT] [-f]
-                               log of kine, kube-apiserver, kubelet, containerd, …
+                               log of k0s, kube-apiserver, kubelet, kube-proxy, …
   shell CLUSTER [-- COMMAND…]  a shell (or a command) in the cluster's namespaces, with kubectl and ctr
   restart CLUSTER              switch a cluster off and on again; its data stays
 

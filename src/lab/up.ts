@@ -6,7 +6,7 @@ import { type LabState, readLabState, writeLabState } from './lab-state.ts';
 import { raiseMachineLimits } from './machine-limits.ts';
 import { listNamespaces, readHostRoutes } from './network.ts';
 import type { Progress } from './progress.ts';
-import { chooseProvider, DEFAULT_PROVIDER } from './providers/choose-provider.ts';
+import { chooseProvider, defaultProvider } from './providers/choose-provider.ts';
 import { clustersStep } from './steps/clusters.ts';
 import { demoStep } from './steps/demo.ts';
 import { federationStep } from './steps/federation.ts';
@@ -20,6 +20,8 @@ export interface LabDeps {
   /** The checkout. */
   root: string;
   toolsFolder: string;
+  /** Path of a k0s binary, where there is one. */
+  k0sBinary: string | undefined;
   signal: AbortSignal;
 }
 
@@ -49,7 +51,11 @@ async function prepareLab(options: UpOptions, deps: LabDeps): Promise<LabContext
   const folder = labFolderOf(deps.root, options.name);
   const existing = readLabState(folder);
   const hasNetwork = (await listNamespaces()).includes(`headcut-${options.name}-net`);
-  const state = planLabState(options, { existing, hasNetwork, routes: await readHostRoutes() });
+  const fallback = defaultProvider(deps);
+  const routes = await readHostRoutes();
+  const state = planLabState(options, { existing, hasNetwork, routes, defaultProvider: fallback.name });
+  if (options.provider === undefined && existing === undefined)
+    deps.progress.say(`clusters of ${fallback.name} (${fallback.reason})`);
   const topology = createTopology({ ...state, folder });
   const provider = chooseProvider(state.provider, deps);
   claimLabName(options.name, folder);
@@ -62,12 +68,14 @@ export interface LabWorld {
   /** The lab's network exists; its own route is then no collision. */
   hasNetwork: boolean;
   routes: readonly string[];
+  /** For a new lab. */
+  defaultProvider: string;
 }
 
 /** What the lab is to be: as asked for, as far as that fits what there is already. */
 export function planLabState(options: UpOptions, world: LabWorld): LabState {
   const { existing, routes } = world;
-  const provider = options.provider ?? existing?.provider ?? DEFAULT_PROVIDER;
+  const provider = options.provider ?? existing?.provider ?? world.defaultProvider;
   const clusterCount = options.clusterCount ?? existing?.clusterCount ?? DEFAULT_CLUSTERS;
   if (existing === undefined)
     return { name: options.name, provider, clusterCount, subnet: chooseSubnet(options.name, routes) };

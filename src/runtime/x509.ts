@@ -32,6 +32,27 @@ export async function createSelfSigned(
   return { key: await exportKey(keys.privateKey), certificate: certificate.toString('pem') };
 }
 
+/** A self-signed certificate for a server at an IP address, which is its own CA. */
+export async function createServingCertificate(
+  ip: string,
+  validity: { from: Date; to: Date },
+): Promise<KeyAndCertificate> {
+  const keys = await webcrypto.subtle.generateKey(ALGORITHM, true, ['sign', 'verify']);
+  const certificate = await x509.X509CertificateGenerator.createSelfSigned({
+    name: 'CN=headcut',
+    notBefore: validity.from,
+    notAfter: validity.to,
+    signingAlgorithm: ALGORITHM,
+    keys: keys as KeyPair,
+    extensions: [
+      new x509.BasicConstraintsExtension(true, undefined, true),
+      new x509.ExtendedKeyUsageExtension([x509.ExtendedKeyUsage.serverAuth]),
+      new x509.SubjectAlternativeNameExtension([{ type: 'ip', value: ip }]),
+    ],
+  });
+  return { key: await exportKey(keys.privateKey), certificate: certificate.toString('pem') };
+}
+
 export interface SigningRequest {
   key: string;
   /** PKCS #10 PEM. */

@@ -15,8 +15,25 @@ declare module 'vitest' {
 const TOKEN = 'integration-admin';
 const READY_WITHIN_MS = 60_000;
 
+export interface ApiServer {
+  server: string;
+  /** PEM. */
+  ca: string;
+  /** Of an administrator. */
+  token: string;
+  folder: string;
+  stop(): Promise<void>;
+}
+
 /** One kube-apiserver over kine for the whole run, on a free port of loopback; ended with everything it wrote. */
 export default async function setup(project: TestProject): Promise<() => Promise<void>> {
+  const { stop, ...apiServer } = await startApiServer();
+  project.provide('apiServer', apiServer);
+  return stop;
+}
+
+/** A kube-apiserver over kine; the caller ends it. @param flags more of them */
+export async function startApiServer(flags: readonly string[] = []): Promise<ApiServer> {
   const tools = process.env.HEADCUT_TOOLS ?? '';
   if (tools === '') throw new Error('HEADCUT_TOOLS is not set: run these tests by ./scripts/test integration');
   const folder = mkdtempSync(join(tmpdir(), 'headcut-integration-'));
@@ -47,12 +64,11 @@ export default async function setup(project: TestProject): Promise<() => Promise
     ]);
     execFileSync('openssl', ['genrsa', '-out', join(folder, 'sa.key'), '2048'], { stdio: 'ignore' });
     execFileSync('sh', ['-c', `echo '${TOKEN},admin,admin,system:masters' > tokens.csv`], { cwd: folder });
-    start('kube-apiserver', apiServerFlags(folder, socket, port));
+    start('kube-apiserver', [...apiServerFlags(folder, socket, port), ...flags]);
     const server = `https://127.0.0.1:${port}`;
     await untilReady(server, children, folder);
     const ca = readFileSync(join(folder, 'certificates', 'apiserver.crt'), 'utf8');
-    project.provide('apiServer', { server, ca, token: TOKEN, folder });
-    return stop;
+    return { server, ca, token: TOKEN, folder, stop };
   } catch (error) {
     await stop();
     throw error;
@@ -78,7 +94,8 @@ function apiServerFlags(folder: string, socket: string, port: number): string[] 
   ];
 }
 
-function freePort(): Promise<number> {
+/** A TCP port of loopback that nobody listens on now. */
+export function freePort(): Promise<number> {
   return new Promise((resolve, reject) => {
     const probe = createServer();
     probe.once('error', reject);

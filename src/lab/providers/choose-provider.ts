@@ -2,18 +2,29 @@ import { CodedError } from '../../core/coded-error.ts';
 import type { Clock } from '../../runtime/clock.ts';
 import { readCgroupMounts } from '../cgroups.ts';
 import type { ClusterProvider } from '../provider.ts';
+import { createK0sProvider } from './k0s/k0s-provider.ts';
 import { createKubernetesProvider } from './kubernetes/kubernetes-provider.ts';
 
 export interface ProviderDeps {
   clock: Clock;
   toolsFolder: string;
+  /** Path of a k0s binary, where there is one. */
+  k0sBinary: string | undefined;
 }
 
 const PROVIDERS: Record<string, (deps: ProviderDeps) => ClusterProvider> = {
+  k0s: (deps) => createK0sProvider({ ...deps, mounts: readCgroupMounts() }),
   kubernetes: (deps) => createKubernetesProvider({ ...deps, mounts: readCgroupMounts() }),
 };
 
-export const DEFAULT_PROVIDER = 'kubernetes';
+/** What a new lab is made of when the user does not say, and why. */
+export function defaultProvider({ k0sBinary }: Pick<ProviderDeps, 'k0sBinary'>): { name: string; reason: string } {
+  if (k0sBinary !== undefined) return { name: 'k0s', reason: `k0s is there: ${k0sBinary}` };
+  return {
+    name: 'kubernetes',
+    reason: 'no k0s on the PATH or in HEADCUT_K0S; --provider k0s would download it',
+  };
+}
 
 /** The provider that a user names. */
 export function chooseProvider(name: string, deps: ProviderDeps): ClusterProvider {

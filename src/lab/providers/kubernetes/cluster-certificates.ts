@@ -50,11 +50,44 @@ export function kubeletServingSubject(cluster: ClusterTopology): CertificateSubj
 
 /** Makes all keys, certificates and kubeconfigs of a cluster, once. */
 export async function createClusterCertificates(cluster: ClusterTopology, nowMs: number): Promise<void> {
-  const { pki, etc, adminKubeconfig } = layoutOf(cluster);
+  await once(cluster, async () => {
+    const ca = await createCertificateAuthority('kubernetes-ca', nowMs);
+    await writeControlPlanePairs(cluster, ca, nowMs);
+    await writeKubeconfigs(cluster, ca, Object.keys(clientSubjects(cluster.name)));
+  });
+}
+
+/**
+ * Makes the authority of a cluster that makes its other certificates itself, once, and the kubeconfigs of `users`
+ * (names of `clientSubjects`), which are then there before the cluster is.
+ */
+export async function createClusterAuthority(
+  cluster: ClusterTopology,
+  nowMs: number,
+  users: readonly string[],
+): Promise<void> {
+  await once(cluster, async () => {
+    const ca = await createCertificateAuthority('kubernetes-ca', nowMs);
+    writePair(join(layoutOf(cluster).pki, 'ca'), ca);
+    await writeKubeconfigs(cluster, ca, users);
+  });
+}
+
+async function once(cluster: ClusterTopology, make: () => Promise<void>): Promise<void> {
+  const { pki, etc } = layoutOf(cluster);
   const marker = join(pki, 'complete');
   if (existsSync(marker)) return;
   for (const folder of [pki, etc]) mkdirSync(folder, { recursive: true });
-  const ca = await createCertificateAuthority('kubernetes-ca', nowMs);
+  await make();
+  writeFileSync(marker, '');
+}
+
+async function writeControlPlanePairs(
+  cluster: ClusterTopology,
+  ca: CertificateAuthority,
+  nowMs: number,
+): Promise<void> {
+  const { pki } = layoutOf(cluster);
   const frontProxyCa = await createCertificateAuthority('kubernetes-front-proxy-ca', nowMs);
   writePair(join(pki, 'ca'), ca);
   writePair(join(pki, 'front-proxy-ca'), frontProxyCa);
@@ -68,12 +101,19 @@ export async function createClusterCertificates(cluster: ClusterTopology, nowMs:
   writePair(join(pki, 'kubelet-server'), await ca.issue(kubeletServingSubject(cluster)));
   const kubeletClient = { commonName: 'apiserver-kubelet-client', organization: 'system:masters' };
   writePair(join(pki, 'apiserver-kubelet-client'), await ca.issue({ ...kubeletClient, usage: 'client' }));
+}
 
+async function writeKubeconfigs(
+  cluster: ClusterTopology,
+  ca: CertificateAuthority,
+  users: readonly string[],
+): Promise<void> {
+  const { etc, adminKubeconfig } = layoutOf(cluster);
   for (const [name, subject] of Object.entries(clientSubjects(cluster.name))) {
+    if (!users.includes(name)) continue;
     const entry = kubeconfigEntry(cluster, name, ca, await ca.issue({ ...subject, usage: 'client' }));
     writeSecret(name === 'admin' ? adminKubeconfig : join(etc, `${name}.kubeconfig`), toKubeconfig([entry]));
   }
-  writeFileSync(marker, '');
 }
 
 function kubeconfigEntry(

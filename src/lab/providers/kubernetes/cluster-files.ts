@@ -7,7 +7,7 @@ import type { ClusterTopology } from '../../topology.ts';
 import { corefile } from './cluster-dns.ts';
 import { allComponents } from './components.ts';
 import { componentScript, holderScript, type LauncherSettings, namespacesScript } from './launchers.ts';
-import { layoutOf } from './layout.ts';
+import { layoutOf, PRIVATE_FOLDERS } from './layout.ts';
 import {
   type ContainerdSettings,
   cniConfiguration,
@@ -32,7 +32,7 @@ export function clusterFiles(
     'kube-proxy.yaml': kubeProxyConfiguration(cluster),
     Corefile: corefile(cluster),
     'resolv.conf': '# No resolver: a lab reaches nothing outside.\n',
-    'namespaces.sh': namespacesScript(cluster),
+    'namespaces.sh': namespacesScript(cluster, PRIVATE_FOLDERS),
     'holder.sh': holderScript(cluster, launchers),
     ...Object.fromEntries(
       allComponents(cluster).map((component) => [
@@ -45,11 +45,21 @@ export function clusterFiles(
 
 /** Writes them all, and the folders that must exist. */
 export async function writeClusterFiles(cluster: ClusterTopology, launchers: LauncherSettings): Promise<void> {
+  writeEtc(cluster, clusterFiles(cluster, launchers, await readContainerdSettings(cluster)));
+}
+
+/** @param files path below `etc` → text */
+export function writeEtc(cluster: ClusterTopology, files: Readonly<Record<string, string>>): void {
   const layout = layoutOf(cluster);
   for (const folder of [layout.etc, layout.logs, layout.run, layout.data]) mkdirSync(folder, { recursive: true });
-  const containerd = { cniPluginFolders: findPluginFolders(), snapshotter: await chooseSnapshotter(layout.data) };
-  for (const [name, text] of Object.entries(clusterFiles(cluster, launchers, containerd)))
-    writeFileAtomically(join(layout.etc, name), text);
+  for (const [name, text] of Object.entries(files)) writeFileAtomically(join(layout.etc, name), text);
+}
+
+/** What containerd has to know of this machine. */
+export async function readContainerdSettings(cluster: ClusterTopology): Promise<ContainerdSettings> {
+  const { data } = layoutOf(cluster);
+  mkdirSync(data, { recursive: true });
+  return { cniPluginFolders: findPluginFolders(), snapshotter: await chooseSnapshotter(data) };
 }
 
 function findPluginFolders(): string[] {

@@ -7,7 +7,7 @@ import { signalProcess } from '../../cgroups.ts';
 import { type ProcessIdentity, readLiveProcess } from '../../process-identity.ts';
 import type { ClusterTopology } from '../../topology.ts';
 import { waitUntil } from '../../wait-until.ts';
-import { allComponents, type Component } from './components.ts';
+import type { Component } from './components.ts';
 import { HOLDER, pidFileOf } from './launchers.ts';
 import { layoutOf } from './layout.ts';
 
@@ -66,9 +66,13 @@ export function logTail(cluster: ClusterTopology, component: string): string {
   return `; the end of ${file}:\n${lines.map((line) => `    ${line}`).join('\n')}`;
 }
 
-/** Asks all components to end and waits a little; the clients of the API first, so that nothing waits for another. */
-export async function terminateComponents(cluster: ClusterTopology, clock: Clock): Promise<void> {
-  const order = allComponents(cluster).reverse();
+/** Asks components to end and waits a little; the clients of the API, which are last, first, so that nothing waits for another. */
+export async function terminateComponents(
+  cluster: ClusterTopology,
+  components: readonly Component[],
+  clock: Clock,
+): Promise<void> {
+  const order = components.toReversed();
   for (const { name } of order) {
     const live = liveProcess(cluster, name);
     // kine ends at once and would leave the API server without its store; it is crash-safe and goes with the rest.

@@ -1,167 +1,23 @@
-import { rmSync } from 'node:fs';
-import { CodedError } from '../../../core/coded-error.ts';
-import type { Clock } from '../../../runtime/clock.ts';
-import { execute } from '../../../runtime/command.ts';
-import { type CgroupMounts, createCgroup, killCgroup, removeCgroup } from '../../cgroups.ts';
-import { residentBytesOf } from '../../process-identity.ts';
-import type { ClusterProvider, ClusterStatus } from '../../provider.ts';
-import type { ClusterTopology } from '../../topology.ts';
-import { waitUntil } from '../../wait-until.ts';
-import { openClusterApi } from './cluster-api.ts';
+import type { ClusterProvider } from '../../provider.ts';
+import { type ClusterRecipe, createProcessProvider, type ProcessProviderDeps } from '../shared/process-provider.ts';
 import { createClusterCertificates } from './cluster-certificates.ts';
 import { writeClusterFiles } from './cluster-files.ts';
-import {
-  checkAlive,
-  liveProcess,
-  logFileOf,
-  logTail,
-  startComponents,
-  startHolder,
-  terminateComponents,
-} from './cluster-processes.ts';
-import { allComponents, clients, foundation } from './components.ts';
-import { HOLDER, type LauncherSettings } from './launchers.ts';
-import { CONTAINERD_SOCKET, layoutOf } from './layout.ts';
-
-const API_TIMEOUT_MS = 90_000;
-const NODE_TIMEOUT_MS = 120_000;
-const IMPORT_TIMEOUT_MS = 120_000;
-
-export interface KubernetesProviderDeps {
-  clock: Clock;
-  mounts: CgroupMounts;
-  /** Folder with the compiled Kubernetes components. */
-  toolsFolder: string;
-}
+import { clients, foundation } from './components.ts';
+import { CONTAINERD_SOCKET } from './layout.ts';
 
 /** Clusters of upstream Kubernetes binaries, one process a component, laid out and flagged as `k0s controller --single` does. */
-export function createKubernetesProvider(deps: KubernetesProviderDeps): ClusterProvider {
-  return new KubernetesProvider(deps);
-}
-
-class KubernetesProvider implements ClusterProvider {
-  readonly name = 'kubernetes';
-  readonly #clock: Clock;
-  readonly #launchers: LauncherSettings;
-
-  constructor({ clock, mounts, toolsFolder }: KubernetesProviderDeps) {
-    this.#clock = clock;
-    this.#launchers = { mounts, path: `${toolsFolder}:/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin` };
-  }
-
-  async create(cluster: ClusterTopology): Promise<void> {
-    createCgroup(this.#launchers.mounts, cluster.cgroup);
-    await createClusterCertificates(cluster, this.#clock.now());
-    await writeClusterFiles(cluster, this.#launchers);
-  }
-
-  async start(cluster: ClusterTopology, signal?: AbortSignal): Promise<void> {
-    if (liveProcess(cluster, HOLDER) === undefined) {
-      await this.#endEverything(cluster);
-      await startHolder(cluster, this.#clock);
-    }
-    const api = await openClusterApi(layoutOf(cluster).adminKubeconfig);
-    try {
-      await startComponents(cluster, foundation(cluster));
-      await this.#waitFor(cluster, 'the API server', 'kube-apiserver', API_TIMEOUT_MS, () => api.isReady(), signal);
-      const now = this.#clock.now();
-      const started = await startComponents(cluster, clients(cluster));
-      const sinceMs = started.includes('kubelet') ? now : 0;
-      await api.applyAddons(cluster);
-      const isNodeReady = (): Promise<boolean> => api.isNodeReady(cluster.name, sinceMs);
-      await this.#waitFor(cluster, 'the node', 'kubelet', NODE_TIMEOUT_MS, isNodeReady, signal);
-    } finally {
-      await api.close();
-    }
-  }
-
-  async stop(cluster: ClusterTopology): Promise<void> {
-    await terminateComponents(cluster, this.#clock);
-    await this.#endEverything(cluster);
-  }
-
-  async destroy(cluster: ClusterTopology): Promise<void> {
-    await this.#endEverything(cluster);
-    await removeCgroup(this.#launchers.mounts, cluster.cgroup, this.#clock);
-  }
-
-  kubeconfig(cluster: ClusterTopology): string {
-    return layoutOf(cluster).adminKubeconfig;
-  }
-
-  async loadImage(cluster: ClusterTopology, archive: string): Promise<void> {
-    const ctr = ['ctr', '--address', CONTAINERD_SOCKET, '--namespace', 'k8s.io'];
-    const argv = await this.inNamespaces(cluster, [...ctr, 'images', 'import', '--local', archive]);
-    await execute(argv, { timeoutMs: IMPORT_TIMEOUT_MS });
-  }
-
-  async inNamespaces(cluster: ClusterTopology, argv: readonly string[]): Promise<string[]> {
-    const holder = liveProcess(cluster, HOLDER);
-    if (holder === undefined) throw new CodedError('FailedPrecondition', `cluster ${cluster.name} does not run`);
-    const enter = ['nsenter', '--target', String(holder.pid), '--net', '--mount', '--uts', '--'];
-    return [...enter, 'env', `PATH=${this.#launchers.path}`, ...argv];
-  }
-
-  shellEnvironment(cluster: ClusterTopology): Record<string, string> {
-    return {
-      PATH: this.#launchers.path,
-      HOME: '/root',
-      KUBECONFIG: layoutOf(cluster).adminKubeconfig,
-      CONTAINERD_ADDRESS: CONTAINERD_SOCKET,
-      CONTAINERD_NAMESPACE: 'k8s.io',
-      PS1: `${cluster.name}# `,
-    };
-  }
-
-  components(cluster: ClusterTopology): string[] {
-    return allComponents(cluster).map(({ name }) => name);
-  }
-
-  logFile(cluster: ClusterTopology, component: string): string {
-    return logFileOf(cluster, component);
-  }
-
-  async status(cluster: ClusterTopology): Promise<ClusterStatus> {
-    const components = this.components(cluster).map((name) => {
-      const live = liveProcess(cluster, name);
-      if (live === undefined) return { name, running: false };
-      return { name, running: true, pid: live.pid, residentBytes: residentBytesOf(live.pid) ?? 0 };
-    });
-    return { components, ready: await this.#isReady(cluster) };
-  }
-
-  async #isReady(cluster: ClusterTopology): Promise<boolean> {
-    if (liveProcess(cluster, 'kube-apiserver') === undefined) return false;
-    const api = await openClusterApi(layoutOf(cluster).adminKubeconfig);
-    try {
-      return await api.isNodeReady(cluster.name, 0);
-    } catch {
-      return false;
-    } finally {
-      await api.close();
-    }
-  }
-
-  async #waitFor(
-    cluster: ClusterTopology,
-    what: string,
-    component: string,
-    timeoutMs: number,
-    condition: () => Promise<boolean>,
-    signal?: AbortSignal,
-  ): Promise<void> {
-    const giveUp = (): void => checkAlive(cluster, allComponents(cluster));
-    const options = { clock: this.#clock, what: `${what} of cluster ${cluster.name} ready`, timeoutMs, signal, giveUp };
-    try {
-      await waitUntil(condition, options);
-    } catch (error) {
-      if (error instanceof CodedError && error.message.includes('has ended')) throw error;
-      throw new CodedError('Unavailable', `cluster ${cluster.name}${logTail(cluster, component)}`, error);
-    }
-  }
-
-  async #endEverything(cluster: ClusterTopology): Promise<void> {
-    await killCgroup(this.#launchers.mounts, cluster.cgroup, this.#clock);
-    rmSync(layoutOf(cluster).run, { recursive: true, force: true });
-  }
+export function createKubernetesProvider(deps: ProcessProviderDeps): ClusterProvider {
+  const recipe: ClusterRecipe = {
+    name: 'kubernetes',
+    write: async (cluster, launchers) => {
+      await createClusterCertificates(cluster, deps.clock.now());
+      await writeClusterFiles(cluster, launchers);
+    },
+    foundation,
+    clients,
+    apiServer: 'kube-apiserver',
+    kubelet: 'kubelet',
+    containerdSocket: CONTAINERD_SOCKET,
+  };
+  return createProcessProvider(recipe, deps);
 }

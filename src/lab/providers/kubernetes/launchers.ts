@@ -2,7 +2,7 @@ import { join } from 'node:path';
 import { type CgroupMounts, processFilesOf } from '../../cgroups.ts';
 import type { ClusterTopology } from '../../topology.ts';
 import type { Component } from './components.ts';
-import { KINE_SOCKET, layoutOf, PRIVATE_FOLDERS } from './layout.ts';
+import { KINE_SOCKET, layoutOf } from './layout.ts';
 
 /**
  * Shell scripts that start a cluster's processes. Each first joins the cluster's cgroup and writes down its own process
@@ -30,10 +30,13 @@ ${enter} sh ${quote(join(layoutOf(cluster).etc, 'namespaces.sh'))}
 `;
 }
 
-/** Runs as the holder, inside its new namespaces. */
-export function namespacesScript(cluster: ClusterTopology): string {
+/**
+ * Runs as the holder, inside its new namespaces.
+ * @param privateFolders folders of the machine that the cluster has for itself, and where in its `data` they really are
+ */
+export function namespacesScript(cluster: ClusterTopology, privateFolders: Readonly<Record<string, string>>): string {
   const { data, run } = layoutOf(cluster);
-  const binds = Object.entries(PRIVATE_FOLDERS).map(([target, source]) => {
+  const binds = Object.entries(privateFolders).map(([target, source]) => {
     const from = quote(join(data, source));
     return `mkdir -p ${from} ${target}\nmount --bind ${from} ${target}`;
   });

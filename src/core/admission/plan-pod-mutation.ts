@@ -1,0 +1,119 @@
+import type { Container, KubeObject, Pod, ProjectedSource, Volume } from '../kube-objects.ts';
+import { UNREACHABLE_TAINT, VIRTUAL_NODE_TAINT } from '../labels.ts';
+
+/**
+ * What manifests/30-admission.yaml does to pods, for API servers that do not serve MutatingAdmissionPolicy.
+ * The two have to be equal (test/integration/webhook.test.ts compares what a real API server makes of both).
+ */
+
+/** RFC 6902; nothing else is needed. */
+export interface AddOperation {
+  op: 'add';
+  path: string;
+  value: unknown;
+}
+
+export interface Offloading extends KubeObject {
+  spec?: { strategy?: string };
+}
+
+/** As in the policy: how long after the loss of a peer its pods are replaced. */
+const FAILOVER_SECONDS = 5;
+/** What pod-security "baseline" allows to be added. */
+const BASELINE_CAPABILITIES = new Set(
+  'AUDIT_WRITE CHOWN DAC_OVERRIDE FOWNER FSETID KILL MKNOD NET_BIND_SERVICE SETFCAP SETGID SETPCAP SETUID SYS_CHROOT'.split(
+    ' ',
+  ),
+);
+/** Labels that differ from replica to replica. */
+const REPLICA_LABELS = new Set([
+  'statefulset.kubernetes.io/pod-name',
+  'apps.kubernetes.io/pod-index',
+  'batch.kubernetes.io/job-completion-index',
+]);
+
+/**
+ * What makes a pod that is being created one that can run on peers; nothing when it is to stay at home.
+ * @param offloading that of its namespace, when that decides rather than the namespace's label
+ */
+export function planPodMutation(pod: Pod, offloading?: Offloading): AddOperation[] {
+  if (offloading?.spec?.strategy === 'LocalOnly' || !canBeOffloaded(pod)) return [];
+  return [...tolerations(pod), ...spreadConstraint(pod)];
+}
+
+function tolerations({ spec }: Pod): AddOperation[] {
+  const add = (path: string, value: unknown): AddOperation => ({ op: 'add', path: `/spec/tolerations${path}`, value });
+  const operations = spec.tolerations === undefined ? [add('', [])] : [];
+  if (spec.tolerations?.some(({ key }) => key === VIRTUAL_NODE_TAINT) === true) return operations;
+  const exists = { operator: 'Exists', effect: 'NoExecute' };
+  return [
+    ...operations,
+    add('/0', { key: 'node.kubernetes.io/not-ready', ...exists }),
+    add('/0', { key: 'node.kubernetes.io/unreachable', ...exists }),
+    add('/0', { key: UNREACHABLE_TAINT, ...exists, tolerationSeconds: FAILOVER_SECONDS }),
+    add('/0', { key: VIRTUAL_NODE_TAINT, operator: 'Exists', effect: 'NoSchedule' }),
+  ];
+}
+
+function spreadConstraint({ metadata, spec }: Pod): AddOperation[] {
+  const own = (spec.topologySpreadConstraints as unknown[] | undefined) ?? [];
+  const matchLabels = Object.fromEntries(
+    Object.entries(metadata.labels ?? {}).filter(([label]) => !REPLICA_LABELS.has(label)),
+  );
+  if (own.length > 0 || Object.keys(matchLabels).length === 0) return [];
+  const constraint = {
+    maxSkew: 1,
+    topologyKey: 'kubernetes.io/hostname',
+    whenUnsatisfiable: 'ScheduleAnyway',
+    labelSelector: { matchLabels },
+  };
+  return [
+    { op: 'add', path: '/spec/topologySpreadConstraints', value: [] },
+    { op: 'add', path: '/spec/topologySpreadConstraints/-', value: constraint },
+  ];
+}
+
+function canBeOffloaded({ metadata, spec }: Pod): boolean {
+  const { nodeName = '', runtimeClassName, resourceClaims = [], hostNetwork, hostPID, hostIPC, volumes = [] } = spec;
+  return (
+    nodeName === '' &&
+    runtimeClassName === undefined &&
+    (resourceClaims as unknown[]).length === 0 &&
+    !(metadata.ownerReferences ?? []).some(({ kind }) => kind === 'DaemonSet') &&
+    ![hostNetwork, hostPID, hostIPC].includes(true) &&
+    volumes.every(isPortable) &&
+    [...spec.containers, ...(spec.initContainers ?? [])].every(isBaseline)
+  );
+}
+
+function isPortable({ configMap, secret, downwardAPI, emptyDir, projected }: Volume): boolean {
+  if ([configMap, secret, downwardAPI, emptyDir].some((source) => source !== undefined)) return true;
+  // One without sources arrives with null for them, on which the policy gives up.
+  return projected?.sources?.every(isPortableSource) ?? false;
+}
+
+function isPortableSource({ serviceAccountToken, configMap, secret, downwardAPI }: ProjectedSource): boolean {
+  return [serviceAccountToken, configMap, secret, downwardAPI].some((source) => source !== undefined);
+}
+
+interface SecurityContext {
+  privileged?: boolean;
+  procMount?: string;
+  seccompProfile?: { type?: string };
+  appArmorProfile?: { type?: string };
+  capabilities?: { add?: string[] };
+}
+
+/** What "baseline", the level of every provider by default, forbids of one container. */
+function isBaseline(container: Container): boolean {
+  const security = (container.securityContext as SecurityContext | undefined) ?? {};
+  const ports = (container.ports as { hostPort?: number }[] | undefined) ?? [];
+  return (
+    security.privileged !== true &&
+    (security.procMount ?? 'Default') === 'Default' &&
+    security.seccompProfile?.type !== 'Unconfined' &&
+    security.appArmorProfile?.type !== 'Unconfined' &&
+    ports.every(({ hostPort = 0 }) => hostPort === 0) &&
+    (security.capabilities?.add ?? []).every((capability) => BASELINE_CAPABILITIES.has(capability))
+  );
+}

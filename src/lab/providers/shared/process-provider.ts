@@ -1,0 +1,195 @@
+import { rmSync } from 'node:fs';
+import { CodedError } from '../../../core/coded-error.ts';
+import type { Clock } from '../../../runtime/clock.ts';
+import { execute } from '../../../runtime/command.ts';
+import { type CgroupMounts, createCgroup, killCgroup, removeCgroup } from '../../cgroups.ts';
+import { residentBytesOf } from '../../process-identity.ts';
+import type { ClusterProvider, ClusterStatus } from '../../provider.ts';
+import type { ClusterTopology } from '../../topology.ts';
+import { waitUntil } from '../../wait-until.ts';
+import { openClusterApi } from '../kubernetes/cluster-api.ts';
+import {
+  checkAlive,
+  liveProcess,
+  logFileOf,
+  logTail,
+  startComponents,
+  startHolder,
+  terminateComponents,
+} from '../kubernetes/cluster-processes.ts';
+import type { Component } from '../kubernetes/components.ts';
+import { HOLDER, type LauncherSettings } from '../kubernetes/launchers.ts';
+import { layoutOf } from '../kubernetes/layout.ts';
+
+const API_TIMEOUT_MS = 90_000;
+const NODE_TIMEOUT_MS = 120_000;
+const IMPORT_TIMEOUT_MS = 120_000;
+
+export interface ProcessProviderDeps {
+  clock: Clock;
+  mounts: CgroupMounts;
+  /** Folder with the compiled Kubernetes components. */
+  toolsFolder: string;
+}
+
+/** What one kind of cluster consists of, when its parts are processes of this machine. */
+export interface ClusterRecipe {
+  name: string;
+  /** Makes the keys and writes the configuration files and launchers; keeps what is there and right. */
+  write(cluster: ClusterTopology, launchers: LauncherSettings): Promise<void>;
+  /** What runs first; the API server answers when these do. */
+  foundation(cluster: ClusterTopology): Component[];
+  /** What runs once the API server has its RBAC rules. */
+  clients(cluster: ClusterTopology): Component[];
+  /** The components whose logs tell why the API server, or the node, is not ready. */
+  apiServer: string;
+  kubelet: string;
+  containerdSocket: string;
+}
+
+/** Clusters whose parts run as processes of this machine, in namespaces and a cgroup of their own. */
+export function createProcessProvider(recipe: ClusterRecipe, deps: ProcessProviderDeps): ClusterProvider {
+  return new ProcessProvider(recipe, deps);
+}
+
+/** What to wait for, and what has to run for it. */
+interface ComponentWait {
+  what: string;
+  /** The component whose log tells why it does not come. */
+  logOf: string;
+  timeoutMs: number;
+  needs: readonly Component[];
+  signal: AbortSignal | undefined;
+}
+
+class ProcessProvider implements ClusterProvider {
+  readonly name: string;
+  readonly #recipe: ClusterRecipe;
+  readonly #clock: Clock;
+  readonly #launchers: LauncherSettings;
+
+  constructor(recipe: ClusterRecipe, { clock, mounts, toolsFolder }: ProcessProviderDeps) {
+    this.name = recipe.name;
+    this.#recipe = recipe;
+    this.#clock = clock;
+    this.#launchers = { mounts, path: `${toolsFolder}:/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin` };
+  }
+
+  async create(cluster: ClusterTopology): Promise<void> {
+    createCgroup(this.#launchers.mounts, cluster.cgroup);
+    await this.#recipe.write(cluster, this.#launchers);
+  }
+
+  async start(cluster: ClusterTopology, signal?: AbortSignal): Promise<void> {
+    if (liveProcess(cluster, HOLDER) === undefined) {
+      await this.#endEverything(cluster);
+      await startHolder(cluster, this.#clock);
+    }
+    const api = await openClusterApi(layoutOf(cluster).adminKubeconfig);
+    try {
+      const { foundation, clients, apiServer, kubelet } = this.#recipe;
+      const now = this.#clock.now();
+      const first = foundation(cluster);
+      const started = await startComponents(cluster, first);
+      const untilReady = { what: 'the API server', logOf: apiServer, timeoutMs: API_TIMEOUT_MS, needs: first, signal };
+      await this.#waitFor(cluster, () => api.isReady(), untilReady);
+      // First, because metrics-server ends at once where it has no rights.
+      await api.applyAddons(cluster);
+      started.push(...(await startComponents(cluster, clients(cluster))));
+      const sinceMs = started.includes(kubelet) ? now : 0;
+      const needs = this.#components(cluster);
+      const untilNode = { what: 'the node', logOf: kubelet, timeoutMs: NODE_TIMEOUT_MS, needs, signal };
+      await this.#waitFor(cluster, () => api.isNodeReady(cluster.name, sinceMs), untilNode);
+    } finally {
+      await api.close();
+    }
+  }
+
+  async stop(cluster: ClusterTopology): Promise<void> {
+    await terminateComponents(cluster, this.#components(cluster), this.#clock);
+    await this.#endEverything(cluster);
+  }
+
+  async destroy(cluster: ClusterTopology): Promise<void> {
+    await this.#endEverything(cluster);
+    await removeCgroup(this.#launchers.mounts, cluster.cgroup, this.#clock);
+  }
+
+  kubeconfig(cluster: ClusterTopology): string {
+    return layoutOf(cluster).adminKubeconfig;
+  }
+
+  async loadImage(cluster: ClusterTopology, archive: string): Promise<void> {
+    const ctr = ['ctr', '--address', this.#recipe.containerdSocket, '--namespace', 'k8s.io'];
+    const argv = await this.inNamespaces(cluster, [...ctr, 'images', 'import', '--local', archive]);
+    await execute(argv, { timeoutMs: IMPORT_TIMEOUT_MS });
+  }
+
+  async inNamespaces(cluster: ClusterTopology, argv: readonly string[]): Promise<string[]> {
+    const holder = liveProcess(cluster, HOLDER);
+    if (holder === undefined) throw new CodedError('FailedPrecondition', `cluster ${cluster.name} does not run`);
+    const enter = ['nsenter', '--target', String(holder.pid), '--net', '--mount', '--uts', '--'];
+    return [...enter, 'env', `PATH=${this.#launchers.path}`, ...argv];
+  }
+
+  shellEnvironment(cluster: ClusterTopology): Record<string, string> {
+    return {
+      PATH: this.#launchers.path,
+      HOME: '/root',
+      KUBECONFIG: layoutOf(cluster).adminKubeconfig,
+      CONTAINERD_ADDRESS: this.#recipe.containerdSocket,
+      CONTAINERD_NAMESPACE: 'k8s.io',
+      PS1: `${cluster.name}# `,
+    };
+  }
+
+  components(cluster: ClusterTopology): string[] {
+    return this.#components(cluster).map(({ name }) => name);
+  }
+
+  logFile(cluster: ClusterTopology, component: string): string {
+    return logFileOf(cluster, component);
+  }
+
+  async status(cluster: ClusterTopology): Promise<ClusterStatus> {
+    const components = this.components(cluster).map((name) => {
+      const live = liveProcess(cluster, name);
+      if (live === undefined) return { name, running: false };
+      return { name, running: true, pid: live.pid, residentBytes: residentBytesOf(live.pid) ?? 0 };
+    });
+    return { components, ready: await this.#isReady(cluster) };
+  }
+
+  #components(cluster: ClusterTopology): Component[] {
+    return [...this.#recipe.foundation(cluster), ...this.#recipe.clients(cluster)];
+  }
+
+  async #isReady(cluster: ClusterTopology): Promise<boolean> {
+    if (liveProcess(cluster, this.#recipe.apiServer) === undefined) return false;
+    const api = await openClusterApi(layoutOf(cluster).adminKubeconfig);
+    try {
+      return await api.isNodeReady(cluster.name, 0);
+    } catch {
+      return false;
+    } finally {
+      await api.close();
+    }
+  }
+
+  async #waitFor(cluster: ClusterTopology, condition: () => Promise<boolean>, wait: ComponentWait): Promise<void> {
+    const { what, logOf, needs, ...limits } = wait;
+    const giveUp = (): void => checkAlive(cluster, needs);
+    const options = { ...limits, clock: this.#clock, what: `${what} of cluster ${cluster.name} ready`, giveUp };
+    try {
+      await waitUntil(condition, options);
+    } catch (error) {
+      if (error instanceof CodedError && error.message.includes('has ended')) throw error;
+      throw new CodedError('Unavailable', `cluster ${cluster.name}${logTail(cluster, logOf)}`, error);
+    }
+  }
+
+  async #endEverything(cluster: ClusterTopology): Promise<void> {
+    await killCgroup(this.#launchers.mounts, cluster.cgroup, this.#clock);
+    rmSync(layoutOf(cluster).run, { recursive: true, force: true });
+  }
+}

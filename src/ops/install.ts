@@ -1,0 +1,115 @@
+import { CodedError } from '../core/coded-error.ts';
+import type { KubeObject, Pod } from '../core/kube-objects.ts';
+import { AGENT_NAMESPACE } from '../core/membership/join-secrets.ts';
+import { FEDERATION_NAME, type FederationObject } from '../core/membership/peer-object.ts';
+import { isNotFound } from '../kube/api-error.ts';
+import type { KubeClient } from '../kube/client.ts';
+import { Discovery } from '../kube/discovery.ts';
+import { DEPLOYMENTS, FEDERATIONS, PODS } from '../kube/resources.ts';
+import type { Clock } from '../runtime/clock.ts';
+import { explain } from './cluster.ts';
+import { type InstallChoices, installObjects, policyObject } from './install-objects.ts';
+
+export interface InstallOptions extends InstallChoices {
+  timeoutMs: number;
+  clock: Clock;
+}
+
+export interface Installed {
+  /** How many objects there are now. */
+  objects: number;
+  /** How pods of offloaded namespaces are changed: by the API server itself, or by the agent for an older one. */
+  admission: 'policies' | 'webhook';
+  id: string;
+  endpoints: string[];
+}
+
+/** An image may have to be pulled. */
+export const DEFAULT_INSTALL_TIMEOUT_MS = 180_000;
+/** Field manager of what is installed, so that the agent's own fields stay its own. */
+const INSTALLER = 'headcut-install';
+const AGENT = 'headcut';
+const POLL_MS = 500;
+
+/** Installs this version of headcut, or brings an installed one to it, and waits until its agent says who it is. */
+export async function install(client: KubeClient, options: InstallOptions): Promise<Installed> {
+  try {
+    const discovery = new Discovery(client);
+    const webhook = options.webhook ?? !(await servesPolicies(discovery));
+    const objects = installObjects({ ...options, webhook });
+    for (const object of objects) await applyOne(client, discovery, object);
+    const { id = '', endpoints = [] } = (await waitForAgent(client, options)).status ?? {};
+    return { objects: objects.length, admission: webhook ? 'webhook' : 'policies', id, endpoints };
+  } catch (error) {
+    throw explain(error);
+  }
+}
+
+async function servesPolicies(discovery: Discovery): Promise<boolean> {
+  const policy = policyObject();
+  return policy === undefined || (await discovery.typeOf(policy)) !== undefined;
+}
+
+async function applyOne(client: KubeClient, discovery: Discovery, object: KubeObject): Promise<void> {
+  const type = await discovery.typeOf(object);
+  const { kind, apiVersion, metadata } = object;
+  if (type === undefined)
+    throw new CodedError(
+      'FailedPrecondition',
+      `this API server does not know ${kind} of ${apiVersion} (for ${metadata.name}); headcut needs Kubernetes 1.34 or newer`,
+    );
+  await client.apply(type, object, { force: true, fieldManager: INSTALLER });
+}
+
+interface Deployment extends KubeObject {
+  spec: { replicas?: number };
+  status?: { observedGeneration?: number; updatedReplicas?: number; availableReplicas?: number; replicas?: number };
+}
+
+async function waitForAgent(client: KubeClient, { clock, timeoutMs }: InstallOptions): Promise<FederationObject> {
+  const until = clock.monotonic() + timeoutMs;
+  while (clock.monotonic() < until) {
+    const deployment = await client.get<Deployment>(DEPLOYMENTS, { namespace: AGENT_NAMESPACE, name: AGENT });
+    if (isRolledOut(deployment)) {
+      const federation = await readIfThere(client);
+      if (federation?.status?.id !== undefined) return federation;
+    }
+    await clock.sleep(POLL_MS);
+  }
+  throw new CodedError(
+    'Unavailable',
+    `headcut is installed, but its agent is not ready after ${Math.round(timeoutMs / 1000)}s${await reasonOf(client)}; look at kubectl -n ${AGENT_NAMESPACE} describe pods`,
+  );
+}
+
+/** True when the agent of the present version runs, and none of a former one. */
+export function isRolledOut({ metadata, spec, status = {} }: Deployment): boolean {
+  const wanted = spec.replicas ?? 1;
+  return (
+    (status.observedGeneration ?? 0) >= (metadata.generation ?? 0) &&
+    status.updatedReplicas === wanted &&
+    status.replicas === wanted &&
+    status.availableReplicas === wanted
+  );
+}
+
+async function readIfThere(client: KubeClient): Promise<FederationObject | undefined> {
+  try {
+    return await client.get<FederationObject>(FEDERATIONS, { name: FEDERATION_NAME });
+  } catch (error) {
+    if (isNotFound(error)) return undefined;
+    throw error;
+  }
+}
+
+/** What the agent's pod waits for, as an addition to a message. */
+async function reasonOf(client: KubeClient): Promise<string> {
+  const query = { labelSelector: `app.kubernetes.io/name=${AGENT}` };
+  const { items } = await client.list<Pod>(PODS, { namespace: AGENT_NAMESPACE, query });
+  const waiting = items
+    .flatMap(({ status }) => status?.containerStatuses ?? [])
+    .map(({ state }) => state?.waiting as { reason?: string; message?: string } | undefined)
+    .find((one) => one !== undefined);
+  if (waiting === undefined) return '';
+  return ` (${[waiting.reason, waiting.message].filter((text) => text !== undefined && text !== '').join(': ')})`;
+}

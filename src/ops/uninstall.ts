@@ -1,0 +1,195 @@
+import { CodedError } from '../core/coded-error.ts';
+import type { KubeObject, Node } from '../core/kube-objects.ts';
+import { ORIGIN_CLUSTER_LABEL, PEER_LABEL, UNREACHABLE_TAINT } from '../core/labels.ts';
+import { AGENT_NAMESPACE } from '../core/membership/join-secrets.ts';
+import { isNotFound } from '../kube/api-error.ts';
+import type { KubeClient } from '../kube/client.ts';
+import { Discovery } from '../kube/discovery.ts';
+import { CERTIFICATE_SIGNING_REQUESTS, DEPLOYMENTS, LEASES, NAMESPACES, NODES, PODS } from '../kube/resources.ts';
+import type { Clock } from '../runtime/clock.ts';
+import { explain } from './cluster.ts';
+import { networkRemovalObjects, possibleObjects } from './install-objects.ts';
+import { findAll, type Removal, removeAll, removeWithin } from './removal.ts';
+
+export interface UninstallOptions {
+  timeoutMs: number;
+  clock: Clock;
+  /** Told what is being done. */
+  note(text: string): void;
+  /** Where k0s itself installs headcut: takes it out of what k0s applies. Called when it is time. */
+  removeK0sStack?: () => void;
+}
+
+export const DEFAULT_UNINSTALL_TIMEOUT_MS = 30_000;
+/** Shares of the time. Pods that run on peers get the longest, because a living peer has to end them. */
+const BRING_HOME = 0.3;
+const STOP_AGENT = 0.2;
+const NETWORK = 0.2;
+/** Pods of others get this long to end; more would not fit into the time. */
+const GRACE_SECONDS = 3;
+
+const AGENT = 'headcut';
+const OURS = `app.kubernetes.io/name=${AGENT}`;
+/** On what k0s's manifest deployer made. */
+const K0S_STACK_LABEL = 'k0s.k0sproject.io/stack';
+
+/**
+ * Removes headcut and all that it made in this cluster: pods that run on peers go home, pods of peers end, then nodes, namespaces,
+ * kinds and rights go. Needs no peer to be alive, and can be repeated. Throws Unavailable that names what is left when the time is over.
+ */
+export async function uninstall(client: KubeClient, options: UninstallOptions): Promise<void> {
+  const { clock, note, timeoutMs } = options;
+  const untilMs = clock.monotonic() + timeoutMs;
+  const share = (part: number): { clock: Clock; untilMs: number } => ({
+    clock,
+    untilMs: Math.min(untilMs, clock.monotonic() + timeoutMs * part),
+  });
+  try {
+    if (options.removeK0sStack === undefined) await refuseK0sStack(client);
+    const nodes = await findAll(client, { type: NODES, query: { labelSelector: PEER_LABEL } });
+    note('no pod is sent to peers any more');
+    await stopOffloading(client, nodes);
+    note(`bringing pods home from ${nodes.length} virtual nodes`);
+    await bringHome(client, nodes, share(BRING_HOME));
+    options.removeK0sStack?.();
+    note('stopping the agent');
+    const image = await stopAgent(client, share(STOP_AGENT));
+    note('removing the pod network of the node');
+    await removeNetwork(client, image, share(NETWORK));
+    note('removing nodes, namespaces, kinds and rights');
+    const left = await removeWithin(client, await everything(client, nodes), { clock, untilMs });
+    if (left.length > 0)
+      throw new CodedError(
+        'Unavailable',
+        `still being removed after ${Math.round(timeoutMs / 1000)}s: ${left.join(', ')}; run headcut uninstall again`,
+      );
+  } catch (error) {
+    throw explain(error);
+  }
+}
+
+/** k0s would make everything anew. */
+async function refuseK0sStack(client: KubeClient): Promise<void> {
+  const agents = await findAll(client, { type: DEPLOYMENTS, namespace: AGENT_NAMESPACE });
+  const stack = agents.find(({ metadata }) => metadata.name === AGENT)?.metadata.labels?.[K0S_STACK_LABEL];
+  if (stack === undefined) return;
+  throw new CodedError(
+    'FailedPrecondition',
+    `k0s itself installs headcut here, from its manifests folder; run headcut uninstall --k0s on the machine of k0s`,
+  );
+}
+
+/** What changes new pods goes first; then virtual nodes take none, whatever these tolerate. */
+async function stopOffloading(client: KubeClient, nodes: readonly KubeObject[]): Promise<void> {
+  const admission = await removalsOf(client, (object) => (object.apiVersion ?? '').startsWith('admissionregistration'));
+  for (const removal of admission) await removeAll(client, removal);
+  for (const { metadata } of nodes)
+    await client.patch(NODES, { name: metadata.name }, { spec: { unschedulable: true } }).catch(ignoreNotFound);
+}
+
+/** Pods on living peers are ended there by the agent; those on lost ones nobody ends. */
+async function bringHome(
+  client: KubeClient,
+  nodes: readonly KubeObject[],
+  limit: { clock: Clock; untilMs: number },
+): Promise<void> {
+  const reachable = nodes.filter((node) => !isUnreachable(node as Node));
+  await removeWithin(client, reachable.map(podsOn({ gracePeriodSeconds: GRACE_SECONDS })), limit);
+  for (const removal of nodes.map(podsOn({ gracePeriodSeconds: 0 }))) await removeAll(client, removal);
+}
+
+const podsOn =
+  (options: { gracePeriodSeconds: number }) =>
+  ({ metadata }: KubeObject): Removal => ({
+    type: PODS,
+    query: { fieldSelector: `spec.nodeName=${metadata.name}` },
+    options,
+  });
+
+function isUnreachable(node: Node): boolean {
+  return node.spec?.taints?.some(({ key }) => key === UNREACHABLE_TAINT) === true;
+}
+
+/** Gives the image that the agent had. */
+async function stopAgent(client: KubeClient, limit: { clock: Clock; untilMs: number }): Promise<string | undefined> {
+  const deployment = { type: DEPLOYMENTS, namespace: AGENT_NAMESPACE, query: { labelSelector: OURS } };
+  const [found] = await findAll(client, deployment);
+  const pods = { type: PODS, namespace: AGENT_NAMESPACE, query: { labelSelector: OURS } };
+  const options = { gracePeriodSeconds: GRACE_SECONDS };
+  const left = await removeWithin(client, [deployment, { ...pods, options }], limit);
+  if (left.length > 0) await removeAll(client, { ...pods, options: { gracePeriodSeconds: 0 } });
+  const template = found?.spec as { template?: { spec?: { containers?: { image?: string }[] } } } | undefined;
+  return template?.template?.spec?.containers?.[0]?.image;
+}
+
+/** By a Job on the node, the only way there is; where it does not come to run, the rest goes on without it. */
+async function removeNetwork(
+  client: KubeClient,
+  image: string | undefined,
+  { clock, untilMs }: { clock: Clock; untilMs: number },
+): Promise<void> {
+  // Without an agent there was none that made a network, or an earlier try has removed it.
+  if (image === undefined) return;
+  const discovery = new Discovery(client);
+  for (const object of networkRemovalObjects(image)) {
+    const type = await discovery.typeOf(object);
+    if (type === undefined) continue;
+    await client.apply(type, object, { force: true });
+    const address = { namespace: object.metadata.namespace, name: object.metadata.name };
+    while (clock.monotonic() < untilMs) {
+      const { status } = (await client.get(type, address)) as KubeObject & { status?: { succeeded?: number } };
+      if ((status?.succeeded ?? 0) > 0) break;
+      await clock.sleep(250);
+    }
+  }
+}
+
+/** All of headcut, by kind. The kinds of headcut.dev come last: namespaces cannot end while they go. */
+async function everything(client: KubeClient, nodes: readonly KubeObject[]): Promise<Removal[]> {
+  const twins: Removal = { type: NAMESPACES, query: { labelSelector: ORIGIN_CLUSTER_LABEL } };
+  const guests = (await findAll(client, twins)).map(
+    ({ metadata }): Removal => ({
+      type: PODS,
+      namespace: metadata.name,
+      options: { gracePeriodSeconds: GRACE_SECONDS },
+    }),
+  );
+  const names = nodes.map(({ metadata }) => metadata.name);
+  const cluster = await removalsOf(client, ({ kind }) => kind !== 'CustomResourceDefinition' && kind !== 'Namespace');
+  const kinds = await removalsOf(client, ({ kind }) => kind === 'CustomResourceDefinition');
+  return [
+    ...guests,
+    twins,
+    ...nodes.map(podsOn({ gracePeriodSeconds: 0 })),
+    { type: NODES, query: { labelSelector: PEER_LABEL } },
+    { type: LEASES, namespace: 'kube-node-lease', matches: ({ metadata }) => names.includes(metadata.name) },
+    { type: CERTIFICATE_SIGNING_REQUESTS, matches: isOurRequest },
+    { type: NAMESPACES, matches: ({ metadata }) => metadata.name === AGENT_NAMESPACE },
+    ...cluster,
+    ...kinds,
+  ];
+}
+
+/** Requests by the agent, and by the virtual nodes. */
+function isOurRequest({ spec }: KubeObject): boolean {
+  const { username = '' } = spec as { username?: string };
+  return (
+    username === `system:serviceaccount:${AGENT_NAMESPACE}:${AGENT}` || username.startsWith('system:node:headcut-')
+  );
+}
+
+/** The objects of an installation of any version without a namespace of their own: one removal a kind, by label. */
+async function removalsOf(client: KubeClient, matches: (object: KubeObject) => boolean): Promise<Removal[]> {
+  const discovery = new Discovery(client);
+  const removals = new Map<string, Removal>();
+  for (const object of possibleObjects().filter(matches)) {
+    const type = await discovery.typeOf(object);
+    if (type === undefined || type.namespaced) continue;
+    removals.set(type.plural, { type, query: { labelSelector: OURS } });
+  }
+  return [...removals.values()];
+}
+
+function ignoreNotFound(error: unknown): void {
+  if (!isNotFound(error)) throw error;
+}

@@ -1,0 +1,38 @@
+import { existsSync, readdirSync, readFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { describe, expect, test } from 'vitest';
+import packageJson from '../../package.json' with { type: 'json' };
+import { generateManifests, readManifests } from '../../scripts/manifests.ts';
+
+const folder = join(import.meta.dirname, '..', '..', 'manifests');
+const sources = readManifests(folder);
+const optional = readManifests(join(folder, 'optional'));
+
+describe('what is generated from manifests/', () => {
+  test('is current; if not, run npm run manifests', () => {
+    const expected = generateManifests(sources, optional);
+    const present = Object.fromEntries(
+      Object.keys(expected)
+        .filter((path) => existsSync(join(folder, path)))
+        .map((path) => [path, readFileSync(join(folder, path), 'utf8')]),
+    );
+    expect(present).toEqual(expected);
+    const files = ['generated', 'chart/templates'].flatMap((generated) =>
+      readdirSync(join(folder, generated)).map((file) => `${generated}/${file}`),
+    );
+    expect(files.filter((file) => expected[file] === undefined)).toEqual([]);
+  });
+
+  test('does not lose a value of the chart when a manifest changes', () => {
+    const agent = sources['50-agent.yaml'] ?? '';
+    expect(() => generateManifests({ '50-agent.yaml': agent.replaceAll('imagePullPolicy', 'x') }, optional)).toThrow(
+      'adapt scripts/manifests.ts',
+    );
+    expect(() => generateManifests({ '00-x.yaml': 'a: "{{ b }}"' }, optional)).toThrow('would take for a template');
+  });
+});
+
+test('the manifests name the image of this version', () => {
+  const images = [...(sources['50-agent.yaml'] ?? '').matchAll(/image: (\S+)/g)].map(([, image]) => image);
+  expect(new Set(images)).toEqual(new Set([`headcut.dev/headcut:${packageJson.version}`]));
+});

@@ -1,6 +1,7 @@
 import { createSocket, type Socket } from 'node:dgram';
 import type { Duplex } from 'node:stream';
 import { FrameReader, FrameWriter } from '../../core/network/packet-frames.ts';
+import type { Clock } from '../../runtime/clock.ts';
 
 /**
  * The way through the peer port, where UDP is blocked: WireGuard sends to a socket of ours on loopback, whose packets go as
@@ -8,7 +9,9 @@ import { FrameReader, FrameWriter } from '../../core/network/packet-frames.ts';
  * by WireGuard, so whoever carries the stream sees nothing.
  */
 
-/** Packets of one turn of the event loop go out in one write of at most this size: four TLS records. */
+/** While packets come in a row they are collected this long: a write costs as much as several packets. */
+const COLLECT_MS = 1;
+/** They go out in one write of at most this size: four TLS records. */
 const BATCH_BYTES = 64 * 1024;
 /** What may wait in a stream. More would only add delay: WireGuard's users do their own congestion control, and need losses for it. */
 const MAX_WAITING_BYTES = 512 * 1024;
@@ -18,20 +21,22 @@ const SOCKET_BUFFER_BYTES = 4 * 1024 * 1024;
 /** The relay of one peer. */
 export class PacketRelay {
   readonly #socket: Socket;
+  readonly #clock: Clock;
   readonly #writer = new FrameWriter(BATCH_BYTES);
   readonly #streams = new Set<Duplex>();
   #stream: Duplex | undefined;
   #flushing = false;
 
-  private constructor(socket: Socket) {
+  private constructor(socket: Socket, clock: Clock) {
     this.#socket = socket;
+    this.#clock = clock;
     socket.on('message', (packet) => this.#onPacket(packet));
     // WireGuard is not there for a moment.
     socket.on('error', () => {});
   }
 
   /** @param wireGuardPort on this node */
-  static async open(wireGuardPort: number): Promise<PacketRelay> {
+  static async open(wireGuardPort: number, clock: Clock): Promise<PacketRelay> {
     const socket = createSocket({
       type: 'udp4',
       recvBufferSize: SOCKET_BUFFER_BYTES,
@@ -45,7 +50,7 @@ export class PacketRelay {
     // A connected socket takes packets of WireGuard alone, and sends faster.
     await new Promise<void>((resolve) => socket.connect(wireGuardPort, '127.0.0.1', () => resolve()));
     socket.unref();
-    return new PacketRelay(socket);
+    return new PacketRelay(socket, clock);
   }
 
   /** The endpoint that WireGuard is to use for the peer. */
@@ -90,18 +95,25 @@ export class PacketRelay {
       this.#flush();
       this.#writer.add(packet);
     }
-    if (this.#flushing) return;
-    this.#flushing = true;
-    setImmediate(() => {
-      this.#flushing = false;
-      this.#flush();
-    });
+    if (!this.#flushing) void this.#flushSoon();
   }
 
-  #flush(): void {
-    if (this.#writer.isEmpty) return;
+  /** The first packet goes at once; while more come, they are collected. */
+  async #flushSoon(): Promise<void> {
+    this.#flushing = true;
+    this.#flush();
+    do {
+      await this.#clock.sleep(COLLECT_MS);
+    } while (this.#flush());
+    this.#flushing = false;
+  }
+
+  /** False when there was nothing to write. */
+  #flush(): boolean {
+    if (this.#writer.isEmpty) return false;
     const frames = this.#writer.take();
     const stream = this.#stream;
     if (stream !== undefined && stream.writableLength < MAX_WAITING_BYTES && !stream.destroyed) stream.write(frames);
+    return true;
   }
 }

@@ -175,7 +175,7 @@ export class PeerPaths {
   }
 
   async #attach(id: string, way: Way, stream: Duplex): Promise<void> {
-    way.relay ??= await PacketRelay.open(this.#deps.wireGuardPort());
+    way.relay ??= await PacketRelay.open(this.#deps.wireGuardPort(), this.#deps.clock);
     if (this.#ways.get(id) !== way) return void stream.destroy();
     way.relay.attach(stream, () => this.#deps.onChange(id));
     this.#deps.onChange(id);

@@ -2,6 +2,7 @@ import { createSocket, type Socket } from 'node:dgram';
 import { connect, createServer } from 'node:net';
 import { afterEach, describe, expect, it } from 'vitest';
 import { PacketRelay } from '../../../src/agent/network/packet-relay.ts';
+import { systemClock } from '../../../src/runtime/clock.ts';
 
 const closing: (() => void)[] = [];
 afterEach(() => {
@@ -44,7 +45,10 @@ const portOf = (endpoint: string): number => Number(endpoint.split(':')[1]);
 describe('the relay', () => {
   it('carries packets of WireGuard through a stream, both ways', async () => {
     const [wgA, wgB] = [await wireGuard(), await wireGuard()];
-    const [relayA, relayB] = [await PacketRelay.open(wgA.port), await PacketRelay.open(wgB.port)];
+    const [relayA, relayB] = [
+      await PacketRelay.open(wgA.port, systemClock),
+      await PacketRelay.open(wgB.port, systemClock),
+    ];
     closing.push(
       () => relayA.close(),
       () => relayB.close(),
@@ -61,7 +65,10 @@ describe('the relay', () => {
 
   it('keeps its endpoint over the loss of a stream, and goes on with the next', async () => {
     const [wgA, wgB] = [await wireGuard(), await wireGuard()];
-    const [relayA, relayB] = [await PacketRelay.open(wgA.port), await PacketRelay.open(wgB.port)];
+    const [relayA, relayB] = [
+      await PacketRelay.open(wgA.port, systemClock),
+      await PacketRelay.open(wgB.port, systemClock),
+    ];
     closing.push(
       () => relayA.close(),
       () => relayB.close(),
@@ -85,7 +92,10 @@ describe('the relay', () => {
 
   it('drops packets while there is no stream, and takes none from others than WireGuard', async () => {
     const [wgA, wgB, stranger] = [await wireGuard(), await wireGuard(), await wireGuard()];
-    const [relayA, relayB] = [await PacketRelay.open(wgA.port), await PacketRelay.open(wgB.port)];
+    const [relayA, relayB] = [
+      await PacketRelay.open(wgA.port, systemClock),
+      await PacketRelay.open(wgB.port, systemClock),
+    ];
     closing.push(
       () => relayA.close(),
       () => relayB.close(),

@@ -9,23 +9,28 @@ export type LabCommand =
       name: string;
       clusterCount: number | undefined;
       provider: string | undefined;
+      nat: string[] | undefined;
       federation: boolean;
     }
   | { verb: 'down' | 'status'; name: string }
   | { verb: 'logs'; name: string; cluster: string; component: string | undefined; follow: boolean }
   | { verb: 'shell'; name: string; cluster: string; argv: string[] }
-  | { verb: 'restart'; name: string; cluster: string };
+  | { verb: 'restart'; name: string; cluster: string }
+  | { verb: 'cut' | 'heal'; name: string; cluster: string; other: string };
 
 export const LAB_USAGE = `usage: scripts/lab COMMAND [--name NAME]
 
-  up [--clusters N] [--no-federation] [--provider kubernetes]
-                               bring the lab up, or what is missing of it (N: 1 to 8, default 3)
+  up [--clusters N] [--nat CLUSTER,…] [--no-federation] [--provider kubernetes]
+                               bring the lab up, or what is missing of it (N: 1 to 8, default 3);
+                               clusters named by --nat are behind a router: outbound connections only
   down                         end the lab and remove all that it made
   status                       what every cluster is doing
   logs CLUSTER [COMPONENT] [-f]
                                log of kine, kube-apiserver, kubelet, containerd, …
   shell CLUSTER [-- COMMAND…]  a shell (or a command) in the cluster's namespaces, with kubectl and ctr
   restart CLUSTER              switch a cluster off and on again; its data stays
+  cut CLUSTER OTHER            let nothing pass between two clusters any more
+  heal CLUSTER OTHER           undo that
 
 Labs of different names (default: lab) run side by side.
 `;
@@ -44,6 +49,7 @@ export function parseLabCommand(argv: readonly string[]): LabCommand {
         name,
         clusterCount: values.clusters === undefined ? undefined : parseCount(values.clusters),
         provider: values.provider,
+        nat: values.nat?.split(',').filter((one) => one !== ''),
         federation: values['no-federation'] !== true,
       };
     case 'down':
@@ -55,6 +61,10 @@ export function parseLabCommand(argv: readonly string[]): LabCommand {
       return { verb, name, cluster: required(verb, cluster), component: rest[0], follow: values.follow === true };
     case 'shell':
       return { verb, name, cluster: required(verb, cluster), argv: rest };
+    case 'cut':
+    case 'heal':
+      refuseMore(verb, rest.slice(1));
+      return { verb, name, cluster: required(verb, cluster), other: required(verb, rest[0]) };
     case 'restart':
       refuseMore(verb, rest);
       return { verb, name, cluster: required(verb, cluster) };
@@ -72,6 +82,7 @@ function parseOptions(argv: readonly string[]) {
         name: { type: 'string' },
         clusters: { type: 'string' },
         provider: { type: 'string' },
+        nat: { type: 'string' },
         'no-federation': { type: 'boolean' },
         follow: { type: 'boolean', short: 'f' },
         help: { type: 'boolean', short: 'h' },

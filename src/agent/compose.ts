@@ -32,6 +32,7 @@ import { createJoinRequests } from './membership/join-requests.ts';
 import { Membership } from './membership/membership.ts';
 import { createMembershipStatus } from './membership/membership-status.ts';
 import { OwnRecord } from './membership/own-record.ts';
+import type { RemovedMember } from './membership/removed-members.ts';
 import { Network } from './network/network.ts';
 import { loadNetworkKey } from './network/network-key.ts';
 import { NetworkState } from './network/network-state.ts';
@@ -167,7 +168,10 @@ async function composeMembership(
     save: (record) => memory.saveRecord(record),
   });
   const { peers, federations, joins } = caches;
-  const forgotten = { load: () => memory.forgotten(), save: (ids: string[]) => memory.saveForgotten(ids) };
+  const removed = {
+    load: () => memory.removed() as RemovedMember[],
+    save: (entries: RemovedMember[]) => memory.saveRemoved(entries),
+  };
   const membership = new Membership({
     client,
     peers,
@@ -178,7 +182,7 @@ async function composeMembership(
     clock,
     random,
     logger,
-    forgotten,
+    removed,
   });
   const status = createMembershipStatus({ client, peers, federations, membership, own, clock, logger });
   const joinRequests = createJoinRequests({

@@ -69,7 +69,7 @@ async function reconcilePeer(deps: MembershipStatusDeps, id: string) {
     problem: link.problem,
     via: link.via === undefined ? undefined : (deps.membership.get(link.via)?.name ?? link.via.slice(0, 6)),
     roundTripMs: link.roundTripMs,
-    hearsay: deps.membership.hearsay(id),
+    hearsay: deps.membership.reach.hearsay(id),
   };
   const status = planPeerStatus(peer, contact, toKubeTime(deps.clock.now()));
   if (status === undefined) return undefined;

@@ -1,6 +1,7 @@
 import { randomUUID } from 'node:crypto';
 import { Membership } from '../../../src/agent/membership/membership.ts';
 import { OwnRecord } from '../../../src/agent/membership/own-record.ts';
+import type { RemovedMember } from '../../../src/agent/membership/removed-members.ts';
 import { PeerServer } from '../../../src/agent/peer-server/peer-server.ts';
 import type { PeerServing, PeerStreamServer } from '../../../src/agent/ports.ts';
 import { CodedError } from '../../../src/core/coded-error.ts';
@@ -28,7 +29,7 @@ export interface TestCluster {
   /** The port that others are told; a relay's, or the own one. */
   advertised: number | undefined;
   peers: FakePeerObjects;
-  kept: { record: PeerRecord | undefined; forgotten: string[] };
+  kept: { record: PeerRecord | undefined; removed: RemovedMember[] };
 }
 
 export interface TestAgent {
@@ -42,7 +43,7 @@ export interface TestAgent {
 }
 
 export async function createCluster(name: string): Promise<TestCluster> {
-  const kept = { record: undefined, forgotten: [] };
+  const kept = { record: undefined, removed: [] };
   return {
     identity: await createMember(name),
     name,
@@ -69,16 +70,16 @@ export async function startAgent(cluster: TestCluster): Promise<TestAgent> {
     },
   });
   const common = { clock: fastClock, logger: silentLogger, random: () => 0.5 };
-  const forgotten = {
-    load: () => kept.forgotten,
-    save: (ids: string[]) => {
-      kept.forgotten = ids;
+  const removed = {
+    load: () => kept.removed,
+    save: (entries: RemovedMember[]) => {
+      kept.removed = entries;
       return Promise.resolve();
     },
   };
   const hello = { instance: randomUUID(), protocol: 2, version: 'test' };
   const serving: PeerServing = { serve: (peerId, stream) => server.serve(peerId, stream) };
-  const membership = new Membership({ ...common, client: peers, peers, identity, own, hello, serving, forgotten });
+  const membership = new Membership({ ...common, client: peers, peers, identity, own, hello, serving, removed });
   const changes: string[] = [];
   membership.onChange((id, change) => {
     if (typeof change === 'string') changes.push(`${membership.get(id)?.name ?? id.slice(0, 6)} ${change}`);
@@ -114,6 +115,7 @@ export async function startAgent(cluster: TestCluster): Promise<TestAgent> {
 
 /** `newcomer` joins through `inviter`, as the join desk and the join request do it between them. */
 export async function joinThrough(newcomer: TestAgent, inviter: TestAgent): Promise<void> {
+  await newcomer.own.rejoin();
   await inviter.membership.admit(newcomer.own.record());
   await newcomer.membership.accept(inviter.membership.records(), inviter.own.id);
 }

@@ -215,6 +215,24 @@ describe('membership', { timeout: 60_000 }, () => {
     await see(again, 'b=Connected c=Connected');
   });
 
+  it('ends for a member with its own last word, which reaches also who was away, and no old roster brings it back', async () => {
+    const [a, b, c] = await three();
+    const before = c.own.record();
+    await stop(b);
+    await c.membership.leave();
+    await see(a, 'b=Suspect');
+    expect(seenBy(c)).toBe('');
+    const again = await start(b.cluster);
+    await see(again, 'a=Connected');
+    await a.membership.tell([before], again.own.id);
+    await again.membership.tell([before], a.own.id);
+    await see(a, 'b=Connected');
+    await see(again, 'a=Connected');
+    await joinThrough(c, a);
+    await see(again, 'a=Connected c=Connected');
+    await see(c, 'a=Connected b=Connected');
+  });
+
   it('spreads a changed record of a member to all', async () => {
     const [a, b, c] = await three();
     const { endpoints } = a.own.record();

@@ -42,7 +42,7 @@ export interface NatTopology {
   outerAddress: string;
   /** The cluster's default route. */
   innerAddress: string;
-  /** `100.71.7.24/29`; only the machine itself has a route there, for kubectl. */
+  /** `172.24.7.24/29`; only the machine itself has a route there, for kubectl. */
   innerNetwork: string;
   innerPrefixLength: number;
 }
@@ -96,10 +96,10 @@ export function createTopology(input: TopologyInput): LabTopology {
   };
 }
 
-/** The network behind a router: out of the range for carriers (RFC 6598), told apart by the lab's subnet and the cluster. */
+/** The network behind a router: private (RFC 1918), out of the range of the pod network; told apart by the lab's subnet and the cluster. */
 function natOf(subnet: string, index: number, networkNamespace: string): { nat: NatTopology; clusterAddress: string } {
   const [, second = 0, third = 0] = subnet.split('.').map(Number);
-  const network = `100.${64 + (second % 64)}.${third}`;
+  const network = `172.${24 + (second % 8)}.${third}`;
   const first = 8 * index;
   return {
     nat: {

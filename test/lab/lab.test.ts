@@ -56,9 +56,9 @@ describe('the topology of a lab', () => {
     const lab = createTopology({ name: 'lab', folder: '/x', subnet: '10.200.7', clusterCount: 4, nat: ['b', 'd'] });
     expect(lab.clusters.map(({ address, nat }) => [address, nat?.outerAddress, nat?.innerNetwork])).toEqual([
       ['10.200.7.11', undefined, undefined],
-      ['100.72.7.10', '10.200.7.12', '100.72.7.8/29'],
+      ['172.24.7.10', '10.200.7.12', '172.24.7.8/29'],
       ['10.200.7.13', undefined, undefined],
-      ['100.72.7.26', '10.200.7.14', '100.72.7.24/29'],
+      ['172.24.7.26', '10.200.7.14', '172.24.7.24/29'],
     ]);
   });
 

@@ -28,6 +28,7 @@ import { IdentityMemory } from './identity/identity-memory.ts';
 import { CallerCheck } from './kubelet-server/authentication.ts';
 import { KubeletServer } from './kubelet-server/kubelet-server.ts';
 import { VirtualNodeStats } from './kubelet-server/node-stats.ts';
+import { AdmissionGate } from './membership/admission-gate.ts';
 import { createJoinRequests } from './membership/join-requests.ts';
 import { Membership } from './membership/membership.ts';
 import { createMembershipStatus } from './membership/membership-status.ts';
@@ -168,6 +169,7 @@ async function composeMembership(
     save: (record) => memory.saveRecord(record),
   });
   const { peers, federations, joins } = caches;
+  const gate = new AdmissionGate(() => federations.get(FEDERATION_NAME));
   const removed = {
     load: () => memory.removed() as RemovedMember[],
     save: (entries: RemovedMember[]) => memory.saveRemoved(entries),
@@ -183,8 +185,9 @@ async function composeMembership(
     random,
     logger,
     removed,
+    gate,
   });
-  const status = createMembershipStatus({ client, peers, federations, membership, own, clock, logger });
+  const status = createMembershipStatus({ client, peers, federations, membership, own, gate, clock, logger });
   const joinRequests = createJoinRequests({
     client,
     namespace,

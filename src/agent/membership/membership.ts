@@ -1,4 +1,5 @@
 import type { KubeObject } from '../../core/kube-objects.ts';
+import { preferEndpoint } from '../../core/membership/endpoint.ts';
 import type { PeerObject } from '../../core/membership/peer-object.ts';
 import type { PeerRecord } from '../../core/membership/peer-record.ts';
 import { considerRecords, peerObjectName } from '../../core/membership/roster.ts';
@@ -12,6 +13,7 @@ import type { Logger } from '../../runtime/logger.ts';
 import { type ClientIdentity, dialPeer } from '../../wire/dial-peer.ts';
 import type { PeerHello } from '../../wire/peer-connection.ts';
 import type { PeerChange, PeerConnections, PeerLinks, PeerServing, PeerStreamServer, Roster } from '../ports.ts';
+import type { AdmissionGate } from './admission-gate.ts';
 import { MemberLink } from './member-link.ts';
 import type { OwnRecord } from './own-record.ts';
 import { Reach } from './reach.ts';
@@ -27,6 +29,8 @@ export interface MembershipDeps {
   hello: PeerHello;
   /** Serves the streams that peers open. */
   serving: PeerServing;
+  /** Whether newcomers that others vouch for come in at once. */
+  gate: AdmissionGate;
   /** Members that are none any more, kept over restarts. */
   removed: RemovedMembersStore;
   clock: Clock;
@@ -66,6 +70,7 @@ export class Membership implements PeerLinks {
   #records: PeerRecord[] | undefined;
   #signal: AbortSignal | undefined;
   #pushing = false;
+  #joining: string | undefined;
 
   constructor(deps: MembershipDeps) {
     this.#deps = deps;
@@ -150,13 +155,22 @@ export class Membership implements PeerLinks {
     });
   }
 
+  /** The approvals may be others: who waits is looked at again. */
+  reconsider(): Promise<void> {
+    const { gate, own } = this.#deps;
+    return this.#serially(() => this.#takeOver(gate.takeApproved(), own.id));
+  }
+
   /** As a newcomer: takes over the roster that the inviting member answered. */
   async accept(records: PeerRecord[], inviterId: string): Promise<void> {
     const inviter = records.find((record) => record.id === inviterId);
     if (inviter !== undefined) await this.admit(inviter);
     await this.#serially(async () => {
       await this.#removed.welcome(records.map((record) => record.id));
+      // Who joins takes the federation as it is.
+      this.#joining = inviterId;
       await this.#takeOver(records, inviterId);
+      this.#joining = undefined;
     });
     for (const { id } of records) this.get(id)?.hurry();
   }
@@ -196,7 +210,7 @@ export class Membership implements PeerLinks {
   }
 
   async #takeOver(told: PeerRecord[], from: string): Promise<void> {
-    const { own, logger } = this.#deps;
+    const { own, gate, logger } = this.#deps;
     const known = new Map([...this.#members].map(([id, member]) => [id, member.record]));
     for (const decision of considerRecords(told, known, own.record())) {
       if (decision.type === 'reject') {
@@ -206,8 +220,10 @@ export class Membership implements PeerLinks {
         this.#rejected.set(decision.id, decision.reason);
         logger.warn({ id: decision.id, from, reason: decision.reason }, 'record of a member not believed');
       } else if (decision.type === 'leave') await this.#onLeft(decision.record);
-      else if (decision.type === 'add') await this.#create(decision.record, from);
-      else await this.#update(decision.record);
+      else if (decision.type === 'add') {
+        if (from === own.id || from === this.#joining || gate.admits(decision.record))
+          await this.#create(decision.record, from);
+      } else await this.#update(decision.record);
     }
   }
 
@@ -283,7 +299,7 @@ export class Membership implements PeerLinks {
       ownId: own.id,
       dialThroughOthers: (latest, signal) => this.#relays.dial(latest, signal),
       dialDirectly: (latest, last, signal) =>
-        dialPeer(latest, lastFirst(latest.endpoints, last), { identity, hello, clock }, signal),
+        dialPeer(latest, preferEndpoint(latest.endpoints, last), { identity, hello, clock }, signal),
       serve: (stream) => serving.serve(id, stream),
       onChange: (change) => this.#emit(id, change),
       onRecords: (records) =>
@@ -372,11 +388,6 @@ export class Membership implements PeerLinks {
     this.#writing = done.catch(() => {});
     return done;
   }
-}
-
-function lastFirst(endpoints: readonly string[], last: string | undefined): readonly string[] {
-  if (last === undefined || !endpoints.includes(last)) return endpoints;
-  return [last, ...endpoints.filter((one) => one !== last)];
 }
 
 async function deletePeer(client: Pick<KubeClient, 'delete'>, name: string): Promise<void> {

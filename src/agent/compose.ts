@@ -29,10 +29,12 @@ import { IdentityMemory } from './identity/identity-memory.ts';
 import { CallerCheck } from './kubelet-server/authentication.ts';
 import { KubeletServer } from './kubelet-server/kubelet-server.ts';
 import { VirtualNodeStats } from './kubelet-server/node-stats.ts';
+import { AdmissionGate } from './membership/admission-gate.ts';
 import { createJoinRequests } from './membership/join-requests.ts';
 import { Membership } from './membership/membership.ts';
 import { createMembershipStatus } from './membership/membership-status.ts';
 import { OwnRecord } from './membership/own-record.ts';
+import type { RemovedMember } from './membership/removed-members.ts';
 import { Network } from './network/network.ts';
 import { loadNetworkKey } from './network/network-key.ts';
 import { NetworkState } from './network/network-state.ts';
@@ -169,7 +171,11 @@ async function composeMembership(
     save: (record) => memory.saveRecord(record),
   });
   const { peers, federations, joins } = caches;
-  const forgotten = { load: () => memory.forgotten(), save: (ids: string[]) => memory.saveForgotten(ids) };
+  const gate = new AdmissionGate(() => federations.get(FEDERATION_NAME));
+  const removed = {
+    load: () => memory.removed() as RemovedMember[],
+    save: (entries: RemovedMember[]) => memory.saveRemoved(entries),
+  };
   const membership = new Membership({
     client,
     peers,
@@ -180,9 +186,10 @@ async function composeMembership(
     clock,
     random,
     logger,
-    forgotten,
+    removed,
+    gate,
   });
-  const status = createMembershipStatus({ client, peers, federations, membership, own, clock, logger });
+  const status = createMembershipStatus({ client, peers, federations, membership, own, gate, clock, logger });
   const joinRequests = createJoinRequests({
     client,
     namespace,

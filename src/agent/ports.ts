@@ -203,6 +203,8 @@ export interface OffloadedPods {
 export interface Roster {
   /** Records of all members, the own one included. */
   records(): PeerRecord[];
+  /** What members tell each other: all members, and the last words of those who left. */
+  told(): PeerRecord[];
   /** Takes over what a member told; unknown members need a voucher. */
   tell(records: PeerRecord[], from: string): Promise<void>;
   /** A newcomer that spent an invitation: vouched for and stored. */

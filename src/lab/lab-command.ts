@@ -9,17 +9,20 @@ export type LabCommand =
       name: string;
       clusterCount: number | undefined;
       provider: string | undefined;
+      nat: string[] | undefined;
       federation: boolean;
     }
   | { verb: 'down' | 'status'; name: string }
   | { verb: 'logs'; name: string; cluster: string; component: string | undefined; follow: boolean }
   | { verb: 'shell'; name: string; cluster: string; argv: string[] }
-  | { verb: 'restart'; name: string; cluster: string };
+  | { verb: 'restart'; name: string; cluster: string }
+  | { verb: 'cut' | 'heal'; name: string; cluster: string; other: string };
 
 export const LAB_USAGE = `usage: scripts/lab COMMAND [--name NAME]
 
-  up [--clusters N] [--no-federation] [--provider k0s|kubernetes]
+  up [--clusters N] [--nat CLUSTER,…] [--no-federation] [--provider k0s|kubernetes]
                                bring the lab up, or what is missing of it (N: 1 to 8, default 3);
+                               clusters named by --nat are behind a router: outbound connections only;
                                k0s is the default where there is a k0s (HEADCUT_K0S, or on the PATH)
   down                         end the lab and remove all that it made
   status                       what every cluster is doing
@@ -27,6 +30,8 @@ export const LAB_USAGE = `usage: scripts/lab COMMAND [--name NAME]
                                log of k0s, kube-apiserver, kubelet, kube-proxy, …
   shell CLUSTER [-- COMMAND…]  a shell (or a command) in the cluster's namespaces, with kubectl and ctr
   restart CLUSTER              switch a cluster off and on again; its data stays
+  cut CLUSTER OTHER            let nothing pass between two clusters any more
+  heal CLUSTER OTHER           undo that
 
 Labs of different names (default: lab) run side by side.
 `;
@@ -45,6 +50,7 @@ export function parseLabCommand(argv: readonly string[]): LabCommand {
         name,
         clusterCount: values.clusters === undefined ? undefined : parseCount(values.clusters),
         provider: values.provider,
+        nat: values.nat?.split(',').filter((one) => one !== ''),
         federation: values['no-federation'] !== true,
       };
     case 'down':
@@ -56,6 +62,10 @@ export function parseLabCommand(argv: readonly string[]): LabCommand {
       return { verb, name, cluster: required(verb, cluster), component: rest[0], follow: values.follow === true };
     case 'shell':
       return { verb, name, cluster: required(verb, cluster), argv: rest };
+    case 'cut':
+    case 'heal':
+      refuseMore(verb, rest.slice(1));
+      return { verb, name, cluster: required(verb, cluster), other: required(verb, rest[0]) };
     case 'restart':
       refuseMore(verb, rest);
       return { verb, name, cluster: required(verb, cluster) };
@@ -73,6 +83,7 @@ function parseOptions(argv: readonly string[]) {
         name: { type: 'string' },
         clusters: { type: 'string' },
         provider: { type: 'string' },
+        nat: { type: 'string' },
         'no-federation': { type: 'boolean' },
         follow: { type: 'boolean', short: 'f' },
         help: { type: 'boolean', short: 'h' },

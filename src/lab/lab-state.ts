@@ -8,6 +8,8 @@ export interface LabState {
   provider: string;
   subnet: string;
   clusterCount: number;
+  /** Names of the clusters behind a router; absent in labs that were made without any. */
+  nat?: string[];
 }
 
 const FILE = 'lab.json';

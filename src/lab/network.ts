@@ -1,6 +1,6 @@
 import { execute, runCommand } from '../runtime/command.ts';
 import { routesFromJson } from './subnet.ts';
-import type { ClusterTopology, LabTopology } from './topology.ts';
+import { type ClusterTopology, type LabTopology, type NatTopology, natNamespaceOf } from './topology.ts';
 
 /**
  * The lab's wires: a bridge in a network namespace of its own, with one link to each cluster and one to the machine.
@@ -42,16 +42,65 @@ export async function createClusterNetwork(lab: LabTopology, cluster: ClusterTop
   const { networkNamespace, bridgePort } = cluster;
   await createNamespace(networkNamespace);
   await writeSysctls(networkNamespace); // before the link, which inherits some of them
-  if (!(await hasLink('eth0', networkNamespace))) {
-    const peer = ['peer', 'name', 'eth0', 'netns', networkNamespace];
-    await execute(['ip', '-n', lab.networkNamespace, 'link', 'add', bridgePort, 'type', 'veth', ...peer]);
+  const { nat } = cluster;
+  if (nat === undefined) {
+    await plugIn(lab, bridgePort, { namespace: networkNamespace, link: 'eth0' });
+    await setAddress(networkNamespace, 'eth0', `${cluster.address}/${lab.prefixLength}`);
+  } else {
+    await createRouter(lab, cluster, nat);
+    await setAddress(networkNamespace, 'eth0', `${cluster.address}/${nat.innerPrefixLength}`);
   }
-  await execute(['ip', '-n', lab.networkNamespace, 'link', 'set', bridgePort, 'master', lab.bridge, 'up']);
-  const inside = (...argv: string[]): Promise<string> => execute(['ip', '-n', networkNamespace, ...argv]);
-  await inside('addr', 'replace', `${cluster.address}/${lab.prefixLength}`, 'dev', 'eth0');
-  await inside('link', 'set', 'eth0', 'up');
   // Service addresses are only routable when some route matches them.
-  await inside('route', 'replace', 'default', 'via', lab.bridgeAddress);
+  const router = nat?.innerAddress ?? lab.bridgeAddress;
+  await execute(['ip', '-n', networkNamespace, 'route', 'replace', 'default', 'via', router]);
+}
+
+/** A link from a namespace to a port of the bridge. */
+async function plugIn(lab: LabTopology, port: string, end: { namespace: string; link: string }): Promise<void> {
+  if (!(await hasLink(end.link, end.namespace))) {
+    const peer = ['peer', 'name', end.link, 'netns', end.namespace];
+    await execute(['ip', '-n', lab.networkNamespace, 'link', 'add', port, 'type', 'veth', ...peer]);
+  }
+  await execute(['ip', '-n', lab.networkNamespace, 'link', 'set', port, 'master', lab.bridge, 'up']);
+}
+
+async function setAddress(namespace: string, link: string, address: string): Promise<void> {
+  await execute(['ip', '-n', namespace, 'addr', 'replace', address, 'dev', link]);
+  await execute(['ip', '-n', namespace, 'link', 'set', link, 'up']);
+}
+
+/** The router of a cluster that is behind one: it hides the cluster's address from all but the machine, whose kubectl is let in. */
+async function createRouter(lab: LabTopology, cluster: ClusterTopology, nat: NatTopology): Promise<void> {
+  const { networkNamespace: router } = nat;
+  await createNamespace(router);
+  await plugIn(lab, cluster.bridgePort, { namespace: router, link: 'outer' });
+  await setAddress(router, 'outer', `${nat.outerAddress}/${lab.prefixLength}`);
+  if (!(await hasLink('inner', router))) {
+    const peer = ['peer', 'name', 'eth0', 'netns', cluster.networkNamespace];
+    await execute(['ip', '-n', router, 'link', 'add', 'inner', 'type', 'veth', ...peer]);
+  }
+  await setAddress(router, 'inner', `${nat.innerAddress}/${nat.innerPrefixLength}`);
+  await enterNetwork(router, 'echo 1 > /proc/sys/net/ipv4/ip_forward');
+  await enterNetwork(router, `nft -f - <<'RULES'\n${natRules(lab.hostAddress)}\nRULES`);
+  await execute(['ip', 'route', 'replace', nat.innerNetwork, 'via', nat.outerAddress, 'dev', lab.hostLink]);
+}
+
+/** `add` before `delete`, so that the table may exist or not. */
+function natRules(hostAddress: string): string {
+  return `add table ip headcut
+delete table ip headcut
+table ip headcut {
+  chain forward {
+    type filter hook forward priority 0; policy drop;
+    iifname "inner" accept
+    ct state established,related accept
+    ip saddr ${hostAddress} accept
+  }
+  chain postrouting {
+    type nat hook postrouting priority 100;
+    oifname "outer" ip daddr != ${hostAddress} masquerade
+  }
+}`;
 }
 
 /** Removes a cluster's namespace; its link and the bridge's port go with it. */
@@ -59,6 +108,7 @@ export async function removeClusterNetwork(lab: LabTopology, cluster: ClusterTop
   if (await hasNamespace(lab.networkNamespace))
     await runCommand(['ip', '-n', lab.networkNamespace, 'link', 'delete', cluster.bridgePort]);
   await removeNamespace(cluster.networkNamespace);
+  await removeNamespace(natNamespaceOf(lab, cluster));
 }
 
 export async function removeLabNetwork(lab: LabTopology): Promise<void> {
@@ -97,5 +147,9 @@ async function writeSysctls(namespace: string): Promise<void> {
   const script = Object.entries(CLUSTER_SYSCTLS)
     .map(([key, value]) => `[ ! -e /proc/sys/${key} ] || echo ${value} > /proc/sys/${key}`)
     .join('\n');
+  await enterNetwork(namespace, script);
+}
+
+async function enterNetwork(namespace: string, script: string): Promise<void> {
   await execute(['nsenter', `--net=/run/netns/${namespace}`, 'sh', '-ec', script]);
 }

@@ -2,6 +2,7 @@ import { existsSync } from 'node:fs';
 import { CodedError } from '../core/coded-error.ts';
 import { runAttached } from '../runtime/command.ts';
 import { takeDown } from './down.ts';
+import { cutLink, healLink } from './faults/cut-link.ts';
 import { LAB_USAGE, type LabCommand } from './lab-command.ts';
 import type { LabContext } from './lab-context.ts';
 import { withLabLock } from './lab-registry.ts';
@@ -39,6 +40,15 @@ export async function runLab(command: LabCommand, console: LabConsole): Promise<
       return showLog(openLab(command.name, console), command);
     case 'shell':
       return openShell(openLab(command.name, console), command, console.terminal);
+    case 'cut':
+    case 'heal': {
+      const { topology } = openLab(command.name, console);
+      const pair = [findCluster(topology, command.cluster), findCluster(topology, command.other)] as const;
+      await withLabLock({ ...console, name: command.name }, () =>
+        command.verb === 'cut' ? cutLink(topology, ...pair) : healLink(topology, ...pair),
+      );
+      return 0;
+    }
     case 'restart': {
       const lab = openLab(command.name, console);
       const cluster = findCluster(lab.topology, command.cluster);

@@ -31,6 +31,20 @@ export interface ClusterTopology {
   bridgePort: string;
   cgroup: string;
   folder: string;
+  /** The router that it is behind, with outbound connections only; undefined for a cluster right on the bridge. */
+  nat: NatTopology | undefined;
+}
+
+/** A router between the lab's bridge and one cluster: lets the cluster out under an address of its own, and nobody in. */
+export interface NatTopology {
+  networkNamespace: string;
+  /** On the lab's bridge. */
+  outerAddress: string;
+  /** The cluster's default route. */
+  innerAddress: string;
+  /** `172.24.7.24/29`; only the machine itself has a route there, for kubectl. */
+  innerNetwork: string;
+  innerPrefixLength: number;
 }
 
 export const MAX_CLUSTERS = 8;
@@ -44,11 +58,13 @@ export interface TopologyInput {
   /** `10.200.7` */
   subnet: string;
   clusterCount: number;
+  /** Names of the clusters behind a router. */
+  nat?: readonly string[];
 }
 
 /** Everything about a lab that its name, its subnet and the number of its clusters decide. */
 export function createTopology(input: TopologyInput): LabTopology {
-  const { name, folder, subnet, clusterCount } = input;
+  const { name, folder, subnet, clusterCount, nat = [] } = input;
   checkLabName(name);
   if (!Number.isInteger(clusterCount) || clusterCount < 1 || clusterCount > MAX_CLUSTERS)
     throw new CodedError('InvalidArgument', `a lab has 1 to ${MAX_CLUSTERS} clusters, not ${clusterCount}`);
@@ -65,9 +81,12 @@ export function createTopology(input: TopologyInput): LabTopology {
     cgroup,
     clusters: Array.from({ length: clusterCount }, (_, index) => {
       const cluster = clusterNameOf(index);
+      const address = `${subnet}.${FIRST_CLUSTER_OCTET + index}`;
+      const router = nat.includes(cluster) ? natOf(subnet, index, `headcut-${name}-${cluster}-nat`) : undefined;
       return {
         name: cluster,
-        address: `${subnet}.${FIRST_CLUSTER_OCTET + index}`,
+        address: router === undefined ? address : router.clusterAddress,
+        nat: router?.nat,
         networkNamespace: `headcut-${name}-${cluster}`,
         bridgePort: `to-${cluster}`,
         cgroup: `${cgroup}/${cluster}`,
@@ -75,6 +94,28 @@ export function createTopology(input: TopologyInput): LabTopology {
       };
     }),
   };
+}
+
+/** The network behind a router: private (RFC 1918), out of the range of the pod network; told apart by the lab's subnet and the cluster. */
+function natOf(subnet: string, index: number, networkNamespace: string): { nat: NatTopology; clusterAddress: string } {
+  const [, second = 0, third = 0] = subnet.split('.').map(Number);
+  const network = `172.${24 + (second % 8)}.${third}`;
+  const first = 8 * index;
+  return {
+    nat: {
+      networkNamespace,
+      outerAddress: `${subnet}.${FIRST_CLUSTER_OCTET + index}`,
+      innerAddress: `${network}.${first + 1}`,
+      innerNetwork: `${network}.${first}/29`,
+      innerPrefixLength: 29,
+    },
+    clusterAddress: `${network}.${first + 2}`,
+  };
+}
+
+/** The network namespace of the router that a cluster may be behind. */
+export function natNamespaceOf(lab: LabTopology, cluster: ClusterTopology): string {
+  return `headcut-${lab.name}-${cluster.name}-nat`;
 }
 
 /** Throws when `name` cannot be a lab's name. */

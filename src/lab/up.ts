@@ -29,6 +29,8 @@ export interface UpOptions {
   name: string;
   clusterCount?: number | undefined;
   provider?: string | undefined;
+  /** Names of clusters that are to be behind a router, with outbound connections only. */
+  nat?: string[] | undefined;
   /** False: only bare clusters. */
   federation: boolean;
 }
@@ -76,9 +78,16 @@ export interface LabWorld {
 export function planLabState(options: UpOptions, world: LabWorld): LabState {
   const { existing, routes } = world;
   const provider = options.provider ?? existing?.provider ?? world.defaultProvider;
+  checkNat(options, existing);
   const clusterCount = options.clusterCount ?? existing?.clusterCount ?? DEFAULT_CLUSTERS;
   if (existing === undefined)
-    return { name: options.name, provider, clusterCount, subnet: chooseSubnet(options.name, routes) };
+    return {
+      name: options.name,
+      provider,
+      clusterCount,
+      subnet: chooseSubnet(options.name, routes),
+      ...(options.nat === undefined ? {} : { nat: options.nat }),
+    };
   if (existing.provider !== provider)
     throw new CodedError('FailedPrecondition', `lab "${options.name}" is one of ${existing.provider}; end it first`);
   if (clusterCount < existing.clusterCount)
@@ -92,4 +101,10 @@ export function planLabState(options: UpOptions, world: LabWorld): LabState {
       `the lab's network ${existing.subnet}.0/24 now collides with a route of this machine; end the lab and bring it up anew`,
     );
   return { ...existing, clusterCount };
+}
+
+/** A cluster's address is part of its certificates: it cannot move behind a router later. */
+function checkNat({ name, nat }: UpOptions, existing: LabState | undefined): void {
+  if (nat === undefined || existing === undefined || nat.join() === (existing.nat ?? []).join()) return;
+  throw new CodedError('FailedPrecondition', `lab "${name}" was made with other routers; end it first`);
 }

@@ -17,6 +17,8 @@ import { explain, readFederation } from './cluster.ts';
 
 export interface InviteOptions {
   ttlMs: number;
+  /** How many clusters it admits; one when not said. */
+  maxUses?: number;
   /** That many random bytes. */
   randomBytes(count: number): Uint8Array;
   clock: Clock;
@@ -31,13 +33,16 @@ export interface Invitation {
 }
 
 export const DEFAULT_INVITATION_TTL_MS = 15 * 60_000;
+const MAX_USES = 100;
 const MAX_INVITATION_TTL_MS = 7 * 86_400_000;
 /** An expired invitation still tells what became of it for this long. */
 const KEEP_EXPIRED_MS = 86_400_000;
 
 /** Makes a token with which one other cluster can join. Only its hash is stored. */
 export async function invite(client: KubeClient, options: InviteOptions): Promise<Invitation> {
-  const { ttlMs, clock, randomBytes } = options;
+  const { ttlMs, clock, randomBytes, maxUses = 1 } = options;
+  if (!Number.isInteger(maxUses) || maxUses < 1 || maxUses > MAX_USES)
+    throw new CodedError('InvalidArgument', `an invitation admits 1 to ${MAX_USES} clusters, not ${maxUses}`);
   if (ttlMs < 1_000 || ttlMs > MAX_INVITATION_TTL_MS) {
     throw new CodedError('InvalidArgument', 'the time for which an invitation holds must be between 1s and 168h');
   }
@@ -51,7 +56,11 @@ export async function invite(client: KubeClient, options: InviteOptions): Promis
   const invitation = Buffer.from(randomBytes(5)).toString('hex');
   const secret = Buffer.from(randomBytes(32)).toString('base64url');
   const expiresAt = clock.now() + ttlMs;
-  const data: InvitationData = { secretHash: hashSecret(secret), expiresAt: new Date(expiresAt).toISOString() };
+  const data: InvitationData = {
+    secretHash: hashSecret(secret),
+    expiresAt: new Date(expiresAt).toISOString(),
+    maxUses,
+  };
   try {
     await removeOldInvitations(client, clock);
     await client.create(SECRETS, {

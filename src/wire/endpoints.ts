@@ -33,6 +33,7 @@ export const PeerRecordSchema = Type.Object({
   protocol: Type.Integer({ minimum: 1 }),
   network: Type.Optional(NetworkClaimSchema),
   signature: Base64,
+  left: Type.Optional(Type.Literal(true)),
   vouch: Type.Optional(Type.Object({ by: Type.String({ maxLength: 64 }), signature: Base64 })),
 });
 

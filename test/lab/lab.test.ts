@@ -52,6 +52,16 @@ describe('the topology of a lab', () => {
     expect(names(lab).filter((name) => names(topology('test')).includes(name))).toEqual([]);
   });
 
+  test('puts clusters behind routers, in networks that no two labs or clusters share', () => {
+    const lab = createTopology({ name: 'lab', folder: '/x', subnet: '10.200.7', clusterCount: 4, nat: ['b', 'd'] });
+    expect(lab.clusters.map(({ address, nat }) => [address, nat?.outerAddress, nat?.innerNetwork])).toEqual([
+      ['10.200.7.11', undefined, undefined],
+      ['172.24.7.10', '10.200.7.12', '172.24.7.8/29'],
+      ['10.200.7.13', undefined, undefined],
+      ['172.24.7.26', '10.200.7.14', '172.24.7.24/29'],
+    ]);
+  });
+
   test.each([0, 9, 1.5])('refuses %s clusters', (count) => {
     expect(() => topology('lab', count)).toThrow('1 to 8');
   });
@@ -89,8 +99,15 @@ describe('the lab command', () => {
       name: 'lab',
       clusterCount: undefined,
       provider: undefined,
+      nat: undefined,
       federation: true,
     });
+  });
+
+  test('takes the clusters behind routers, and pairs of clusters to cut apart', () => {
+    expect(parseLabCommand(['up', '--nat', 'c,d'])).toMatchObject({ nat: ['c', 'd'] });
+    expect(parseLabCommand(['cut', 'b', 'e'])).toEqual({ verb: 'cut', name: 'lab', cluster: 'b', other: 'e' });
+    expect(() => parseLabCommand(['heal', 'b'])).toThrow('needs the name of a cluster');
   });
 
   test.each([

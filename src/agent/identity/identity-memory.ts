@@ -4,18 +4,18 @@ import type { KubeClient } from '../../kube/client.ts';
 import { SECRETS } from '../../kube/resources.ts';
 import { IDENTITY_SECRET } from './identity.ts';
 
-/** What a member must not forget over restarts, kept beside its key: its last own record, and members removed by hand. */
+/** What a member must not forget over restarts, kept beside its key: its last own record, and members that are none any more. */
 export class IdentityMemory {
   readonly #client: Pick<KubeClient, 'patch'>;
   readonly #namespace: string;
   #record: PeerRecord | undefined;
-  #forgotten: string[];
+  #removed: unknown[];
 
   private constructor(client: Pick<KubeClient, 'patch'>, namespace: string, data: Record<string, string>) {
     this.#client = client;
     this.#namespace = namespace;
     this.#record = parse<PeerRecord>(data[RECORD_KEY]);
-    this.#forgotten = parse<string[]>(data[FORGOTTEN_KEY]) ?? [];
+    this.#removed = parse<unknown[]>(data[REMOVED_KEY]) ?? [];
   }
 
   static async load(client: Pick<KubeClient, 'get' | 'patch'>, namespace: string): Promise<IdentityMemory> {
@@ -35,13 +35,14 @@ export class IdentityMemory {
     this.#record = record;
   }
 
-  forgotten(): string[] {
-    return this.#forgotten;
+  /** Members that are none any more, as the feature of membership wrote them. */
+  removed(): unknown[] {
+    return this.#removed;
   }
 
-  async saveForgotten(ids: string[]): Promise<void> {
-    await this.#save(FORGOTTEN_KEY, ids);
-    this.#forgotten = ids;
+  async saveRemoved(entries: unknown[]): Promise<void> {
+    await this.#save(REMOVED_KEY, entries);
+    this.#removed = entries;
   }
 
   async #save(key: string, value: unknown): Promise<void> {
@@ -51,7 +52,7 @@ export class IdentityMemory {
 }
 
 const RECORD_KEY = 'record.json';
-const FORGOTTEN_KEY = 'forgotten.json';
+const REMOVED_KEY = 'forgotten.json';
 
 function parse<T>(encoded: string | undefined): T | undefined {
   return encoded === undefined ? undefined : (JSON.parse(Buffer.from(encoded, 'base64').toString('utf8')) as T);

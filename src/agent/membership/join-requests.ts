@@ -85,6 +85,8 @@ async function joinWith(deps: JoinRequestsDeps, text: string): Promise<JoinResul
       );
     }
     const already = deps.membership.get(token.inviter) !== undefined;
+    // Who left comes back with a newer record than the one that said so.
+    await deps.own.rejoin();
     const answer = await askInviter(deps, token);
     await deps.membership.accept(answer.records, token.inviter);
     const members = deps.membership.list().map((link) => link.name);

@@ -1,6 +1,7 @@
 import {
   FEDERATION_NAME,
   type FederationObject,
+  LEAVE_ANNOTATION,
   type PeerObject,
   planFederationStatus,
   planPeerStatus,
@@ -12,6 +13,7 @@ import type { Store } from '../../kube/store.ts';
 import { type Clock, toKubeTime } from '../../runtime/clock.ts';
 import { type Controller, createController } from '../../runtime/controller.ts';
 import type { Logger } from '../../runtime/logger.ts';
+import type { AdmissionGate } from './admission-gate.ts';
 import type { MemberLink } from './member-link.ts';
 import type { Membership } from './membership.ts';
 import type { OwnRecord } from './own-record.ts';
@@ -22,6 +24,7 @@ export interface MembershipStatusDeps {
   federations: Store<FederationObject>;
   membership: Membership;
   own: OwnRecord;
+  gate: AdmissionGate;
   clock: Clock;
   logger: Logger;
 }
@@ -51,6 +54,7 @@ export function createMembershipStatus(deps: MembershipStatusDeps): Controller {
     if (after !== undefined) controller.enqueue(after.spec.id);
   });
   deps.own.onChange(() => controller.enqueue(FEDERATION_KEY));
+  deps.gate.onChange(() => controller.enqueue(FEDERATION_KEY));
   void deps.federations.whenSynced().then(() => controller.enqueue(FEDERATION_KEY));
   return controller;
 }
@@ -69,7 +73,7 @@ async function reconcilePeer(deps: MembershipStatusDeps, id: string) {
     problem: link.problem,
     via: link.via === undefined ? undefined : (deps.membership.get(link.via)?.name ?? link.via.slice(0, 6)),
     roundTripMs: link.roundTripMs,
-    hearsay: deps.membership.hearsay(id),
+    hearsay: deps.membership.reach.hearsay(id),
   };
   const status = planPeerStatus(peer, contact, toKubeTime(deps.clock.now()));
   if (status === undefined) return undefined;
@@ -89,11 +93,17 @@ async function reconcileFederation(deps: MembershipStatusDeps) {
     (await client.create<FederationObject>(FEDERATIONS, { metadata: { name: FEDERATION_NAME }, spec: {} }));
   await own.refresh(federation);
   if (!membership.synced) return undefined;
+  await membership.reconsider();
+  if (federation.metadata.annotations?.[LEAVE_ANNOTATION] !== undefined) {
+    await membership.leave();
+    const annotations = { [LEAVE_ANNOTATION]: null };
+    await client.patch(FEDERATIONS, { name: FEDERATION_NAME }, { metadata: { annotations } });
+  }
   const links = membership.list();
   const unsettledMs = unsettledFor(deps, links);
   if (unsettledMs > 0 && federation.status?.id === own.id) return { requeueAfterMs: unsettledMs };
   const states = links.map((link) => link.state);
-  const status = planFederationStatus(federation, own.record(), states);
+  const status = planFederationStatus(federation, own.record(), states, deps.gate.pending());
   if (status !== undefined)
     await client.patch(FEDERATIONS, { name: FEDERATION_NAME, subresource: 'status' }, { status });
   return undefined;

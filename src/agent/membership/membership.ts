@@ -1,9 +1,10 @@
 import type { KubeObject } from '../../core/kube-objects.ts';
-import type { Hearsay, PeerObject } from '../../core/membership/peer-object.ts';
+import { preferEndpoint } from '../../core/membership/endpoint.ts';
+import type { PeerObject } from '../../core/membership/peer-object.ts';
 import type { PeerRecord } from '../../core/membership/peer-record.ts';
 import { considerRecords, peerObjectName } from '../../core/membership/roster.ts';
 import { isVouchedBy, problemOfRecord, signVouch } from '../../core/membership/signed-record.ts';
-import { isAlreadyExists } from '../../kube/api-error.ts';
+import { isAlreadyExists, isNotFound } from '../../kube/api-error.ts';
 import type { KubeClient } from '../../kube/client.ts';
 import { PEERS } from '../../kube/resources.ts';
 import type { Store } from '../../kube/store.ts';
@@ -12,12 +13,15 @@ import type { Logger } from '../../runtime/logger.ts';
 import { type ClientIdentity, dialPeer } from '../../wire/dial-peer.ts';
 import type { PeerHello } from '../../wire/peer-connection.ts';
 import type { PeerChange, PeerConnections, PeerLinks, PeerServing, PeerStreamServer, Roster } from '../ports.ts';
+import type { AdmissionGate } from './admission-gate.ts';
 import { MemberLink } from './member-link.ts';
 import type { OwnRecord } from './own-record.ts';
+import { Reach } from './reach.ts';
 import { Relays } from './relays.ts';
+import { RemovedMembers, type RemovedMembersStore } from './removed-members.ts';
 
 export interface MembershipDeps {
-  client: Pick<KubeClient, 'get' | 'create' | 'patch'>;
+  client: Pick<KubeClient, 'get' | 'create' | 'patch' | 'delete'>;
   peers: Store<PeerObject>;
   identity: ClientIdentity;
   own: OwnRecord;
@@ -25,8 +29,10 @@ export interface MembershipDeps {
   hello: PeerHello;
   /** Serves the streams that peers open. */
   serving: PeerServing;
-  /** IDs of members that were removed here by hand, kept over restarts. */
-  forgotten: { load(): string[]; save(ids: string[]): Promise<void> };
+  /** Whether newcomers that others vouch for come in at once. */
+  gate: AdmissionGate;
+  /** Members that are none any more, kept over restarts. */
+  removed: RemovedMembersStore;
   clock: Clock;
   random(): number;
   logger: Logger;
@@ -44,22 +50,19 @@ interface Member {
 const TICK_MS = 200;
 /** A tick later than this means that this process, or its machine, stood still: that silence is nobody else's fault. */
 const LATE_TICK_MS = 2 * TICK_MS;
-/** A way that is up but was not measured yet. */
-const UNMEASURED_MS = 100;
-/** More removed members than this are not remembered over a restart. */
-const MAX_FORGOTTEN = 500;
 /** Members that join together are told together. */
 const PUSH_AFTER_MS = 50;
+/** Who cannot be told within this learns it from the others. */
+const FAREWELL_WITHIN_MS = 5_000;
 
 /** The other members: kept as Peer objects, each with a link. A Peer object that is deleted is a member no more. */
 export class Membership implements PeerLinks {
+  readonly reach = new Reach(() => this.list());
   readonly #deps: MembershipDeps;
   readonly #members = new Map<string, Member>();
   readonly #listeners: ((id: string, change: PeerChange) => void)[] = [];
   readonly #rosterListeners: (() => void)[] = [];
-  /** Removed here by hand: what others tell about them is not believed any more; only a new invitation brings them back. */
-  readonly #forgotten: Set<string>;
-  readonly #reachListeners: (() => void)[] = [];
+  readonly #removed: RemovedMembers;
   readonly #relays: Relays;
   readonly #rejected = new Map<string, string>();
   /** Writes go one after the other, so that two tellers of the same newcomer make one object. */
@@ -67,13 +70,13 @@ export class Membership implements PeerLinks {
   #records: PeerRecord[] | undefined;
   #signal: AbortSignal | undefined;
   #pushing = false;
-  #reached = '';
+  #joining: string | undefined;
 
   constructor(deps: MembershipDeps) {
     this.#deps = deps;
     const { identity, hello, clock } = deps;
     this.#relays = new Relays({ links: this, dialing: { identity, hello, clock }, clock });
-    this.#forgotten = new Set(deps.forgotten.load());
+    this.#removed = new RemovedMembers(deps.removed);
     deps.peers.onChange((name, after, before) => this.#onObject(name, after, before));
     deps.own.onChange(() => this.#rosterChanged());
   }
@@ -103,6 +106,7 @@ export class Membership implements PeerLinks {
   get roster(): Roster {
     return {
       records: () => this.records(),
+      told: () => [...this.records(), ...this.#removed.left()],
       tell: (records, from) => this.tell(records, from),
       admit: (record) => this.admit(record),
       onChange: (listener) => void this.#rosterListeners.push(listener),
@@ -112,8 +116,8 @@ export class Membership implements PeerLinks {
   /** Connections that members opened to us. */
   get connections(): PeerConnections {
     return {
-      reach: () => this.#reach(),
-      onReachChange: (listener) => void this.#reachListeners.push(listener),
+      reach: () => this.reach.own(),
+      onReachChange: (listener) => this.reach.onChange(listener),
       accept: (connection) => {
         const link = this.get(connection.peerId);
         if (link === undefined) connection.close(new Error('not a member'));
@@ -132,22 +136,29 @@ export class Membership implements PeerLinks {
   }
 
   tell(records: PeerRecord[], from: string): Promise<void> {
-    return this.#serially(() =>
-      this.#takeOver(
-        records.filter((record) => !this.#forgotten.has(record.id)),
+    return this.#serially(async () => {
+      if (this.#deps.own.record().left === true) return;
+      await this.#takeOver(
+        records.filter((record) => !this.#removed.refuses(record)),
         from,
-      ),
-    );
+      );
+    });
   }
 
   admit(record: PeerRecord): Promise<void> {
     const { own, identity } = this.#deps;
     const vouched = { ...record, vouch: signVouch(record.id, own.id, identity.key) };
     return this.#serially(async () => {
-      await this.#remember([record.id]);
+      await this.#removed.welcome([record.id]);
       await this.#takeOver([vouched], own.id);
       this.get(record.id)?.hurry();
     });
+  }
+
+  /** The approvals may be others: who waits is looked at again. */
+  reconsider(): Promise<void> {
+    const { gate, own } = this.#deps;
+    return this.#serially(() => this.#takeOver(gate.takeApproved(), own.id));
   }
 
   /** As a newcomer: takes over the roster that the inviting member answered. */
@@ -155,8 +166,11 @@ export class Membership implements PeerLinks {
     const inviter = records.find((record) => record.id === inviterId);
     if (inviter !== undefined) await this.admit(inviter);
     await this.#serially(async () => {
-      await this.#remember(records.map((record) => record.id));
+      await this.#removed.welcome(records.map((record) => record.id));
+      // Who joins takes the federation as it is.
+      this.#joining = inviterId;
       await this.#takeOver(records, inviterId);
+      this.#joining = undefined;
     });
     for (const { id } of records) this.get(id)?.hurry();
   }
@@ -164,6 +178,19 @@ export class Membership implements PeerLinks {
   /** Joins streams of others that cannot reach each other. */
   get relayServer(): PeerStreamServer {
     return this.#relays.server;
+  }
+
+  /** Tells everybody who can be reached that this is no member any more, and forgets them all. Bounded in time. */
+  async leave(): Promise<void> {
+    const { own, client, clock, logger } = this.#deps;
+    await own.leave();
+    const connected = this.list().filter((link) => link.state === 'Connected');
+    const telling = Promise.allSettled(connected.map((link) => link.pushRoster([own.record()])));
+    await Promise.race([telling, clock.sleep(FAREWELL_WITHIN_MS)]);
+    await this.#serially(async () => {
+      for (const { objectName } of this.#members.values()) await deletePeer(client, objectName);
+    });
+    logger.info({ told: connected.length }, 'left the federation');
   }
 
   /** Keeps links to all members until `signal` aborts. */
@@ -182,18 +209,8 @@ export class Membership implements PeerLinks {
     for (const { stop } of this.#members.values()) stop.abort();
   }
 
-  async #remember(ids: string[]): Promise<void> {
-    const before = this.#forgotten.size;
-    for (const id of ids) this.#forgotten.delete(id);
-    if (this.#forgotten.size !== before) await this.#saveForgotten();
-  }
-
-  #saveForgotten(): Promise<void> {
-    return this.#deps.forgotten.save([...this.#forgotten].slice(-MAX_FORGOTTEN));
-  }
-
   async #takeOver(told: PeerRecord[], from: string): Promise<void> {
-    const { own, logger } = this.#deps;
+    const { own, gate, logger } = this.#deps;
     const known = new Map([...this.#members].map(([id, member]) => [id, member.record]));
     for (const decision of considerRecords(told, known, own.record())) {
       if (decision.type === 'reject') {
@@ -202,12 +219,24 @@ export class Membership implements PeerLinks {
         if (this.#rejected.size > 1_000) this.#rejected.clear();
         this.#rejected.set(decision.id, decision.reason);
         logger.warn({ id: decision.id, from, reason: decision.reason }, 'record of a member not believed');
-      } else if (decision.type === 'add') await this.#create(decision.record, from);
-      else await this.#update(decision.record);
+      } else if (decision.type === 'leave') await this.#onLeft(decision.record);
+      else if (decision.type === 'add') {
+        if (from === own.id || from === this.#joining || gate.admits(decision.record))
+          await this.#create(decision.record, from);
+      } else await this.#update(decision.record);
     }
   }
 
+  async #onLeft(record: PeerRecord): Promise<void> {
+    const member = this.#members.get(record.id);
+    await this.#removed.leave(record);
+    if (member === undefined) return;
+    this.#deps.logger.info({ peer: member.objectName, id: record.id }, 'member left');
+    await deletePeer(this.#deps.client, member.objectName);
+  }
+
   async #create(record: PeerRecord, from: string): Promise<void> {
+    await this.#removed.welcome([record.id]);
     const { client, own, logger, peers } = this.#deps;
     const taken = new Map<string, string>(peers.list().map((peer) => [peer.metadata.name, peer.spec.id]));
     for (const member of this.#members.values()) taken.set(member.objectName, member.record.id);
@@ -270,13 +299,13 @@ export class Membership implements PeerLinks {
       ownId: own.id,
       dialThroughOthers: (latest, signal) => this.#relays.dial(latest, signal),
       dialDirectly: (latest, last, signal) =>
-        dialPeer(latest, lastFirst(latest.endpoints, last), { identity, hello, clock }, signal),
+        dialPeer(latest, preferEndpoint(latest.endpoints, last), { identity, hello, clock }, signal),
       serve: (stream) => serving.serve(id, stream),
       onChange: (change) => this.#emit(id, change),
       onRecords: (records) =>
         void this.tell(records, id).catch((err: unknown) => this.#warn(err, 'members not stored')),
       onOpen: () => this.#push(id),
-      onWay: () => this.#reachChanged(),
+      onWay: () => this.reach.refresh(),
       onReach: () => this.#hearsayChanged(),
     });
     const member: Member = { objectName, uid, record, link, stop: new AbortController() };
@@ -290,12 +319,14 @@ export class Membership implements PeerLinks {
     const member = this.#members.get(id);
     if (member === undefined || (member.uid !== undefined && member.uid !== object.metadata.uid)) return;
     this.#members.delete(id);
-    this.#forgotten.add(id);
-    this.#serially(() => this.#saveForgotten()).catch((err: unknown) =>
-      this.#warn(err, 'removal of a member not kept'),
-    );
+    const { own, logger } = this.#deps;
+    // By hand; not when it left, or we did.
+    if (!this.#removed.has(id) && own.record().left !== true)
+      this.#serially(() => this.#removed.forget(id)).catch((err: unknown) =>
+        this.#warn(err, 'removal of a member not kept'),
+      );
     member.stop.abort();
-    this.#deps.logger.info({ peer: member.objectName, id }, 'member removed');
+    logger.info({ peer: member.objectName, id }, 'member removed');
     this.#emit(id, 'removed');
     this.#rosterChanged();
   }
@@ -326,36 +357,15 @@ export class Membership implements PeerLinks {
     );
   }
 
-  /** What others say about a peer that we do not reach: for people, never acted upon. */
-  hearsay(id: string): Hearsay {
-    const others = this.list().filter((link) => link.id !== id && link.state === 'Connected');
-    const witness = others.find((link) => link.reach.has(id));
-    if (witness !== undefined) return { view: 'LinkDown', witness: witness.name };
-    return others.length === 0 ? { view: 'Unknown' } : { view: 'PeerDown' };
-  }
-
   #hearsayChanged(): void {
     for (const link of this.list()) if (link.state === 'Unreachable') this.#emit(link.id, 'state');
-  }
-
-  #reach(): Record<string, number> {
-    const direct = this.list().filter((link) => link.state === 'Connected' && link.via === undefined);
-    return Object.fromEntries(direct.map((link) => [link.id, Math.ceil(link.roundTripMs ?? UNMEASURED_MS)]));
-  }
-
-  /** Only who is reached counts as a change: round-trip times of known ways drift all the time. */
-  #reachChanged(): void {
-    const reached = Object.keys(this.#reach()).sort().join();
-    if (reached === this.#reached) return;
-    this.#reached = reached;
-    for (const listener of this.#reachListeners) listener();
   }
 
   /** Tells a peer all members. Sessions tell them too; this is for a peer that cannot connect to us. */
   #push(id: string): void {
     const link = this.get(id);
     link
-      ?.pushRoster(this.records())
+      ?.pushRoster(this.roster.told())
       .catch((err: unknown) => this.#deps.logger.debug({ peer: link.name, err }, 'roster not pushed'));
   }
 
@@ -380,7 +390,10 @@ export class Membership implements PeerLinks {
   }
 }
 
-function lastFirst(endpoints: readonly string[], last: string | undefined): readonly string[] {
-  if (last === undefined || !endpoints.includes(last)) return endpoints;
-  return [last, ...endpoints.filter((one) => one !== last)];
+async function deletePeer(client: Pick<KubeClient, 'delete'>, name: string): Promise<void> {
+  try {
+    await client.delete(PEERS, { name });
+  } catch (error) {
+    if (!isNotFound(error)) throw error;
+  }
 }

@@ -52,12 +52,26 @@ export class OwnRecord implements OwnIdentity {
   /** Takes over what the Federation object says now. */
   refresh(federation: FederationObject | undefined): Promise<void> {
     const content = contentOf(this.#deps, federation);
-    return this.#change(({ network }) => (network === undefined ? content : { ...content, network }));
+    return this.#change(({ network, left }) => ({
+      ...content,
+      ...(network === undefined ? {} : { network }),
+      ...(left === undefined ? {} : { left }),
+    }));
   }
 
   /** Takes over the claim of the pod network, or its end. */
   setNetwork(network: NetworkClaim | undefined): Promise<void> {
     return this.#change(({ network: _, ...content }) => (network === undefined ? content : { ...content, network }));
+  }
+
+  /** The last word: this member is none any more. */
+  leave(): Promise<void> {
+    return this.#change((content) => ({ ...content, left: true }));
+  }
+
+  /** It means to be a member again. */
+  rejoin(): Promise<void> {
+    return this.#change(({ left: _, ...content }) => content);
   }
 
   /** One change after the other, or two would use the same incarnation. */

@@ -1,6 +1,7 @@
 import { timingSafeEqual } from 'node:crypto';
 import { CodedError } from '../../core/coded-error.ts';
 import type { KubeObject } from '../../core/kube-objects.ts';
+import { encodeData, type InvitationUse, parseUses } from '../../core/membership/join-secrets.ts';
 import { hashSecret } from '../../core/membership/join-token.ts';
 import { isJoinSignedBy, problemOfRecord } from '../../core/membership/signed-record.ts';
 import { isConflict, isNotFound } from '../../kube/api-error.ts';
@@ -22,7 +23,7 @@ interface InvitationSecret extends KubeObject {
   data?: Record<string, string>;
 }
 
-/** Judges newcomers: each invitation admits one key; that key may come again, so that a half-done join can be repeated. */
+/** Judges newcomers: each invitation admits as many keys as it says; each of them may come again, so that a half-done join can be repeated. */
 export function createJoinDesk(deps: JoinDeskDeps): (request: JoinRequest) => Promise<JoinAnswer> {
   return async (request) => {
     const { record } = request;
@@ -55,20 +56,20 @@ async function spend(deps: JoinDeskDeps, request: JoinRequest): Promise<void> {
       'the token is altered: its secret is not the one of the invitation; copy it again as a whole',
     );
   }
-  const usedBy = field('usedBy');
-  if (usedBy === request.record.id) return;
-  if (usedBy !== '') {
-    const message = `this token was used already, by ${field('usedByName')} at ${field('usedAt')}; a token admits one cluster, run headcut invite again`;
+  const { maxUses, uses } = parseUses(field);
+  if (uses.some((use) => use.id === request.record.id)) return;
+  if (uses.length >= maxUses) {
+    const by = uses.map((use) => `${use.name} at ${use.at}`).join(', ');
+    const admits = maxUses === 1 ? 'one cluster' : `${maxUses} clusters`;
+    const message = `this token was used already, by ${by}; it admits ${admits}, run headcut invite again`;
     throw new CodedError('FailedPrecondition', message);
   }
   const now = deps.clock.now();
   if (now > Date.parse(field('expiresAt'))) {
     throw new CodedError('FailedPrecondition', `this token expired at ${field('expiresAt')}; run headcut invite again`);
   }
-  const use = { usedBy: request.record.id, usedByName: request.record.name, usedAt: new Date(now).toISOString() };
-  const encoded = Object.fromEntries(
-    Object.entries(use).map(([name, value]) => [name, Buffer.from(value).toString('base64')]),
-  );
+  const use: InvitationUse = { id: request.record.id, name: request.record.name, at: new Date(now).toISOString() };
+  const encoded = encodeData({ uses: JSON.stringify([...uses, use]) });
   try {
     // resourceVersion is kept, so that of two who spend it at once exactly one wins.
     await deps.client.replace(SECRETS, { ...secret, data: { ...secret.data, ...encoded } });
@@ -76,7 +77,7 @@ async function spend(deps: JoinDeskDeps, request: JoinRequest): Promise<void> {
     if (isConflict(error))
       throw new CodedError(
         'FailedPrecondition',
-        'this token was used by another cluster at the same moment; run headcut invite again',
+        'this token was used by another cluster at the same moment; run headcut join again, or headcut invite',
       );
     throw error;
   }

@@ -8,7 +8,7 @@ const COALESCE_MS = 20;
 
 export interface SessionDeps {
   source: SessionSource;
-  roster: Pick<Roster, 'records'>;
+  roster: Pick<Roster, 'told'>;
   connections: Pick<PeerConnections, 'reach'>;
   hello: Extract<SessionMessage, { type: 'hello' }>;
   clock: Clock;
@@ -86,7 +86,7 @@ export class SessionStream {
 
   #flush(): void {
     const { source, roster, connections } = this.#deps;
-    if (this.#roster) this.#write({ type: 'roster', records: roster.records() });
+    if (this.#roster) this.#write({ type: 'roster', records: roster.told() });
     this.#roster = false;
     if (this.#reach) this.#write({ type: 'reach', members: connections.reach() });
     this.#reach = false;

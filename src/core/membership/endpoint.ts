@@ -26,3 +26,9 @@ export function parseEndpoint(text: string): HostPort {
 export function formatEndpoint(endpoint: HostPort): string {
   return endpoint.host.includes(':') ? `[${endpoint.host}]:${endpoint.port}` : `${endpoint.host}:${endpoint.port}`;
 }
+
+/** All endpoints, the one that was reached last first if it is still one of them. */
+export function preferEndpoint(endpoints: readonly string[], last: string | undefined): readonly string[] {
+  if (last === undefined || !endpoints.includes(last)) return endpoints;
+  return [last, ...endpoints.filter((one) => one !== last)];
+}

@@ -9,9 +9,24 @@ export interface InvitationData {
   secretHash: string;
   /** RFC 3339. */
   expiresAt: string;
-  usedBy?: string;
-  usedByName?: string;
-  usedAt?: string;
+  /** How many clusters it admits; 1 when it does not say. */
+  maxUses?: number;
+  /** JSON of InvitationUse[]. */
+  uses?: string;
+}
+
+/** A cluster that an invitation admitted. */
+export interface InvitationUse {
+  id: string;
+  name: string;
+  /** RFC 3339. */
+  at: string;
+}
+
+/** What an invitation was and can be used for. @param field a decoded field of it, '' when it is not there */
+export function parseUses(field: (name: string) => string): { maxUses: number; uses: InvitationUse[] } {
+  const uses = field('uses') === '' ? [] : (JSON.parse(field('uses')) as InvitationUse[]);
+  return { maxUses: Number(field('maxUses')) || 1, uses };
 }
 
 /** Label of a Secret with a token (`data.token`) that the agent is asked to spend. */

@@ -27,7 +27,16 @@ export interface PeerStatus {
 
 /** The `Federation` object named `headcut`: this member's own settings, and what it is. */
 export interface FederationObject extends KubeObject {
-  spec?: { name?: string; endpoints?: string[]; homeApi?: { enabled?: boolean }; [field: string]: unknown };
+  spec?: {
+    name?: string;
+    endpoints?: string[];
+    /** Whether newcomers that other members vouch for come in at once; `Vouched` when not said. */
+    admission?: 'Vouched' | 'Manual';
+    /** IDs of newcomers that may come in where admission is manual. */
+    approved?: string[];
+    homeApi?: { enabled?: boolean };
+    [field: string]: unknown;
+  };
   status?: FederationStatus;
 }
 
@@ -38,7 +47,16 @@ export interface FederationStatus {
   peers?: PeerCounts;
   /** Written by the network feature; null where there is none. */
   network?: { prefix: string | null; tunnels: string | null } | null;
+  /** Newcomers that wait for approval. */
+  pending?: PendingMember[] | null;
   conditions?: Condition[];
+}
+
+/** A newcomer that another member vouches for (by ID), and that was not approved here. */
+export interface PendingMember {
+  id: string;
+  name: string;
+  vouchedBy: string;
 }
 
 export interface PeerCounts {
@@ -49,6 +67,8 @@ export interface PeerCounts {
 
 /** The name of the one Federation object. */
 export const FEDERATION_NAME = 'headcut';
+/** Asks the agent to leave the federation; it takes it away when that is done. */
+export const LEAVE_ANNOTATION = 'headcut.dev/leave';
 
 /** What other members say about a peer that we do not reach. */
 export type Hearsay = { view: 'LinkDown'; witness: string } | { view: 'PeerDown' } | { view: 'Unknown' };
@@ -121,6 +141,7 @@ export function planFederationStatus(
   federation: FederationObject,
   own: PeerRecord,
   states: readonly string[],
+  waiting: readonly PendingMember[] = [],
 ): FederationStatus | undefined {
   const count = (state: string): number => states.filter((one) => one === state).length;
   const wanted: FederationStatus = {
@@ -129,8 +150,10 @@ export function planFederationStatus(
     endpoints: own.endpoints,
     peers: { total: states.length, connected: count('Connected'), unreachable: count('Unreachable') },
   };
-  const { id, name, endpoints, peers } = federation.status ?? {};
-  return isDeepStrictEqual({ id, name, endpoints, peers }, wanted) ? undefined : wanted;
+  const { id, name, endpoints, peers, pending } = federation.status ?? {};
+  if (isDeepStrictEqual({ id, name, endpoints, peers }, wanted) && isDeepStrictEqual(pending ?? [], waiting))
+    return undefined;
+  return { ...wanted, ...(waiting.length > 0 ? { pending: [...waiting] } : pending ? { pending: null } : {}) };
 }
 
 /** A name that is a DNS label, made from any text; `cluster` when nothing of it can be used. */

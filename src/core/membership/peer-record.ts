@@ -19,6 +19,8 @@ export interface PeerRecord {
   protocol: number;
   /** Its part of the pod network; absent while it takes no part. */
   network?: NetworkClaim;
+  /** Its owner's last word: it is no member any more. */
+  left?: true;
   /** The owner's signature over the canonical form of all fields above, base64. */
   signature: string;
   /** The member that admitted this one; absent on the first member. Signature over `id` of the newcomer. */

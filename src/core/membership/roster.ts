@@ -2,7 +2,7 @@ import type { PeerRecord } from './peer-record.ts';
 import { isVouchedBy, problemOfRecord } from './signed-record.ts';
 
 export type RecordDecision =
-  | { type: 'add' | 'update'; record: PeerRecord }
+  | { type: 'add' | 'update' | 'leave'; record: PeerRecord }
   | { type: 'reject'; id: string; reason: string };
 
 /**
@@ -25,7 +25,8 @@ export function considerRecords(
       if (decision === 'unknown-voucher') unsettled.push(record);
       else if (decision !== 'old') {
         decisions.push(decision);
-        if (decision.type !== 'reject') members.set(record.id, record);
+        if (decision.type === 'leave') members.delete(record.id);
+        else if (decision.type !== 'reject') members.set(record.id, record);
         progress = true;
       }
     }
@@ -47,8 +48,11 @@ function considerOne(
 ): RecordDecision | 'old' | 'unknown-voucher' {
   const before = members.get(record.id);
   if (before !== undefined && before.incarnation >= record.incarnation) return 'old';
+  // Somebody who left before we knew of it.
+  if (before === undefined && record.left === true) return 'old';
   const problem = problemOfRecord(record);
   if (problem !== undefined) return { type: 'reject', id: record.id, reason: problem };
+  if (record.left === true) return { type: 'leave', record };
   if (before !== undefined)
     return { type: 'update', record: { ...record, ...(before.vouch === undefined ? {} : { vouch: before.vouch }) } };
   const voucher = members.get(record.vouch?.by ?? '');

@@ -5,13 +5,14 @@ import type { PeerRecord } from './peer-record.ts';
 
 /** The bytes that an owner signs: the fields in a fixed order, with a prefix that no other signature of ours has. */
 function canonicalBytes(record: Omit<PeerRecord, 'signature' | 'vouch'>): Buffer {
-  const { id, name, endpoints, certificate, incarnation, protocol, network } = record;
+  const { id, name, endpoints, certificate, incarnation, protocol, network, left } = record;
   const fields: unknown[] = [id, name, endpoints, certificate, incarnation, protocol];
   // Only where there is one: records from before there was a pod network keep their signatures.
   if (network !== undefined) {
     const { publicKey, port, podCidr, prefix, since } = network;
     fields.push({ network: [publicKey, port, podCidr, prefix, since] });
   }
+  if (left !== undefined) fields.push({ left });
   return Buffer.from(`headcut-record-v1\n${JSON.stringify(fields)}`);
 }
 

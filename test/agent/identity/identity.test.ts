@@ -55,11 +55,11 @@ describe('the identity of a member', () => {
     const identity = await loadIdentity(client, 'ns', systemClock);
     const { record } = await createMember('a');
     const memory = await IdentityMemory.load(client, 'ns');
-    expect([memory.record(), memory.forgotten()]).toEqual([undefined, []]);
+    expect([memory.record(), memory.removed()]).toEqual([undefined, []]);
     await memory.saveRecord(record);
-    await memory.saveForgotten(['x', 'y']);
+    await memory.saveRemoved(['x', 'y']);
     const again = await IdentityMemory.load(client, 'ns');
-    expect([again.record(), again.forgotten()]).toEqual([record, ['x', 'y']]);
+    expect([again.record(), again.removed()]).toEqual([record, ['x', 'y']]);
     expect(await loadIdentity(client, 'ns', systemClock)).toEqual(identity);
   });
 });

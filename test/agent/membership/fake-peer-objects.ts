@@ -4,7 +4,7 @@ import { ApiError } from '../../../src/kube/api-error.ts';
 import type { KubeClient } from '../../../src/kube/client.ts';
 import type { ChangeListener, Store } from '../../../src/kube/store.ts';
 
-type PeerClientPort = Pick<KubeClient, 'get' | 'create' | 'patch'>;
+type PeerClientPort = Pick<KubeClient, 'get' | 'create' | 'patch' | 'delete'>;
 
 /** The Peer objects of one cluster: store and client in one, changes told in the next turn as a watch does. */
 export class FakePeerObjects implements Store<PeerObject>, PeerClientPort {
@@ -49,6 +49,12 @@ export class FakePeerObjects implements Store<PeerObject>, PeerClientPort {
     const after = { ...before, ...(patch as object) };
     this.#set(address.name, after);
     return Promise.resolve(after as unknown as T);
+  }
+
+  delete(_type: unknown, address: { name: string }): Promise<void> {
+    if (!this.#objects.has(address.name)) return Promise.reject(new ApiError(404, {}));
+    this.#set(address.name, undefined);
+    return Promise.resolve();
   }
 
   /** As `kubectl delete peer` does. */

@@ -1,9 +1,12 @@
 import { randomUUID } from 'node:crypto';
+import { AdmissionGate } from '../../../src/agent/membership/admission-gate.ts';
 import { Membership } from '../../../src/agent/membership/membership.ts';
 import { OwnRecord } from '../../../src/agent/membership/own-record.ts';
+import type { RemovedMember } from '../../../src/agent/membership/removed-members.ts';
 import { PeerServer } from '../../../src/agent/peer-server/peer-server.ts';
 import type { PeerServing, PeerStreamServer } from '../../../src/agent/ports.ts';
 import { CodedError } from '../../../src/core/coded-error.ts';
+import type { FederationObject } from '../../../src/core/membership/peer-object.ts';
 import type { PeerRecord } from '../../../src/core/membership/peer-record.ts';
 import { type Clock, systemClock } from '../../../src/runtime/clock.ts';
 import { silentLogger } from '../../../src/runtime/logger.ts';
@@ -27,14 +30,16 @@ export interface TestCluster {
   port: number;
   /** The port that others are told; a relay's, or the own one. */
   advertised: number | undefined;
+  federation: FederationObject | undefined;
   peers: FakePeerObjects;
-  kept: { record: PeerRecord | undefined; forgotten: string[] };
+  kept: { record: PeerRecord | undefined; removed: RemovedMember[] };
 }
 
 export interface TestAgent {
   cluster: TestCluster;
   membership: Membership;
   own: OwnRecord;
+  gate: AdmissionGate;
   source: FakeSource;
   changes: string[];
   /** Stops as a pod does that is told to. */
@@ -42,12 +47,13 @@ export interface TestAgent {
 }
 
 export async function createCluster(name: string): Promise<TestCluster> {
-  const kept = { record: undefined, forgotten: [] };
+  const kept = { record: undefined, removed: [] };
   return {
     identity: await createMember(name),
     name,
     port: 0,
     advertised: undefined,
+    federation: undefined,
     peers: new FakePeerObjects(),
     kept,
   };
@@ -69,16 +75,17 @@ export async function startAgent(cluster: TestCluster): Promise<TestAgent> {
     },
   });
   const common = { clock: fastClock, logger: silentLogger, random: () => 0.5 };
-  const forgotten = {
-    load: () => kept.forgotten,
-    save: (ids: string[]) => {
-      kept.forgotten = ids;
+  const gate = new AdmissionGate(() => cluster.federation);
+  const removed = {
+    load: () => kept.removed,
+    save: (entries: RemovedMember[]) => {
+      kept.removed = entries;
       return Promise.resolve();
     },
   };
   const hello = { instance: randomUUID(), protocol: 2, version: 'test' };
   const serving: PeerServing = { serve: (peerId, stream) => server.serve(peerId, stream) };
-  const membership = new Membership({ ...common, client: peers, peers, identity, own, hello, serving, forgotten });
+  const membership = new Membership({ ...common, client: peers, peers, identity, own, hello, serving, removed, gate });
   const changes: string[] = [];
   membership.onChange((id, change) => {
     if (typeof change === 'string') changes.push(`${membership.get(id)?.name ?? id.slice(0, 6)} ${change}`);
@@ -109,11 +116,12 @@ export async function startAgent(cluster: TestCluster): Promise<TestAgent> {
     stopped.abort();
     await running;
   };
-  return { cluster, membership, own, source, changes, stop };
+  return { cluster, membership, own, gate, source, changes, stop };
 }
 
 /** `newcomer` joins through `inviter`, as the join desk and the join request do it between them. */
 export async function joinThrough(newcomer: TestAgent, inviter: TestAgent): Promise<void> {
+  await newcomer.own.rejoin();
   await inviter.membership.admit(newcomer.own.record());
   await newcomer.membership.accept(inviter.membership.records(), inviter.own.id);
 }

@@ -215,6 +215,53 @@ describe('membership', { timeout: 60_000 }, () => {
     await see(again, 'b=Connected c=Connected');
   });
 
+  it('ends for a member with its own last word, which reaches also who was away, and no old roster brings it back', async () => {
+    const [a, b, c] = await three();
+    const before = c.own.record();
+    await stop(b);
+    await c.membership.leave();
+    await eventually(() => a.membership.get(c.own.id) === undefined);
+    expect(seenBy(c)).toBe('');
+    const again = await start(b.cluster);
+    await see(again, 'a=Connected');
+    await a.membership.tell([before], again.own.id);
+    await again.membership.tell([before], a.own.id);
+    await see(a, 'b=Connected');
+    await see(again, 'a=Connected');
+    await joinThrough(c, a);
+    await see(again, 'a=Connected c=Connected');
+    await see(c, 'a=Connected b=Connected');
+  });
+
+  it('lets nobody in on the word of others where admission is manual, until it is approved', async () => {
+    const cluster = await createCluster('b');
+    cluster.federation = { metadata: { name: 'headcut' }, spec: { admission: 'Manual' } };
+    const [a, b, c] = [await start('a'), await start(cluster), await start('c')];
+    await joinThrough(b, a);
+    await see(b, 'a=Connected');
+    await joinThrough(c, a);
+    await eventually(() => b.gate.pending().length === 1);
+    expect(b.gate.pending()).toEqual([{ id: c.own.id, name: 'c', vouchedBy: a.own.id }]);
+    expect(seenBy(b)).toBe('a=Connected');
+    cluster.federation = { metadata: { name: 'headcut' }, spec: { admission: 'Manual', approved: [c.own.id] } };
+    await b.membership.reconsider();
+    await see(b, 'a=Connected c=Connected');
+    expect(b.gate.pending()).toEqual([]);
+  });
+
+  it('makes one federation of two by one invitation', async () => {
+    const [a, b, x, y] = [await start('a'), await start('b'), await start('x'), await start('y')];
+    await joinThrough(b, a);
+    await joinThrough(y, x);
+    await see(b, 'a=Connected');
+    await see(y, 'x=Connected');
+    await joinThrough(x, a);
+    await see(a, 'b=Connected x=Connected y=Connected');
+    await see(b, 'a=Connected x=Connected y=Connected');
+    await see(x, 'a=Connected b=Connected y=Connected');
+    await see(y, 'a=Connected b=Connected x=Connected');
+  });
+
   it('spreads a changed record of a member to all', async () => {
     const [a, b, c] = await three();
     const { endpoints } = a.own.record();

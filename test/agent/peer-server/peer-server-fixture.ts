@@ -12,7 +12,7 @@ import { resigned, type TestMember } from '../../core/membership/member-fixture.
 
 /** A roster that tests set. */
 export class FakeRoster implements Roster {
-  readonly told: { records: PeerRecord[]; from: string }[] = [];
+  readonly heard: { records: PeerRecord[]; from: string }[] = [];
   readonly #listeners: (() => void)[] = [];
   #records: PeerRecord[];
 
@@ -29,8 +29,12 @@ export class FakeRoster implements Roster {
     return this.#records;
   }
 
+  told(): PeerRecord[] {
+    return this.#records;
+  }
+
   tell(records: PeerRecord[], from: string): Promise<void> {
-    this.told.push({ records, from });
+    this.heard.push({ records, from });
     return Promise.resolve();
   }
 

@@ -220,7 +220,7 @@ describe('calls', () => {
       body: { records: [other.record] },
       signal: signal(),
     });
-    expect(target.roster.told).toEqual([{ records: [other.record], from: friend.id }]);
+    expect(target.roster.heard).toEqual([{ records: [other.record], from: friend.id }]);
   });
 });
 

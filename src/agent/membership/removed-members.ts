@@ -1,0 +1,74 @@
+import type { PeerRecord } from '../../core/membership/peer-record.ts';
+
+/** A member that was removed here by hand (its ID), or one that left, by its own last record. */
+export type RemovedMember = string | PeerRecord;
+
+export interface RemovedMembersStore {
+  load(): RemovedMember[];
+  save(entries: RemovedMember[]): Promise<void>;
+}
+
+/** More removed members than this are not remembered: by hand an ID is kept, of those that left a whole record. */
+const MAX_FORGOTTEN = 500;
+const MAX_LEFT = 100;
+
+/**
+ * Members that are none any more, kept over restarts, so that nobody who did not hear of it brings them back. Who left comes
+ * back with a newer record of its own; who was removed by hand only by a new invitation.
+ */
+export class RemovedMembers {
+  readonly #store: RemovedMembersStore;
+  readonly #forgotten: Set<string>;
+  readonly #left: Map<string, PeerRecord>;
+
+  constructor(store: RemovedMembersStore) {
+    this.#store = store;
+    const entries = store.load();
+    this.#forgotten = new Set(entries.filter((entry) => typeof entry === 'string'));
+    this.#left = new Map(entries.flatMap((entry) => (typeof entry === 'string' ? [] : [[entry.id, entry]])));
+  }
+
+  has(id: string): boolean {
+    return this.#forgotten.has(id) || this.#left.has(id);
+  }
+
+  /** True when a record is about a removed member, and says nothing that brings it back. */
+  refuses(record: PeerRecord): boolean {
+    const left = this.#left.get(record.id);
+    return this.#forgotten.has(record.id) || (left !== undefined && record.incarnation <= left.incarnation);
+  }
+
+  /** The last words of those who left, for members that did not hear them. */
+  left(): PeerRecord[] {
+    return [...this.#left.values()];
+  }
+
+  forget(id: string): Promise<void> {
+    this.#forgotten.add(id);
+    return this.#save();
+  }
+
+  leave(record: PeerRecord): Promise<void> {
+    this.#left.delete(record.id);
+    this.#left.set(record.id, record);
+    return this.#save();
+  }
+
+  /** They are members again, or may become ones. */
+  async welcome(ids: readonly string[]): Promise<void> {
+    const found = ids.filter((id) => this.has(id));
+    if (found.length === 0) return;
+    for (const id of found) {
+      this.#forgotten.delete(id);
+      this.#left.delete(id);
+    }
+    await this.#save();
+  }
+
+  #save(): Promise<void> {
+    return this.#store.save([
+      ...[...this.#forgotten].slice(-MAX_FORGOTTEN),
+      ...[...this.#left.values()].slice(-MAX_LEFT),
+    ]);
+  }
+}

@@ -53,15 +53,16 @@ find_go_tools() {
   export HEADCUT_TOOLS
 }
 
-# ensure_go_tools: compiles the pinned Kubernetes components once; sets HEADCUT_TOOLS to the folder that holds them.
+# ensure_go_tools lab|test: compiles the pinned Kubernetes components (and what only tests need) once; sets HEADCUT_TOOLS to
+# the folder that holds them.
 ensure_go_tools() {
   find_go_tools
-  local folder="${HEADCUT_TOOLS%/bin}"
-  [ -e "$folder/complete" ] && return 0
+  local what="$1" folder="${HEADCUT_TOOLS%/bin}"
+  [ -e "$folder/$what" ] && return 0
   ensure_debian_packages gcc libc6-dev # kine needs cgo
-  say "compiling the Kubernetes test tools into $folder (5 to 15 minutes, once)"
+  say "compiling the Kubernetes tools for the $what into $folder (5 to 15 minutes, once)"
   mkdir -p "$folder/bin"
-  (flock 9; [ -e "$folder/complete" ] || "$HEADCUT_ROOT/scripts/tools/build" "$folder") 9>"$folder/lock" ||
+  (flock 9; [ -e "$folder/$what" ] || "$HEADCUT_ROOT/scripts/tools/build" "$folder" "$what") 9>"$folder/lock" ||
     die "compiling the test tools failed; see $folder/build.log"
 }
 

@@ -68,7 +68,7 @@ const guest = pod('job-1', {
   node: 'a',
   labels: { 'headcut.dev/origin-cluster': id('b'), 'headcut.dev/origin-namespace': 'batch' },
 });
-guest.metadata.namespace = 'batch-12345678';
+guest.metadata.namespace = 'batch-92a0c62f';
 const loner = pod('loner', { node: 'headcut-c' });
 delete loner.metadata.ownerReferences;
 
@@ -132,7 +132,7 @@ export const OBJECTS: Record<string, KubeObject[]> = {
     { metadata: { name: 'demo', labels: { 'headcut.dev/offload': 'true' } } },
     {
       metadata: {
-        name: 'batch-12345678',
+        name: 'batch-92a0c62f',
         labels: { 'headcut.dev/origin-cluster': id('b'), 'headcut.dev/origin-namespace': 'batch' },
       },
     },

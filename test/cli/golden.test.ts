@@ -27,7 +27,7 @@ test.each([
   ['explain pod web-1 -n demo'],
   ['explain namespace demo'],
   ['explain namespace default'],
-  ['explain namespace batch-12345678'],
+  ['explain namespace batch-92a0c62f'],
   ['explain peer b'],
   ['explain peer c'],
   ['what-if b dies'],
@@ -59,7 +59,7 @@ describe('every form of a result', () => {
     ['what-if nobody', /no peer nobody/],
     ['drain nobody', /no peer nobody/],
     ['offload nothing', /no namespace nothing/],
-    ['offload batch-12345678', /holds pods of a peer/],
+    ['offload batch-92a0c62f', /holds pods of a peer/],
   ])('headcut %s: exit code 1, and what is wrong on standard error', async (line, message) => {
     const { code, out, error } = await run(line.split(' '), new FixedCluster().client);
     expect([code, out]).toEqual([1, '']);

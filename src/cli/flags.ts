@@ -20,6 +20,8 @@ export const FLAGS = {
   output: { type: 'string', short: 'o', value: 'json|yaml|wide|name', description: 'another form of the output' },
   timeout: { type: 'string', value: '60s', description: 'give up after this time' },
   ttl: { type: 'string', value: '15m', description: 'how long the token can be used' },
+  uses: { type: 'string', value: 'COUNT', description: 'how many clusters the token admits; one by default' },
+  revoke: { type: 'string', value: 'INVITATION', description: 'end this invitation' },
   'dry-run': { type: 'boolean', description: 'say what would be done, and do nothing' },
   force: { type: 'boolean', description: 'also move pods that nothing makes anew' },
   'keep-pods': { type: 'boolean', description: 'leave pods where they run; only new ones stay at home' },

@@ -1,7 +1,7 @@
 import type { Command } from './command.ts';
 import { COMMAND_GROUPS } from './commands.ts';
-import { INSTALL_HELP } from './install-commands.ts';
 import { FLAGS, type FlagName, type FlagSpec, flagUsage, GLOBAL_FLAGS } from './flags.ts';
+import { INSTALL_HELP } from './install-commands.ts';
 
 /** `headcut what-if PEER [dies]` */
 export function usageOf({ name, args }: Pick<Command, 'name' | 'args'>): string {

@@ -3,11 +3,11 @@ import { messageOf } from '../core/coded-error.ts';
 import { agentVersion } from './agent-version.ts';
 import { type CliDeps, type ConnectOptions, EXIT } from './cli-deps.ts';
 import { type Command, type CommandContext, type OutputForm, UsageError } from './command.ts';
-import { runInstallCommand } from './install-commands.ts';
 import { COMMANDS } from './commands.ts';
 import { COMPLETE_COMMAND, complete, completionScript, SHELLS } from './completion.ts';
 import { FLAGS, type FlagName, type FlagValues, GLOBAL_FLAGS } from './flags.ts';
 import { commandHelp, overviewHelp, usageOf } from './help.ts';
+import { runInstallCommand } from './install-commands.ts';
 
 export type { CliDeps } from './cli-deps.ts';
 

@@ -21,6 +21,7 @@ import { composeForOffloadedPods } from './compose-offloaded-pods.ts';
 import type { AgentConfig } from './config.ts';
 import type { DnsGate } from './dns/dns-gate.ts';
 import { createHealthServer, type HealthServer } from './health/health-server.ts';
+import { peerFigures } from './health/peer-figures.ts';
 import type { HomeApiGate } from './home-api/home-api-gate.ts';
 import { createHomeApiStream } from './home-api/home-api-stream.ts';
 import { HOME_API_STREAM } from './home-api/stream-name.ts';
@@ -131,7 +132,8 @@ export async function composeAgent(parts: AgentParts): Promise<Agent> {
   health = createHealthServer({
     unsynced: () => Object.entries(caches).flatMap(([name, cache]) => (cache.synced ? [] : [name])),
     controllers: () => controllers.map((controller) => controller.stats()),
-    peers: () => membership.list().map((link) => ({ name: link.name, state: link.state, pods: link.pods.size })),
+    peers: () => membership.list().map(peerFigures),
+    version: VERSION,
   });
   const runnables: Runnable[] = [
     ...Object.values(caches),

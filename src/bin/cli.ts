@@ -1,15 +1,34 @@
 import { randomBytes } from 'node:crypto';
+import { once } from 'node:events';
+import { writeFile } from 'node:fs/promises';
+import { enableCompileCache } from 'node:module';
 import { runCli } from '../cli/run-cli.ts';
-import { createKubeClient } from '../kube/client.ts';
-import { kubeconfigConnection } from '../kube/kubeconfig.ts';
 import { systemClock } from '../runtime/clock.ts';
 import { VERSION } from '../runtime/version.ts';
 
+// Half of the time to start is compiling; what needs no cluster must not load a client for one either.
+enableCompileCache();
+const interrupted = new AbortController();
+process.once('SIGINT', () => interrupted.abort(new Error('interrupted')));
+// `headcut logs | head`: whoever reads has enough.
+process.stdout.on('error', () => process.exit(0));
+
 process.exitCode = await runCli(process.argv.slice(2), {
   version: VERSION,
-  connect: async (options) => createKubeClient(await kubeconfigConnection(options)),
+  connect: async ({ onWrite, ...options }) => {
+    const { createKubeClient } = await import('../kube/client.ts');
+    const { kubeconfigConnection } = await import('../kube/kubeconfig.ts');
+    const connection = await kubeconfigConnection(options);
+    return { client: createKubeClient(connection, systemClock, onWrite), namespace: connection.namespace ?? 'default' };
+  },
+  contexts: async (path) => (await import('../kube/kubeconfig.ts')).kubeconfigContexts(path),
   clock: systemClock,
   randomBytes,
+  signal: interrupted.signal,
   out: (text) => void process.stdout.write(`${text}\n`),
+  outRaw: async (data) => {
+    if (!process.stdout.write(data)) await once(process.stdout, 'drain');
+  },
   error: (text) => void process.stderr.write(`${text}\n`),
+  writeFile: (path, data) => writeFile(path, data, { mode: 0o600 }),
 });

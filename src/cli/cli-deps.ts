@@ -1,14 +1,33 @@
 import type { KubeClient } from '../kube/client.ts';
 import type { Clock } from '../runtime/clock.ts';
 
+/** A client, and what the kubeconfig says besides. */
+export interface Connected {
+  client: KubeClient;
+  /** The context's namespace; `default` where it names none. */
+  namespace: string;
+}
+
+export interface ConnectOptions {
+  path: string | undefined;
+  context: string | undefined;
+  /** Told of every write to the API server. */
+  onWrite?: ((method: string, path: string, status: number) => void) | undefined;
+}
+
 /** What the command line needs of the process it runs in. */
 export interface CliDeps {
   version: string;
-  connect(options: { path: string | undefined; context: string | undefined }): Promise<KubeClient>;
+  connect(options: ConnectOptions): Promise<Connected>;
+  contexts(path: string | undefined): Promise<string[]>;
   clock: Clock;
   randomBytes(count: number): Uint8Array;
+  /** Aborts on Ctrl-C. */
+  signal: AbortSignal;
   out(text: string): void;
+  outRaw(data: Uint8Array): Promise<void>;
   error(text: string): void;
+  writeFile(path: string, data: Uint8Array): Promise<void>;
 }
 
 /** Exit codes are part of the interface. */

@@ -79,7 +79,7 @@ async function runInstall(values: Values, deps: CliDeps): Promise<void> {
     return deps.out(`Wrote ${file}; k0s installs headcut from it now and whenever it changes.`);
   }
   const timeoutMs = values.timeout === undefined ? DEFAULT_INSTALL_TIMEOUT_MS : parseDuration(values.timeout);
-  const client = await deps.connect({ path: values.kubeconfig, context: values.context });
+  const { client } = await deps.connect({ path: values.kubeconfig, context: values.context });
   try {
     const installed = await install(client, { ...choices, timeoutMs, clock: deps.clock });
     if (values.output === 'json') return json(installed);
@@ -98,7 +98,7 @@ async function runUninstall(values: Values, deps: CliDeps): Promise<void> {
   const dataFolder = values['data-dir'] ?? DEFAULT_K0S_DATA_FOLDER;
   // The machine of k0s has the administrator's kubeconfig.
   const path = values.kubeconfig ?? (values.k0s === true ? `${dataFolder}/pki/admin.conf` : undefined);
-  const client = await deps.connect({ path, context: values.context });
+  const { client } = await deps.connect({ path, context: values.context });
   try {
     await uninstall(client, {
       timeoutMs,

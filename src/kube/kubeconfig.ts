@@ -10,10 +10,8 @@ import type { KubeConnection } from './connection.ts';
 export async function kubeconfigConnection(options: {
   path?: string | undefined;
   context?: string | undefined;
-}): Promise<KubeConnection> {
-  const config = new KubeConfig();
-  if (options.path === undefined) config.loadFromDefault();
-  else config.loadFromFile(options.path);
+}): Promise<KubeConnection & { namespace?: string | undefined }> {
+  const config = loadKubeconfig(options.path);
   if (options.context !== undefined) {
     if (config.getContextObject(options.context) === null) {
       const known = config.getContexts().map((context) => context.name);
@@ -31,6 +29,7 @@ export async function kubeconfigConnection(options: {
   await config.applyToHTTPSOptions(tls);
   const bearer = tls.headers?.Authorization;
   return {
+    namespace: config.getContextObject(config.getCurrentContext())?.namespace,
     server: cluster.server.replace(/\/+$/, ''),
     ca: asText(tls.ca),
     cert: asText(tls.cert),
@@ -44,4 +43,18 @@ export async function kubeconfigConnection(options: {
 function asText(value: unknown): string | undefined {
   if (value === undefined || value === null) return undefined;
   return Buffer.isBuffer(value) ? value.toString('utf8') : String(value);
+}
+
+/** The names of all contexts. */
+export function kubeconfigContexts(path?: string): string[] {
+  return loadKubeconfig(path)
+    .getContexts()
+    .map((context) => context.name);
+}
+
+function loadKubeconfig(path: string | undefined): KubeConfig {
+  const config = new KubeConfig();
+  if (path === undefined) config.loadFromDefault();
+  else config.loadFromFile(path);
+  return config;
 }

@@ -3,22 +3,12 @@ import { mkdtempDisposable } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { describe, expect, test } from 'vitest';
-import { type CliDeps, runCli } from '../../src/cli/run-cli.ts';
-import { systemClock } from '../../src/runtime/clock.ts';
+import { run as runCommandLine } from './run.ts';
 
 /** A command line on a machine without any cluster. */
 async function run(...argv: string[]) {
-  const out: string[] = [];
-  const error: string[] = [];
-  const deps: CliDeps = {
-    version: '1.2.3',
-    connect: () => Promise.reject(new Error('no cluster')),
-    clock: systemClock,
-    randomBytes: (count) => new Uint8Array(count),
-    out: (text) => out.push(text),
-    error: (text) => error.push(text),
-  };
-  return { code: await runCli(argv, deps), out: out.join('\n'), error: error.join('\n') };
+  const { code, out, error } = await runCommandLine(argv);
+  return { code, out: out.trimEnd(), error: error.trimEnd() };
 }
 
 describe('headcut install and uninstall', () => {
@@ -32,7 +22,7 @@ describe('headcut install and uninstall', () => {
   });
 
   test('say why they could not', async () => {
-    expect(await run('install')).toEqual({ code: 1, out: '', error: 'error: no cluster' });
+    expect(await run('install')).toEqual({ code: 1, out: '', error: 'error: no cluster here' });
     const stack = await run('install', '--k0s', '--data-dir', '/nonexistent');
     expect(stack.error).toContain('there is no /nonexistent/manifests');
   });
@@ -49,6 +39,6 @@ describe('headcut install and uninstall', () => {
   });
 
   test('are in the help', async () => {
-    expect((await run('help')).out).toContain('headcut uninstall [--timeout 30s]');
+    expect((await run('help')).out).toContain('uninstall [--timeout 30s]');
   });
 });

@@ -1,41 +1,21 @@
 import { describe, expect, it } from 'vitest';
 import { parseDuration } from '../../src/cli/duration.ts';
-import { type CliDeps, runCli } from '../../src/cli/run-cli.ts';
 import { renderTable } from '../../src/cli/table.ts';
-import { systemClock } from '../../src/runtime/clock.ts';
-
-async function run(...argv: string[]): Promise<{ code: number; out: string; error: string; connected: boolean }> {
-  const result = { out: '', error: '', connected: false };
-  const deps: CliDeps = {
-    version: '9.9.9',
-    connect: () => {
-      result.connected = true;
-      return Promise.reject(new Error('no cluster here'));
-    },
-    clock: systemClock,
-    randomBytes: (count) => new Uint8Array(count),
-    out: (text) => {
-      result.out += `${text}\n`;
-    },
-    error: (text) => {
-      result.error += `${text}\n`;
-    },
-  };
-  return { code: await runCli(argv, deps), ...result };
-}
+import { FixedCluster } from './cluster-fixture.ts';
+import { run } from './run.ts';
 
 describe('headcut', () => {
   it('shows its commands when asked for help or nothing', async () => {
-    for (const argv of [[], ['help'], ['invite', '--help']]) {
-      const { code, out } = await run(...argv);
+    for (const argv of [[], ['help'], ['--help']]) {
+      const { code, out } = await run(argv);
       expect(code).toBe(0);
-      expect(out).toMatch(/headcut join TOKEN/);
+      expect(out).toMatch(/join TOKEN/);
     }
   });
 
   it('tells its version without a cluster', async () => {
-    expect(await run('version')).toMatchObject({ code: 0, out: 'headcut 9.9.9\n', connected: false });
-    expect(JSON.parse((await run('version', '-o', 'json')).out)).toEqual({ version: '9.9.9' });
+    expect(await run(['version', '--client'])).toMatchObject({ code: 0, out: 'headcut 9.9.9\n', connected: false });
+    expect(JSON.parse((await run(['version', '--client', '-o', 'json'])).out)).toEqual({ version: '9.9.9' });
   });
 
   it.each([
@@ -44,16 +24,68 @@ describe('headcut', () => {
     [['join', 'a', 'b'], /usage: headcut join TOKEN/],
     [['status', '--ttl', '1m'], /has no --ttl/],
     [['invite', '--colour'], /--colour/],
-    [['status', '-o', 'yaml'], /-o takes json/],
+    [['status', '-o', 'xml'], /-o takes json, yaml, wide, name/],
+    [['explain', 'pod'], /usage: headcut explain/],
+    [['stat'], /did you mean status/],
+    [['completion', 'csh'], /bash\|zsh\|fish/],
   ])('exits with 2 and says what is wrong with %j, on standard error alone', async (argv, message) => {
-    const { code, error, out, connected } = await run(...argv);
+    const { code, error, out, connected } = await run(argv);
     expect(code).toBe(2);
     expect(error).toMatch(message);
     expect([out, connected]).toEqual(['', false]);
   });
 
   it('exits with 1 when the operation fails', async () => {
-    expect(await run('status')).toMatchObject({ code: 1, error: 'error: no cluster here\n', out: '' });
+    expect(await run(['status'])).toMatchObject({ code: 1, error: 'error: no cluster here\n', out: '' });
+  });
+});
+
+describe('completion', () => {
+  const complete = async (...words: string[]) =>
+    (await run(['__complete', '--', ...words], new FixedCluster().client)).out.trim().split('\n');
+
+  it.each([
+    [['st'], ['status']],
+    [
+      ['peer', ''],
+      ['b', 'c'],
+    ],
+    [
+      ['offload', 'de'],
+      ['default', 'demo'],
+    ],
+    [
+      ['explain', ''],
+      ['namespace', 'peer', 'pod'],
+    ],
+    [
+      ['explain', 'pod', '-n', 'demo', 'web'],
+      ['web-1', 'web-2', 'web-3'],
+    ],
+    [
+      ['status', '--context', ''],
+      ['a', 'b'],
+    ],
+    [
+      ['doctor', '--peer', ''],
+      ['b', 'c'],
+    ],
+    [['pods', '-n', 'dem'], ['demo']],
+    [['drain', '--un'], ['--undo']],
+    [
+      ['completion', ''],
+      ['bash', 'fish', 'zsh'],
+    ],
+  ])('knows how %j goes on', async (words, expected) => {
+    expect(await complete(...words)).toEqual(expected);
+  });
+
+  it('offers nothing, and says nothing, when the cluster cannot be asked', async () => {
+    expect(await run(['__complete', '--', 'peer', ''])).toMatchObject({ code: 0, out: '', error: '' });
+  });
+
+  it.each(['bash', 'zsh', 'fish'])('has a script for %s', async (shell) => {
+    expect((await run(['completion', shell])).out).toContain('headcut __complete --');
   });
 });
 

@@ -1,12 +1,15 @@
 import fastify, { type FastifyInstance } from 'fastify';
-import { Counter, collectDefaultMetrics, Gauge, Registry } from 'prom-client';
+import { collectDefaultMetrics, Registry } from 'prom-client';
 import type { ControllerStats } from '../../runtime/controller.ts';
+import { type PeerFigures, PROCESS_PREFIX, registerMetrics } from './metrics.ts';
 
 export interface HealthSources {
   /** Names of caches that are not synced yet. */
   unsynced(): string[];
   controllers(): ControllerStats[];
-  peers(): { name: string; state: string; pods: number }[];
+  peers(): PeerFigures[];
+  /** Version of the agent. */
+  version: string;
 }
 
 export interface HealthServer {
@@ -19,14 +22,8 @@ export interface HealthServer {
 /** /healthz, /readyz (?verbose) and /metrics. */
 export function createHealthServer(sources: HealthSources): HealthServer {
   const registry = new Registry();
-  collectDefaultMetrics({ register: registry, prefix: 'headcut_' });
-  const writes = new Counter({
-    name: 'headcut_api_writes_total',
-    help: 'Writes to the own API server',
-    labelNames: ['method', 'resource', 'result'] as const,
-    registers: [registry],
-  });
-  registerGauges(registry, sources);
+  collectDefaultMetrics({ register: registry, prefix: PROCESS_PREFIX });
+  const { writes } = registerMetrics(registry, sources);
   const app = fastify();
   app.get('/healthz', () => 'ok');
   app.get('/metrics', async (_request, reply) => reply.type(registry.contentType).send(await registry.metrics()));
@@ -61,41 +58,6 @@ function describe(stats: ControllerStats): string {
   const { name, queued, inFlight, reconciles, errors, lastError } = stats;
   const last = lastError === undefined ? '' : ` last error: ${lastError}`;
   return `[+] controller ${name} queued=${queued} inFlight=${inFlight} reconciles=${reconciles} errors=${errors}${last}`;
-}
-
-function registerGauges(registry: Registry, sources: HealthSources): void {
-  const peers = new Gauge({
-    name: 'headcut_peers',
-    help: 'Peers by state',
-    labelNames: ['state'] as const,
-    registers: [registry],
-    collect: () => {
-      peers.reset();
-      for (const { state } of sources.peers()) peers.inc({ state });
-    },
-  });
-  const pods = new Gauge({
-    name: 'headcut_offloaded_pods',
-    help: 'Own pods on each peer',
-    labelNames: ['peer'] as const,
-    registers: [registry],
-    collect: () => {
-      pods.reset();
-      for (const peer of sources.peers()) pods.set({ peer: peer.name }, peer.pods);
-    },
-  });
-  const reconciles = new Gauge({
-    name: 'headcut_reconciles',
-    help: 'Reconciles since the start',
-    labelNames: ['controller', 'result'] as const,
-    registers: [registry],
-    collect: () => {
-      for (const { name, reconciles: all, errors } of sources.controllers()) {
-        reconciles.set({ controller: name, result: 'error' }, errors);
-        reconciles.set({ controller: name, result: 'ok' }, all - errors);
-      }
-    },
-  });
 }
 
 /** `/api/v1/namespaces/x/pods/y/status` → `pods/status`; few label values, whatever the names are. */

@@ -40,3 +40,18 @@ export function styleOf(resource: string): 'decimal' | 'binary' {
     ? 'binary'
     : 'decimal';
 }
+
+const LARGE_UNITS = ['Ki', 'Mi', 'Gi', 'Ti', 'Pi'] as const;
+
+/** A quantity for people: memory-like amounts in the unit in which they are short (`62.5Mi`), others as they are. Not exact. */
+export function readableQuantity(resource: string, text: string): string {
+  if (styleOf(resource) !== 'binary') return text;
+  let value = Number(parseQuantity(text)) / 1000;
+  let unit = '';
+  for (const next of LARGE_UNITS) {
+    if (Math.abs(value) < 1024) break;
+    value /= 1024;
+    unit = next;
+  }
+  return `${Number(value.toFixed(1))}${unit}`;
+}

@@ -1,0 +1,160 @@
+/**
+ * `npm run bench:streams`: what the way through two agents costs a stream. The same pod is asked twice in turn: through the consumer `a`,
+ * where it is offloaded, and directly on its provider `b`. Printed are medians and their ratio.
+ */
+import { type ChildProcessWithoutNullStreams, execFile, spawn } from 'node:child_process';
+import { createHash } from 'node:crypto';
+import { once } from 'node:events';
+import { join } from 'node:path';
+import { setTimeout as sleep } from 'node:timers/promises';
+import { promisify } from 'node:util';
+
+const folder = process.env.HEADCUT_LAB ?? '';
+const run = promisify(execFile);
+const NAMESPACE = 'bench-streams';
+const IMAGE = 'headcut.dev/demo:0.1.0';
+
+const ECHOES = 200;
+const STARTS = 15;
+const LOG_READS = 9;
+/** Below the size at which kubelets start a new file (10 MiB), or a part of it would be missing. */
+const LOG_BYTES = 8_000_000;
+/** Bytes of one exec; BENCH_MB for a longer look. */
+const EXEC_BYTES = Number(process.env.BENCH_MB ?? 256) * 1_000_000;
+
+interface Side {
+  name: string;
+  cluster: string;
+  namespace: string;
+}
+
+function start(cluster: string, args: string[]): ChildProcessWithoutNullStreams {
+  const kubeconfig = ['--kubeconfig', join(folder, 'kubeconfig'), '--context', cluster];
+  return spawn(join(folder, 'bin', 'kubectl'), [...kubeconfig, ...args], { stdio: 'pipe' });
+}
+
+async function kubectl(cluster: string, args: string[], input?: string): Promise<string> {
+  const kubeconfig = ['--kubeconfig', join(folder, 'kubeconfig'), '--context', cluster];
+  const child = run(join(folder, 'bin', 'kubectl'), [...kubeconfig, ...args]);
+  if (input !== undefined) child.child.stdin?.end(input);
+  return (await child).stdout;
+}
+
+/** Runs to its end; gives the seconds, the bytes of its output and their hash. */
+async function consume(cluster: string, args: string[]): Promise<{ seconds: number; bytes: number; hash: string }> {
+  const begin = performance.now();
+  const child = start(cluster, args);
+  child.stdin.end();
+  const hash = createHash('sha256');
+  let bytes = 0;
+  for await (const chunk of child.stdout) {
+    bytes += (chunk as Buffer).length;
+    hash.update(chunk as Buffer);
+  }
+  return { seconds: (performance.now() - begin) / 1000, bytes, hash: hash.digest('hex') };
+}
+
+/** Milliseconds from a line sent into a running exec to its echo. */
+async function echoTimes({ cluster, namespace }: Side): Promise<number[]> {
+  const child = start(cluster, ['-n', namespace, 'exec', '-i', 'bench', '--', 'cat']);
+  const times: number[] = [];
+  for (let index = 0; index < ECHOES; index += 1) {
+    const begin = performance.now();
+    child.stdin.write(`${index}\n`);
+    await once(child.stdout, 'data');
+    // The first carries the start of the session.
+    if (index > 0) times.push(performance.now() - begin);
+  }
+  child.stdin.end();
+  await once(child, 'close');
+  return times;
+}
+
+async function startTimes({ cluster, namespace }: Side): Promise<number[]> {
+  const times: number[] = [];
+  for (let index = 0; index < STARTS; index += 1)
+    times.push((await consume(cluster, ['-n', namespace, 'exec', 'bench', '--', 'true'])).seconds * 1000);
+  return times;
+}
+
+/** MB/s of the whole log, time and again. */
+async function logRates({ cluster, namespace }: Side): Promise<number[]> {
+  const rates: number[] = [];
+  for (let index = 0; index < LOG_READS; index += 1) {
+    const { seconds, bytes } = await consume(cluster, ['-n', namespace, 'logs', 'bench']);
+    if (bytes !== LOG_BYTES) throw new Error(`the log has ${bytes} bytes instead of ${LOG_BYTES}`);
+    rates.push(bytes / 1e6 / seconds);
+  }
+  return rates;
+}
+
+async function execRates({ cluster, namespace }: Side): Promise<number[]> {
+  const script = `yes headcut-bench | head -c ${EXEC_BYTES}`;
+  const expected = createHash('sha256');
+  const line = Buffer.from('headcut-bench\n'.repeat(100_000));
+  for (let left = EXEC_BYTES; left > 0; left -= line.length)
+    expected.update(line.subarray(0, Math.min(left, line.length)));
+  const answer = await consume(cluster, ['-n', namespace, 'exec', 'bench', '--', 'sh', '-c', script]);
+  if (answer.hash !== expected.digest('hex'))
+    throw new Error(`exec: ${answer.bytes} of ${EXEC_BYTES} bytes, or not the same`);
+  return [answer.bytes / 1e6 / answer.seconds];
+}
+
+function median(values: number[]): number {
+  return [...values].sort((a, b) => a - b)[Math.floor(values.length / 2)] ?? Number.NaN;
+}
+
+/** Both sides in turn and twice, so that a busy moment of the machine does not fall on one alone. */
+async function compare(what: string, sides: [Side, Side], measure: (side: Side) => Promise<number[]>): Promise<void> {
+  const [direct, offloaded] = sides;
+  const values = new Map<Side, number[]>(sides.map((side) => [side, []]));
+  for (const side of [direct, offloaded, offloaded, direct]) values.get(side)?.push(...(await measure(side)));
+  const [left, right] = [median(values.get(direct) ?? []), median(values.get(offloaded) ?? [])];
+  process.stdout.write(
+    `${what.padEnd(46)} ${left.toFixed(1)} / ${right.toFixed(1)}   ratio ${(right / left).toFixed(2)}\n`,
+  );
+}
+
+async function main(): Promise<void> {
+  const line = 'a line of the log that is as long as lines usually are, more or less';
+  const script = `yes '${line}' | head -c ${LOG_BYTES}; sleep 36000`;
+  const container = { name: 'c', image: IMAGE, command: ['sh', '-c', script] };
+  const spec = {
+    nodeSelector: { 'kubernetes.io/hostname': 'headcut-b' },
+    terminationGracePeriodSeconds: 0,
+    containers: [container],
+  };
+  const labels = { 'headcut.dev/offload': 'true' };
+  const items = [
+    { apiVersion: 'v1', kind: 'Namespace', metadata: { name: NAMESPACE, labels } },
+    {
+      apiVersion: 'v1',
+      kind: 'Pod',
+      metadata: { name: 'bench', namespace: NAMESPACE, labels: { app: 'bench' } },
+      spec,
+    },
+  ];
+  await kubectl('a', ['apply', '-f', '-'], JSON.stringify({ apiVersion: 'v1', kind: 'List', items }));
+  try {
+    await kubectl('a', ['-n', NAMESPACE, 'wait', 'pod/bench', '--for=condition=Ready', '--timeout=60s']);
+    const selector = [
+      '-A',
+      '-l',
+      `headcut.dev/origin-namespace=${NAMESPACE}`,
+      '-o',
+      'jsonpath={.items[0].metadata.namespace}',
+    ];
+    const direct = { name: 'direct', cluster: 'b', namespace: await kubectl('b', ['get', 'pods', ...selector]) };
+    const offloaded = { name: 'offloaded', cluster: 'a', namespace: NAMESPACE };
+    await sleep(3_000);
+    const sides: [Side, Side] = [direct, offloaded];
+    await compare('exec, echo of a line, direct / offloaded, ms', sides, echoTimes);
+    await compare('exec, start to end of `true`, ms', sides, startTimes);
+    await compare('logs, MB/s', sides, logRates);
+    await compare(`exec, ${EXEC_BYTES / 1e6} MB of output, MB/s`, sides, execRates);
+  } finally {
+    await kubectl('a', ['delete', 'namespace', NAMESPACE, '--wait=false']);
+  }
+}
+
+await main();

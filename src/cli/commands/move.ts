@@ -1,0 +1,114 @@
+import { counted } from '../../core/explain/age.ts';
+import { type DrainProgress, drainPeer, undrainPeer } from '../../ops/drain.ts';
+import { offload, type UnoffloadProgress, unoffload } from '../../ops/offload.ts';
+import type { Command, CommandContext } from '../command.ts';
+import { parseDuration } from '../duration.ts';
+import { emit } from '../output.ts';
+
+const DEFAULT_TIMEOUT_MS = 120_000;
+
+/** What moves pods. */
+export const MOVE_COMMANDS: Command[] = [
+  {
+    name: 'offload',
+    args: [{ name: 'NAMESPACE', completes: 'namespaces' }],
+    flags: ['dry-run', 'output'],
+    summary: 'let new pods of a namespace run on other members',
+    examples: ['offload demo'],
+    run: runOffload,
+  },
+  {
+    name: 'unoffload',
+    args: [{ name: 'NAMESPACE', completes: 'namespaces' }],
+    flags: ['keep-pods', 'force', 'timeout', 'dry-run', 'output'],
+    summary: 'keep new pods of a namespace at home, and bring home those that are elsewhere',
+    examples: ['unoffload demo', 'unoffload demo --keep-pods'],
+    run: (context) => {
+      const options = { ...evictOptions(context), keepPods: context.flags['keep-pods'] === true };
+      return report(context, unoffload(context.client, context.args[0] ?? '', options));
+    },
+  },
+  {
+    name: 'drain',
+    args: [{ name: 'PEER', completes: 'peers' }],
+    flags: ['undo', 'force', 'timeout', 'dry-run', 'output'],
+    summary: 'send no more pods to a peer, and move those of ours that are there',
+    examples: ['drain b', 'drain b --undo'],
+    run: runDrain,
+  },
+];
+
+async function runOffload(context: CommandContext): Promise<undefined> {
+  const dryRun = context.flags['dry-run'] === true;
+  const done = await offload(context.client, context.args[0] ?? '', { dryRun });
+  const { namespace, changed, podsBefore } = done;
+  const would = dryRun ? ' would be' : ' is';
+  const text = changed
+    ? `Namespace ${namespace}${would} offloaded: its new pods may run on other members.`
+    : `Namespace ${namespace} is offloaded already.`;
+  await emit(context, { data: done, text: () => text, names: () => [`namespace/${namespace}`] });
+  if (podsBefore > 0 && context.form === 'text')
+    context.note(
+      `Its ${podsBefore} pods of before stay where they are until they are made anew: kubectl -n ${namespace} rollout restart deployment`,
+    );
+}
+
+async function runDrain(context: CommandContext): Promise<number | undefined> {
+  const [peer = ''] = context.args;
+  if (context.flags.undo !== true) return report(context, drainPeer(context.client, peer, evictOptions(context)));
+  const done = await undrainPeer(context.client, peer, { dryRun: context.flags['dry-run'] === true });
+  const text = done.changed ? `Pods go to ${peer} again (${done.node}).` : `Pods go to ${peer} already (${done.node}).`;
+  await emit(context, { data: done, text: () => text, names: () => [`node/${done.node}`] });
+  return undefined;
+}
+
+function evictOptions({ flags, clock, signal }: CommandContext) {
+  return {
+    timeoutMs: flags.timeout === undefined ? DEFAULT_TIMEOUT_MS : parseDuration(flags.timeout),
+    force: flags.force === true,
+    dryRun: flags['dry-run'] === true,
+    clock,
+    signal,
+  };
+}
+
+/** Tells the steps as they happen, with the time since the start; as data they come at the end. */
+async function report(
+  context: CommandContext,
+  steps: AsyncIterable<UnoffloadProgress | DrainProgress>,
+): Promise<undefined> {
+  const start = context.clock.monotonic();
+  const done: (UnoffloadProgress | DrainProgress)[] = [];
+  for await (const step of steps) {
+    done.push(step);
+    const seconds = ((context.clock.monotonic() - start) / 1000).toFixed(1).padStart(5);
+    if (context.form === 'text') context.out(`[${seconds}s] ${describe(step, context.flags['dry-run'] === true)}`);
+  }
+  if (context.form !== 'text' && context.form !== 'wide')
+    await emit(context, {
+      data: done,
+      text: () => '',
+      names: () => done.flatMap((step) => ('pod' in step ? [`pod/${step.pod.split('/')[1]}`] : [])),
+    });
+}
+
+function describe(step: UnoffloadProgress | DrainProgress, dryRun: boolean): string {
+  switch (step.type) {
+    case 'closed':
+      return step.changed ? 'new pods stay at home' : 'new pods stay at home already';
+    case 'cordoned':
+      return step.changed ? `no more pods go to ${step.node}` : `no more pods go to ${step.node} already`;
+    case 'evicted':
+      return `moving ${step.pod}`;
+    case 'held-back':
+      return `waiting with ${step.pod}: ${step.message}`;
+    case 'left':
+      return `left ${step.pod}: ${step.why}`;
+    case 'gone':
+      return dryRun
+        ? `${counted(step.count, 'pod')} would be moved`
+        : step.count === 0
+          ? 'no pods to move'
+          : `done, ${counted(step.count, 'pod')} moved`;
+  }
+}

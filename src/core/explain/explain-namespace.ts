@@ -1,0 +1,45 @@
+import type { Pod } from '../kube-objects.ts';
+import { refusalByPolicy } from '../shadow-pod/policy.ts';
+import { counted } from './age.ts';
+import type { Explanation } from './explain-pod.ts';
+import { offloadingOf, peerOfNode, type World } from './world.ts';
+
+/** Whether a namespace is offloaded, where its pods are, and which of them cannot leave. */
+export function explainNamespace(world: World, namespace: string): Explanation {
+  const offloading = offloadingOf(world, namespace);
+  const pods = world.pods.filter((pod) => pod.metadata.namespace === namespace);
+  const where = whereTheyAre(world, pods);
+  const staying = pods.flatMap((pod) => {
+    const refusal = refusalByPolicy(pod);
+    return refusal === undefined ? [] : [`Pod ${pod.metadata.name} never leaves: ${refusal.message}.`];
+  });
+  if (!offloading.offloaded)
+    return {
+      summary: `Namespace ${namespace} is not offloaded: ${offloading.why}.`,
+      because: [...where],
+      advice: offloading.why.startsWith('it has neither')
+        ? [`headcut offload ${namespace} lets its new pods leave.`]
+        : [],
+    };
+  const by = offloading.by === 'label' ? 'the label headcut.dev/offload=true' : 'an Offloading object';
+  return {
+    summary: `Namespace ${namespace} is offloaded by ${by}, strategy ${offloading.strategy}.`,
+    because: [...where, ...staying],
+    advice: [],
+  };
+}
+
+function whereTheyAre(world: World, pods: readonly Pod[]): string[] {
+  if (pods.length === 0) return ['It has no pods.'];
+  const home = world.federation.status?.name ?? 'this cluster';
+  const counts = new Map<string, number>();
+  for (const { spec } of pods) {
+    const place =
+      spec.nodeName === undefined ? 'nowhere yet' : (peerOfNode(world, spec.nodeName)?.metadata.name ?? home);
+    counts.set(place, (counts.get(place) ?? 0) + 1);
+  }
+  const parts = [...counts].sort(([a], [b]) => a.localeCompare(b)).map(([place, count]) => `${count} on ${place}`);
+  return [
+    `It has ${counted(pods.length, 'pod')}: ${parts.join(', ').replace('on nowhere yet', 'bound to no node yet')}.`,
+  ];
+}

@@ -1,0 +1,155 @@
+import type { Node, Pod, ResourceList } from '../kube-objects.ts';
+import type { PeerObject } from '../membership/peer-object.ts';
+import { isTerminal } from '../pod-phase.ts';
+import { add, podRequests, toResourceList } from '../quantities/resources.ts';
+import { ageText, counted } from './age.ts';
+import { stateText } from './explain-pod.ts';
+import { nodeOfPeer, podsFrom, podsOn, type World } from './world.ts';
+
+/** One other member, as this cluster sees it. */
+export interface MemberOverview {
+  name: string;
+  id: string;
+  state: string;
+  /** RFC 3339; since when it is in this state. */
+  since?: string;
+  /** RFC 3339; only while it is not connected. */
+  lastSeen?: string;
+  roundTripMs?: number;
+  endpoints: string[];
+  /** How packets between pods travel: UDP or TLS. */
+  network?: string;
+  virtualNode?: { name: string; ready: boolean };
+  /** What it offers to us, and what our pods there ask for. */
+  offers: ResourceList;
+  uses: ResourceList;
+  podsOut: number;
+  podsIn: number;
+  problem?: string;
+}
+
+/** One screen about the federation, JSON shape of `headcut status -o json`. */
+export interface Overview {
+  self: { id: string; name: string; endpoints: string[]; podNetwork?: string };
+  /** Sentences, the worst first; empty when all is well. */
+  problems: string[];
+  members: MemberOverview[];
+}
+
+/** A pod that its peer has not started after this long is worth a line. */
+const SLOW_AFTER_MS = 60_000;
+
+export function overviewOf(world: World): Overview {
+  const { id = '', name = '', endpoints = [], network } = world.federation.status ?? {};
+  const members = world.peers.map((peer) => memberOverview(world, peer));
+  const prefix = network?.prefix ?? undefined;
+  return {
+    self: { id, name, endpoints, ...(prefix === undefined ? {} : { podNetwork: prefix }) },
+    problems: [...members.flatMap((member) => memberProblems(world, member)), ...podProblems(world)],
+    members,
+  };
+}
+
+export function memberOverview(world: World, peer: PeerObject): MemberOverview {
+  const { spec, status = {}, metadata } = peer;
+  const connected = status.conditions?.find((condition) => condition.type === 'Connected');
+  const node = nodeOfPeer(world, spec.id);
+  const out = podsOn(world, spec.id).filter((pod) => !isTerminal(pod.status));
+  const { lastSeen, network } = status;
+  const roundTripMs = (status as { roundTripMs?: unknown }).roundTripMs;
+  const problem = connected?.status === 'True' ? undefined : connected?.message;
+  return {
+    name: metadata.name,
+    id: spec.id,
+    state: status.state ?? 'Unknown',
+    ...(connected?.lastTransitionTime === undefined ? {} : { since: connected.lastTransitionTime }),
+    ...(typeof lastSeen === 'string' ? { lastSeen } : {}),
+    ...(typeof roundTripMs === 'number' ? { roundTripMs } : {}),
+    endpoints: spec.endpoints,
+    ...(typeof network?.path === 'string' ? { network: network.path } : {}),
+    ...(node === undefined ? {} : { virtualNode: { name: node.metadata.name, ready: isReady(node) } }),
+    offers: node?.status?.allocatable ?? {},
+    uses: toResourceList(add(...out.map(podRequests))),
+    podsOut: out.length,
+    podsIn: podsFrom(world, spec.id).filter((pod) => !isTerminal(pod.status)).length,
+    ...(problem === undefined ? {} : { problem }),
+  };
+}
+
+function memberProblems(world: World, member: MemberOverview): string[] {
+  const { name, state, since, problem, virtualNode, podsOut } = member;
+  if (state !== 'Connected') {
+    const affected = podsOut === 0 ? '' : `; ${counted(podsOut, 'pod')} of ours bound to it`;
+    const why = problem === undefined ? '' : `: ${problem}`;
+    return [`peer ${name} is ${stateText(state)}${ageText(world.now, since, ' for ')}${why}${affected}`];
+  }
+  if (virtualNode === undefined) return [`peer ${name} is connected and has no virtual node here yet`];
+  if (virtualNode.ready) return [];
+  const node = world.nodes.find((one) => one.metadata.name === virtualNode.name);
+  const ready = node?.status?.conditions?.find((one) => one.type === 'Ready');
+  return [`node ${virtualNode.name} is not Ready: ${ready?.message ?? 'it has not said why'}`];
+}
+
+function podProblems(world: World): string[] {
+  const virtual = new Set(world.peers.flatMap((peer) => nodeOfPeer(world, peer.spec.id)?.metadata.name ?? []));
+  const stuck = world.pods.filter((pod) => virtual.has(pod.spec.nodeName ?? '') && isStuck(pod, world.now));
+  if (stuck.length === 0) return [];
+  const [first] = stuck;
+  const key = `${first?.metadata.namespace}/${first?.metadata.name}`;
+  const reason = first?.status?.reason === undefined ? '' : ` (${first.status.reason})`;
+  const many = stuck.length === 1 ? 'an offloaded pod waits' : `${stuck.length} offloaded pods wait`;
+  return [
+    `${many}, such as ${key}${reason}; headcut explain pod ${first?.metadata.name} -n ${first?.metadata.namespace} says why`,
+  ];
+}
+
+function isStuck(pod: Pod, now: number): boolean {
+  if ((pod.status?.phase ?? 'Pending') !== 'Pending') return false;
+  return pod.status?.reason !== undefined || now - Date.parse(pod.metadata.creationTimestamp ?? '') > SLOW_AFTER_MS;
+}
+
+function isReady(node: Node): boolean {
+  return node.status?.conditions?.find((condition) => condition.type === 'Ready')?.status === 'True';
+}
+
+/** A pod of ours elsewhere, or of another member here; a row of `headcut pods`. */
+export interface TravellingPod {
+  direction: 'out' | 'in';
+  namespace: string;
+  name: string;
+  /** Where it runs (out), or whose it is (in). */
+  peer: string;
+  phase: string;
+  ready: boolean;
+  /** RFC 3339. */
+  created: string;
+  /** The namespace on the owner's cluster; only for pods from elsewhere. */
+  originNamespace?: string;
+  reason?: string;
+}
+
+export function travellingPods(world: World): TravellingPod[] {
+  const rows = world.peers.flatMap((peer) => [
+    ...podsOn(world, peer.spec.id).map((pod) => travellingPod('out', peer.metadata.name, pod)),
+    ...podsFrom(world, peer.spec.id).map((pod) => ({
+      ...travellingPod('in', peer.metadata.name, pod),
+      originNamespace: pod.metadata.labels?.['headcut.dev/origin-namespace'] ?? '',
+    })),
+  ]);
+  const key = (row: TravellingPod): string => `${row.direction === 'out' ? 0 : 1} ${row.namespace}/${row.name}`;
+  return rows.sort((a, b) => key(a).localeCompare(key(b)));
+}
+
+function travellingPod(direction: 'out' | 'in', peer: string, pod: Pod): TravellingPod {
+  const { phase = 'Pending', reason, conditions } = pod.status ?? {};
+  return {
+    direction,
+    namespace: pod.metadata.namespace ?? '',
+    name: pod.metadata.name,
+    peer,
+    phase: pod.metadata.deletionTimestamp === undefined ? phase : 'Terminating',
+    ready: conditions?.some((one) => one.type === 'Ready' && one.status === 'True') === true,
+    created: pod.metadata.creationTimestamp ?? '',
+    ...(reason === undefined ? {} : { reason }),
+  };
+}

@@ -1,0 +1,58 @@
+import type { KubeObject, Node, Pod } from '../kube-objects.ts';
+import { OFFLOAD_LABEL, ORIGIN_CLUSTER_LABEL, PEER_LABEL } from '../labels.ts';
+import type { FederationObject, PeerObject } from '../membership/peer-object.ts';
+
+/** What one cluster's API server tells of the federation: all that `status`, `explain` and `what-if` look at. */
+export interface World {
+  federation: FederationObject;
+  peers: PeerObject[];
+  /** Real and virtual ones. */
+  nodes: Node[];
+  pods: Pod[];
+  namespaces: KubeObject[];
+  offloadings: KubeObject[];
+  /** Milliseconds since 1970. */
+  now: number;
+}
+
+/** The virtual node of a peer. */
+export function nodeOfPeer(world: Pick<World, 'nodes'>, peerId: string): Node | undefined {
+  return world.nodes.find((node) => node.metadata.labels?.[PEER_LABEL] === peerId);
+}
+
+/** The peer that a node stands for; undefined for a node of this cluster. */
+export function peerOfNode(world: Pick<World, 'nodes' | 'peers'>, node: string | undefined): PeerObject | undefined {
+  const id = world.nodes.find((one) => one.metadata.name === node)?.metadata.labels?.[PEER_LABEL];
+  return id === undefined ? undefined : world.peers.find((peer) => peer.spec.id === id);
+}
+
+/** Pods of this cluster that are bound to the peer's virtual node. */
+export function podsOn(world: World, peerId: string): Pod[] {
+  const node = nodeOfPeer(world, peerId)?.metadata.name;
+  return node === undefined ? [] : world.pods.filter((pod) => pod.spec.nodeName === node);
+}
+
+/** Pods that the peer runs on this cluster. */
+export function podsFrom(world: World, peerId: string): Pod[] {
+  return world.pods.filter((pod) => pod.metadata.labels?.[ORIGIN_CLUSTER_LABEL] === peerId);
+}
+
+export type NamespaceOffloading =
+  | { offloaded: true; by: 'label' | 'object'; strategy: string }
+  | { offloaded: false; why: string };
+
+/** Whether pods of a namespace may leave this cluster, and by what: as manifests/30-admission.yaml decides it. */
+export function offloadingOf(world: Pick<World, 'namespaces' | 'offloadings'>, namespace: string): NamespaceOffloading {
+  const found = world.namespaces.find((one) => one.metadata.name === namespace);
+  const object = world.offloadings.find(
+    (one) => one.metadata.namespace === namespace && one.metadata.name === 'offloading',
+  );
+  const strategy = (object?.spec as { strategy?: string } | undefined)?.strategy ?? 'Spread';
+  if (found?.metadata.labels?.[ORIGIN_CLUSTER_LABEL] !== undefined)
+    return { offloaded: false, why: 'it is the twin of a namespace of a peer; what runs here is not offloaded again' };
+  if (object !== undefined && strategy === 'LocalOnly')
+    return { offloaded: false, why: 'its Offloading says LocalOnly' };
+  if (found?.metadata.labels?.[OFFLOAD_LABEL] === 'true') return { offloaded: true, by: 'label', strategy };
+  if (object !== undefined) return { offloaded: true, by: 'object', strategy };
+  return { offloaded: false, why: `it has neither the label ${OFFLOAD_LABEL}=true nor an Offloading object` };
+}

@@ -1,0 +1,209 @@
+import { messageOf } from '../../core/coded-error.ts';
+import type { KubeObject, Pod } from '../../core/kube-objects.ts';
+import { MANAGED_BY_LABEL, ORIGIN_CLUSTER_LABEL, PEER_LABEL, VIRTUAL_NODE_TAINT } from '../../core/labels.ts';
+import { twinNamespaceName } from '../../core/shadow-pod/twin-namespace.ts';
+import { virtualNodeName } from '../../core/virtual-node/plan-node.ts';
+import { isForbidden, isNotFound } from '../../kube/api-error.ts';
+import type { KubeClient } from '../../kube/client.ts';
+import { PODS } from '../../kube/resources.ts';
+import { agentPods, readAgentPage } from '../agent-logs.ts';
+import { type Check, type CheckContext, type Finding, failed, ok, skipped, warning } from './check.ts';
+
+const INSTALL = 'run kubectl apply -f manifests/ with the manifests of this version';
+
+const MAX_SKEW_MS = 5_000;
+
+/** The API server, and how its clock agrees with this machine's. */
+const api: Check = {
+  id: 'api',
+  title: 'API server',
+  aboutPeers: false,
+  run: async ({ client, clock, signal }) => {
+    const { body, headers } = await client.stream('/version', { signal });
+    let text = '';
+    for await (const chunk of body) text += String(chunk);
+    const { gitVersion = 'unknown' } = JSON.parse(text) as { gitVersion?: string };
+    const at = Date.parse(String(headers.date));
+    const reached = ok(`answers, version ${gitVersion}`);
+    if (Number.isNaN(at)) return [reached];
+    const skewMs = Math.abs(clock.now() - at);
+    return [
+      reached,
+      skewMs > MAX_SKEW_MS
+        ? warning(
+            `its clock is ${Math.round(skewMs / 1000)}s away from this machine's`,
+            'set both by NTP; certificates and tokens are judged by these clocks',
+          )
+        : ok('its clock agrees with this machine'),
+    ];
+  },
+};
+
+const KINDS = ['federations', 'offloadings', 'peers', 'shadowpods'];
+
+const kinds: Check = {
+  id: 'kinds',
+  title: 'Kinds of headcut.dev',
+  aboutPeers: false,
+  run: async ({ client, signal }) => {
+    const { resources = [] } = (await client.request('GET', '/apis/headcut.dev/v1alpha1', { signal })) as {
+      resources?: { name: string }[];
+    };
+    const missing = KINDS.filter((kind) => !resources.some(({ name }) => name === kind));
+    return missing.length === 0
+      ? [ok(`all ${KINDS.length} are served`)]
+      : [failed(`the API server does not know ${missing.join(', ')}`, INSTALL)];
+  },
+};
+
+const agent: Check = {
+  id: 'agent',
+  title: 'Agent',
+  aboutPeers: false,
+  run: async ({ client, version, signal }) => {
+    const [pod] = await agentPods(client);
+    if (pod === undefined) return [failed('no agent runs here', INSTALL)];
+    const name = pod.metadata.name;
+    if (!isReady(pod))
+      return [
+        failed(
+          `pod ${name} is not Ready: ${notReadyReason(pod)}`,
+          `look at headcut logs, and kubectl -n headcut-system describe pod ${name}`,
+        ),
+      ];
+    return [ok(`pod ${name} is Ready`), ...(await restarts(pod)), ...(await agentPage(client, pod, version, signal))];
+  },
+};
+
+function isReady(pod: Pod): boolean {
+  return pod.status?.conditions?.some((one) => one.type === 'Ready' && one.status === 'True') === true;
+}
+
+function notReadyReason(pod: Pod): string {
+  const waiting = pod.status?.containerStatuses?.find((one) => one.state?.waiting !== undefined)?.state?.waiting;
+  return String(waiting?.reason ?? pod.status?.reason ?? pod.status?.phase ?? 'unknown');
+}
+
+const MANY_RESTARTS = 5;
+
+function restarts(pod: Pod): Finding[] {
+  const count = Math.max(0, ...(pod.status?.containerStatuses ?? []).map((one) => one.restartCount));
+  if (count < MANY_RESTARTS) return [];
+  return [warning(`it was restarted ${count} times`, 'headcut logs --previous shows why it ended last')];
+}
+
+/** What the agent says of itself: its version, and controllers that fail. */
+async function agentPage(client: KubeClient, pod: Pod, version: string, signal: AbortSignal): Promise<Finding[]> {
+  let metrics: string;
+  let readiness: string;
+  try {
+    [metrics, readiness] = await Promise.all([
+      readAgentPage(client, pod, 'metrics', signal),
+      readAgentPage(client, pod, 'readyz?verbose', signal),
+    ]);
+  } catch (error) {
+    if (isForbidden(error)) return [skipped('what it says of itself: you may not read pods/proxy in headcut-system')];
+    return [warning(`it does not say how it is: ${messageOf(error)}`, 'see headcut logs')];
+  }
+  const running = /^headcut_build_info\{[^}]*version="([^"]*)"/m.exec(metrics)?.[1];
+  const failing = [...readiness.matchAll(/controller (\S+) .*errors=(\d+) last error: (.*)/g)];
+  return [
+    running === undefined || running === version
+      ? ok(`version ${running ?? 'unknown'}`)
+      : warning(`version ${running}, while this command is ${version}`, 'use the command and the agent of one version'),
+    ...failing.map(([, name, errors, last]) =>
+      warning(`controller ${name} failed ${errors} times, last: ${last}`, 'it tries again by itself; see headcut logs'),
+    ),
+  ];
+}
+
+const POLICIES = ['headcut-offload-pods', 'headcut-daemon-sets'];
+const POLICY_PATH = '/apis/admissionregistration.k8s.io/v1/mutatingadmissionpolicies';
+
+const admission: Check = {
+  id: 'admission',
+  title: 'Admission policies',
+  aboutPeers: false,
+  run: async (context) => {
+    const missing: string[] = [];
+    for (const name of POLICIES) {
+      try {
+        await context.client.request('GET', `${POLICY_PATH}/${name}`, { signal: context.signal });
+      } catch (error) {
+        if (isForbidden(error)) return [skipped('you may not read admission policies')];
+        if (!isNotFound(error)) throw error;
+        missing.push(name);
+      }
+    }
+    if (missing.length > 0)
+      return [
+        failed(
+          `${missing.join(', ')} not there: no pod would ever leave`,
+          `${INSTALL}; they need Kubernetes 1.36 or newer`,
+        ),
+      ];
+    return [ok(`${POLICIES.join(' and ')} are there`), ...(await tryPolicy(context))];
+  },
+};
+
+/** Policies that are there may still not be in force: a pod is made for trial, and not kept. */
+async function tryPolicy({ client, world, signal }: CheckContext): Promise<Finding[]> {
+  const namespace = world.namespaces.find((one) => one.metadata.labels?.['headcut.dev/offload'] === 'true')?.metadata
+    .name;
+  if (namespace === undefined) return [skipped('their effect: no namespace has the label headcut.dev/offload=true')];
+  const trial: Pod = {
+    metadata: { name: 'headcut-doctor', namespace },
+    spec: { containers: [{ name: 'trial', image: 'headcut.dev/none' }] },
+  };
+  const made = await client.create<Pod>(PODS, trial, { dryRun: true, signal });
+  const works = made.spec.tolerations?.some((one) => one.key === VIRTUAL_NODE_TAINT) === true;
+  return [
+    works
+      ? ok(`a pod made in ${namespace} may leave`)
+      : failed(
+          `a pod made in ${namespace} gets no toleration for virtual nodes`,
+          'look at kubectl get mutatingadmissionpolicybindings, and at the log of the API server',
+        ),
+  ];
+}
+
+/** Objects of others that have a name which headcut wants. */
+const foreign: Check = {
+  id: 'foreign',
+  title: 'Objects in the way',
+  aboutPeers: true,
+  run: async ({ world, peer: only }) => {
+    const peers = world.peers.filter((one) => only === undefined || one.metadata.name === only);
+    const nodes = peers
+      .map((one) => virtualNodeName(one.metadata.name))
+      .filter((name) => {
+        const labels = world.nodes.find((node) => node.metadata.name === name)?.metadata.labels;
+        return labels !== undefined && labels[PEER_LABEL] === undefined;
+      });
+    const twins = world.namespaces.filter((one) => isTakenTwin(one));
+    if (nodes.length + twins.length === 0) return [ok('none')];
+    return [
+      ...nodes.map((name) =>
+        failed(
+          `node ${name} is not headcut's, so its peer has no virtual node`,
+          `rename it, or let that member choose another name`,
+        ),
+      ),
+      ...twins.map((one) =>
+        failed(
+          `namespace ${one.metadata.name} has the name of a twin and another owner's labels`,
+          `rename it, or set its labels back: ${MANAGED_BY_LABEL} and ${ORIGIN_CLUSTER_LABEL}`,
+        ),
+      ),
+    ];
+  },
+};
+
+/** A twin whose labels say another origin than its name. */
+function isTakenTwin({ metadata }: KubeObject): boolean {
+  const { [ORIGIN_CLUSTER_LABEL]: cluster, 'headcut.dev/origin-namespace': namespace } = metadata.labels ?? {};
+  if (cluster === undefined || namespace === undefined) return false;
+  return twinNamespaceName({ cluster, namespace }) !== metadata.name;
+}
+
+export const CLUSTER_CHECKS: Check[] = [api, kinds, agent, admission, foreign];

@@ -1,0 +1,95 @@
+import { CodedError, messageOf } from '../core/coded-error.ts';
+import { objectKey, type Pod } from '../core/kube-objects.ts';
+import { isTerminal } from '../core/pod-phase.ts';
+import { ApiError, isNotFound } from '../kube/api-error.ts';
+import type { KubeClient } from '../kube/client.ts';
+import { PODS } from '../kube/resources.ts';
+import type { Clock } from '../runtime/clock.ts';
+
+export interface EvictOptions {
+  /** Until all of them are gone; then the rest is reported. */
+  timeoutMs: number;
+  clock: Clock;
+  signal: AbortSignal;
+  /** Also pods that nothing makes anew. */
+  force: boolean;
+}
+
+export type EvictProgress =
+  | { type: 'evicted'; pod: string }
+  /** A disruption budget says not now; it is asked again. */
+  | { type: 'held-back'; pod: string; message: string }
+  | { type: 'left'; pod: string; why: string }
+  | { type: 'gone'; count: number };
+
+const ASK_AGAIN_MS = 1_000;
+
+/**
+ * Evicts pods (disruption budgets are respected) and waits until they are gone. Can be interrupted and run again at any time.
+ * @param list the pods that are to go, as they are now
+ */
+export async function* evictPods(
+  client: Pick<KubeClient, 'create' | 'get'>,
+  list: () => Promise<Pod[]>,
+  options: EvictOptions,
+): AsyncGenerator<EvictProgress> {
+  const { clock, signal, timeoutMs } = options;
+  const until = clock.monotonic() + timeoutMs;
+  const told = new Set<string>();
+  let evicted = 0;
+  for (;;) {
+    const all = (await list()).filter((pod) => !isTerminal(pod.status));
+    const orphans = options.force ? [] : all.filter((pod) => !isControlled(pod));
+    for (const pod of orphans)
+      if (tell(told, `left ${objectKey(pod)}`))
+        yield { type: 'left', pod: objectKey(pod), why: 'nothing would make it anew; --force evicts it too' };
+    const going = all.filter((pod) => !orphans.includes(pod));
+    if (going.length === 0) return yield { type: 'gone', count: evicted };
+    for (const pod of going.filter((one) => one.metadata.deletionTimestamp === undefined)) {
+      const held = await evict(client, pod);
+      if (held === undefined) {
+        evicted += 1;
+        yield { type: 'evicted', pod: objectKey(pod) };
+      } else if (tell(told, `held ${objectKey(pod)}`)) yield { type: 'held-back', pod: objectKey(pod), message: held };
+    }
+    if (clock.monotonic() >= until) {
+      const names = going.map(objectKey).slice(0, 5).join(', ');
+      throw new CodedError(
+        'Unavailable',
+        `${going.length} pods are still there after ${Math.round(timeoutMs / 1000)}s (${names}); run the same command again to go on`,
+      );
+    }
+    await clock.sleep(ASK_AGAIN_MS, signal);
+  }
+}
+
+function tell(told: Set<string>, what: string): boolean {
+  if (told.has(what)) return false;
+  told.add(what);
+  return true;
+}
+
+function isControlled(pod: Pod): boolean {
+  return pod.metadata.ownerReferences?.some((owner) => owner.controller === true) === true;
+}
+
+/** @returns why not now; undefined when it is on its way out */
+async function evict(client: Pick<KubeClient, 'create'>, pod: Pod): Promise<string | undefined> {
+  const { namespace, name, uid } = pod.metadata;
+  const preconditions = uid === undefined ? {} : { deleteOptions: { preconditions: { uid } } };
+  const eviction = {
+    apiVersion: 'policy/v1',
+    kind: 'Eviction',
+    metadata: { name, ...(namespace === undefined ? {} : { namespace }) },
+    ...preconditions,
+  };
+  try {
+    await client.create(PODS, eviction, { subresource: 'eviction', name });
+    return undefined;
+  } catch (error) {
+    if (isNotFound(error)) return undefined;
+    // 429: a budget; 409: it is another pod by now, or changes at this moment.
+    if (error instanceof ApiError && (error.status === 429 || error.status === 409)) return messageOf(error);
+    throw error;
+  }
+}

@@ -1,0 +1,43 @@
+import type { World } from '../core/explain/world.ts';
+import type { KubeObject, Node, Pod } from '../core/kube-objects.ts';
+import type { PeerObject } from '../core/membership/peer-object.ts';
+import { isForbidden } from '../kube/api-error.ts';
+import type { KubeClient } from '../kube/client.ts';
+import { NAMESPACES, NODES, OFFLOADINGS, PEERS, PODS, type ResourceType } from '../kube/resources.ts';
+import type { Clock } from '../runtime/clock.ts';
+import { explain, readFederation } from './cluster.ts';
+
+/** The part of a client that looking takes. */
+export type Reader = Pick<KubeClient, 'get' | 'list'>;
+
+/** Reads all that this cluster knows of the federation, at once. No peer is asked, so a dead one is no hindrance. */
+export async function readWorld(client: Reader, clock: Pick<Clock, 'now'>): Promise<World> {
+  const federation = await readFederation(client);
+  try {
+    const [peers, nodes, pods, namespaces, offloadings] = await Promise.all([
+      listAll<PeerObject>(client, PEERS),
+      listAll<Node>(client, NODES),
+      listAll<Pod>(client, PODS),
+      listIfAllowed(client, NAMESPACES),
+      listIfAllowed(client, OFFLOADINGS),
+    ]);
+    peers.sort((a, b) => a.metadata.name.localeCompare(b.metadata.name));
+    return { federation, peers, nodes, pods, namespaces, offloadings, now: clock.now() };
+  } catch (error) {
+    throw explain(error);
+  }
+}
+
+async function listAll<T extends KubeObject>(client: Reader, type: ResourceType): Promise<T[]> {
+  return (await client.list<T>(type)).items;
+}
+
+/** What somebody with few rights may not see is left out; the rest is still of use. */
+async function listIfAllowed(client: Reader, type: ResourceType): Promise<KubeObject[]> {
+  try {
+    return await listAll(client, type);
+  } catch (error) {
+    if (isForbidden(error)) return [];
+    throw error;
+  }
+}

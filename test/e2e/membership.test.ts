@@ -1,10 +1,18 @@
 import { execFile } from 'node:child_process';
+import { randomBytes } from 'node:crypto';
 import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { promisify } from 'node:util';
 import { describe, expect, test } from 'vitest';
 import type { Node, Pod } from '../../src/core/kube-objects.ts';
 import type { PeerObject } from '../../src/core/membership/peer-object.ts';
+import { createKubeClient, type KubeClient } from '../../src/kube/client.ts';
+import { kubeconfigConnection } from '../../src/kube/kubeconfig.ts';
+import { forgetPeer } from '../../src/ops/forget.ts';
+import { invite } from '../../src/ops/invite.ts';
+import { join as joinFederation } from '../../src/ops/join.ts';
+import { leave } from '../../src/ops/leave.ts';
+import { systemClock } from '../../src/runtime/clock.ts';
 import {
   apply,
   cutOff,
@@ -61,6 +69,19 @@ async function usesPod(home: string, away: string): Promise<void> {
   expect(await kubectl(home, ['-n', namespace.name, 'exec', 'p', '--', 'echo', 'there'])).toBe('there\n');
 }
 
+async function connect(cluster: string): Promise<KubeClient> {
+  return createKubeClient(await kubeconfigConnection({ path: join(folder, 'kubeconfig'), context: cluster }));
+}
+
+async function peerNames(cluster: string): Promise<string[]> {
+  return (await list<PeerObject>(cluster, ['peers'])).map((peer) => peer.metadata.name);
+}
+
+async function joinAgain(home: KubeClient, away: KubeClient): Promise<void> {
+  const { token } = await invite(home, { ttlMs: 60_000, randomBytes, clock: systemClock });
+  await joinFederation(away, token, { timeoutMs: 60_000, clock: systemClock });
+}
+
 describe.skipIf(!nat.includes('c'))('a member with outbound connections only', () => {
   test('is seen by all others and sees them', async () => {
     await eventually(() => seesReady('a', 'b', 'c'));
@@ -97,6 +118,47 @@ describe.skipIf(!nat.includes('c'))('a member with outbound connections only', (
       await seesReady('c', 'a', 'b');
     }, 60_000);
   });
+});
+
+test('a member that leaves is forgotten by all within seconds, and joins again with a new invitation', async () => {
+  const [home, away] = await Promise.all([connect('a'), connect('b')]);
+  try {
+    const progress: string[] = [];
+    for await (const step of leave(away, { clock: systemClock, moveAway: () => Promise.resolve() }))
+      progress.push(step.type);
+    expect(progress.at(-1)).toBe('left');
+    await eventually(async () => {
+      for (const cluster of ['a', 'c']) expect(await peerNames(cluster)).not.toContain('b');
+      expect(await peerNames('b')).toEqual([]);
+      expect(await list<Node>('b', ['nodes', '-l', 'type=virtual-kubelet'])).toEqual([]);
+    }, 15_000);
+    await joinAgain(home, away);
+    await eventually(async () => {
+      await seesReady('a', 'b', 'c');
+      await seesReady('b', 'a', 'c');
+      await seesReady('c', 'a', 'b');
+    }, 60_000);
+  } finally {
+    await Promise.all([home.close(), away.close()]);
+  }
+});
+
+test('a dead member is forgotten within five seconds, and others do not bring it back', async () => {
+  const [home, away] = await Promise.all([connect('a'), connect('b')]);
+  try {
+    {
+      await using _off = await cutOff('b');
+      const startedAt = performance.now();
+      await forgetPeer(home, 'b', systemClock);
+      expect(performance.now() - startedAt).toBeLessThan(5_000);
+    }
+    await eventually(async () => expect((await peerOf('c', 'b')).status?.state).toBe('Connected'), 60_000);
+    expect(await peerNames('a')).toEqual(['c']);
+    await joinAgain(home, away);
+    await eventually(() => seesReady('a', 'b', 'c'), 60_000);
+  } finally {
+    await Promise.all([home.close(), away.close()]);
+  }
 });
 
 test('a member that nobody reaches is told as down by all, and one whose link alone is cut as cut off', async () => {

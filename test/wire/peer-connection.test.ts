@@ -33,6 +33,7 @@ async function openDoor(): Promise<{ port: number; accepted: PeerConnection[] }>
     hello: hello('host-1'),
     roster: { records: () => [host.record, guest.record] },
     onConnection: (connection) => accepted.push(connection),
+    onMember: () => {},
     clock: systemClock,
     logger: silentLogger,
   });
@@ -113,6 +114,14 @@ describe('a connection between two members', () => {
     for (const stream of streams) stream.end('late');
     await eventually(() => heard.every((text) => text() === 'early late'));
     await eventually(() => dialer.closed && acceptor.closed);
+  });
+
+  it('is one of a few: a member that opens ever more loses its oldest', async () => {
+    const { port, accepted } = await openDoor();
+    const dialed = [];
+    for (let i = 0; i < 12; i += 1) dialed.push((await dial(port)).connection);
+    await eventually(() => accepted.length === 12 && accepted.filter((one) => !one.closed).length === 8);
+    expect(accepted.slice(0, 4).every((one) => one.closed)).toBe(true);
   });
 
   it('ends waiting calls when it breaks', async () => {

@@ -19,6 +19,9 @@ export interface JoinDeskDeps {
   clock: Clock;
 }
 
+/** Newcomers that come with the same invitation at the same moment. */
+const MAX_TRIES = 10;
+
 interface InvitationSecret extends KubeObject {
   data?: Record<string, string>;
 }
@@ -47,7 +50,7 @@ export function createJoinDesk(deps: JoinDeskDeps): (request: JoinRequest) => Pr
   };
 }
 
-async function spend(deps: JoinDeskDeps, request: JoinRequest): Promise<void> {
+async function spend(deps: JoinDeskDeps, request: JoinRequest, tries = 1): Promise<void> {
   const secret = await findInvitation(deps, request.invitation);
   const field = (name: string): string => Buffer.from(secret.data?.[name] ?? '', 'base64').toString('utf8');
   if (!isSame(field('secretHash'), hashSecret(request.secret))) {
@@ -74,6 +77,7 @@ async function spend(deps: JoinDeskDeps, request: JoinRequest): Promise<void> {
     // resourceVersion is kept, so that of two who spend it at once exactly one wins.
     await deps.client.replace(SECRETS, { ...secret, data: { ...secret.data, ...encoded } });
   } catch (error) {
+    if (isConflict(error) && maxUses > 1 && tries < MAX_TRIES) return spend(deps, request, tries + 1);
     if (isConflict(error))
       throw new CodedError(
         'FailedPrecondition',

@@ -12,11 +12,15 @@ export interface MembersDoorDeps {
   hello: PeerHello;
   roster: Pick<Roster, 'records'>;
   onConnection(connection: PeerConnection): void;
+  /** Somebody proved to be a member. */
+  onMember(socket: TLSSocket): void;
   clock: Clock;
   logger: Logger;
 }
 
 const HANDSHAKE_WITHIN_MS = 10_000;
+/** One pair needs one connection, for moments two, with third members a few more. The oldest goes. */
+const MAX_SOCKETS_PER_MEMBER = 8;
 
 /** Where members come in: keys that are not in the roster are refused in the TLS handshake. */
 export class MembersDoor {
@@ -74,7 +78,10 @@ export class MembersDoor {
       this.#deps.logger.warn({ id }, 'a member speaks another version of the protocol');
       return void socket.destroy();
     }
+    this.#deps.onMember(socket);
     socket.setNoDelay(true);
+    const others = [...this.#sockets].filter(([, owner]) => owner === id);
+    if (others.length >= MAX_SOCKETS_PER_MEMBER) others[0]?.[0].destroy();
     this.#sockets.set(socket, id);
     socket.on('close', () => this.#sockets.delete(socket));
     const { hello, clock, onConnection } = this.#deps;

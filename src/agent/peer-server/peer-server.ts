@@ -1,6 +1,6 @@
 import { createServer as createHttpServer, type Server as HttpServer, type IncomingMessage } from 'node:http';
 import { createServer as createHttpsServer, type Server as HttpsServer } from 'node:https';
-import type { AddressInfo, Server as NetServer } from 'node:net';
+import type { AddressInfo } from 'node:net';
 import type { Duplex } from 'node:stream';
 import fastify, { type FastifyInstance, type FastifyRequest } from 'fastify';
 import { CodedError, hasCode, httpStatusOf, messageOf } from '../../core/coded-error.ts';
@@ -33,7 +33,7 @@ import type {
   ServiceMirrorDesk,
   SessionSource,
 } from '../ports.ts';
-import { createFrontDoor, type Door } from './front-door.ts';
+import { createFrontDoor, type Door, type FrontDoor } from './front-door.ts';
 import { MembersDoor } from './members-door.ts';
 import { SessionStream } from './session-stream.ts';
 
@@ -70,7 +70,7 @@ const JOIN_WITHIN_MS = 30_000;
 /** The peer port of this member. */
 export class PeerServer implements PeerServing {
   readonly #deps: PeerServerDeps;
-  readonly #door: NetServer;
+  readonly #door: FrontDoor;
   readonly #members: MembersDoor;
   readonly #peersApp: FastifyInstance;
   readonly #joinApp: FastifyInstance;
@@ -98,7 +98,11 @@ export class PeerServer implements PeerServing {
     this.#peersServer.on('upgrade', (request, socket, head) => void this.#onUpgrade(request, socket, head));
     this.#peersApp = this.#createApp(this.#peersServer);
     this.#addRoutes();
-    this.#members = new MembersDoor({ ...deps, onConnection: (connection) => deps.connections.accept(connection) });
+    this.#members = new MembersDoor({
+      ...deps,
+      onConnection: (connection) => deps.connections.accept(connection),
+      onMember: (socket) => this.#door.onMember(socket),
+    });
     this.#door = createFrontDoor({ join: this.#joinDoor(), peers: this.#members }, deps.clock);
     deps.roster.onChange(() => this.#onRoster());
     deps.connections.onReachChange(() => {
@@ -119,16 +123,16 @@ export class PeerServer implements PeerServing {
   async listen(host: string, port: number): Promise<number> {
     await Promise.all([this.#joinApp.ready(), this.#peersApp.ready()]);
     await new Promise<void>((resolve, reject) => {
-      this.#door.once('error', reject);
-      this.#door.listen(port, host, resolve);
+      this.#door.server.once('error', reject);
+      this.#door.server.listen(port, host, resolve);
     });
-    return (this.#door.address() as AddressInfo).port;
+    return (this.#door.server.address() as AddressInfo).port;
   }
 
   /** Tells peers that this agent will be back, and closes everything. */
   async close(): Promise<void> {
     for (const session of this.#sessions) session.bye();
-    this.#door.close();
+    this.#door.server.close();
     await this.#deps.clock.sleep(50);
     this.#members.close();
     await Promise.all([this.#joinApp.close(), this.#peersApp.close()]);

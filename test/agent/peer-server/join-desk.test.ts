@@ -85,6 +85,14 @@ describe('the join desk', () => {
     expect(memberIds()).toHaveLength(2);
   });
 
+  it('admits as many as the invitation says, also at once, and no more', async () => {
+    stored.data = { ...(stored.data as Record<string, string>), ...encodeData({ maxUses: 2 }) };
+    await Promise.all([ask(newcomer), ask(another)]);
+    expect(memberIds()).toEqual(expect.arrayContaining([newcomer.id, another.id]));
+    const third = await createMember('third');
+    await expect(ask(third)).rejects.toMatchObject({ message: /by (newcomer|another) .*it admits 2 clusters/ });
+  });
+
   it.each([
     ['expired', { now: NOW + 16 * 60_000 }, 'FailedPrecondition', /expired at 2026-01-01T12:15:00Z/],
     ['altered', { secret: 'guess' }, 'Unauthenticated', /altered/],

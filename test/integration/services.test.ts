@@ -101,14 +101,14 @@ async function startProvider() {
     status: { phase: 'Running', podIP: '10.244.0.9', conditions: [{ type: 'Ready', status: 'True' }] },
   };
   const links = new FakeLinks();
-  const start = () => {
+  const shadowPods = new FakeStore([shadow]);
+  const start = (known: PodAddresses = addresses) => {
     const options = { client, namespace: twin, labelSelector: ORIGIN_CLUSTER_LABEL, clock, logger };
     const services = new Reflector<Service>({ ...options, type: SERVICES });
     const slices = new Reflector<EndpointSlice>({ ...options, type: ENDPOINT_SLICES });
     const pods = new FakeStore<Pod>();
-    const shadowPods = new FakeStore([shadow]);
     const clusterDomain = 'cluster.local';
-    const deps = { client, services, slices, pods, shadowPods, links, addresses, clusterDomain, clock, logger };
+    const deps = { client, services, slices, pods, shadowPods, links, addresses: known, clusterDomain, clock, logger };
     const mirrors = new ServiceMirrors(deps);
     run(services, slices, mirrors);
     pods.set(pod);
@@ -120,7 +120,7 @@ async function startProvider() {
     services: (await client.list<Service>(SERVICES, { namespace: twin })).items,
     slices: (await client.list<EndpointSlice>(ENDPOINT_SLICES, { namespace: twin })).items,
   });
-  return { twin, links, start, update, read };
+  return { twin, links, shadowPods, start, update, read };
 }
 
 const endpoint = (address: string) => ({ address, ready: true, serving: true, terminating: false });
@@ -226,6 +226,15 @@ describe('the Services in a twin namespace', () => {
     await update(start(), [sent('web')]);
     await client.delete(SERVICES, { namespace: twin, name: 'web' });
     await eventually(async () => expect((await read()).services).toHaveLength(1));
+  });
+
+  test('are waited for no longer when the last pod is gone', async () => {
+    const { shadowPods, start, update } = await startProvider();
+    const known = { ...addresses, synced: false };
+    const updated = update(start(known), [sent('web')]);
+    await clock.sleep(100);
+    for (const { metadata } of shadowPods.list()) shadowPods.delete(`${metadata.namespace}/${metadata.name}`);
+    expect(await updated).toEqual([]);
   });
 
   test('are refused where the peer has no pods', async () => {

@@ -112,7 +112,7 @@ export class ServiceMirrors implements ServiceMirrorDesk {
     pods.onChange((key, after, before) => this.#onPod(key, after, before));
     shadowPods.onChange((_key, after, before) => {
       const twin = (after ?? before)?.metadata.namespace ?? '';
-      if (after === undefined && !this.#hasPods(twin)) this.#twins.delete(twin);
+      if (after === undefined && !this.#hasPods(twin)) this.#drop(twin);
     });
     for (const store of [services, slices] as const) {
       store.onChange((_key: string, after?: KubeObject, before?: KubeObject) =>
@@ -135,6 +135,12 @@ export class ServiceMirrors implements ServiceMirrorDesk {
     if (after !== undefined && address !== undefined && !isTerminal(after.status))
       this.#podsByAddress.set(address, after);
     if (endpointFactsOf(after) !== endpointFactsOf(before)) this.#enqueue(pod.metadata.namespace ?? '');
+  }
+
+  /** The twin goes with its last pod, and the Services with it: nobody has to wait for them any more. */
+  #drop(name: string): void {
+    for (const tell of this.#twins.get(name)?.waiting ?? []) tell([]);
+    this.#twins.delete(name);
   }
 
   #enqueue(twin: string): void {

@@ -98,7 +98,11 @@ export class PeerServer implements PeerServing {
     this.#peersServer.on('upgrade', (request, socket, head) => void this.#onUpgrade(request, socket, head));
     this.#peersApp = this.#createApp(this.#peersServer);
     this.#addRoutes();
-    this.#members = new MembersDoor({ ...deps, onConnection: (connection) => deps.connections.accept(connection) });
+    this.#members = new MembersDoor({
+      ...deps,
+      onConnection: (connection) => deps.connections.accept(connection),
+      onStream: (peerId, stream) => this.serve(peerId, stream),
+    });
     this.#door = createFrontDoor({ join: this.#joinDoor(), peers: this.#members }, deps.clock);
     deps.roster.onChange(() => this.#onRoster());
     deps.connections.onReachChange(() => {

@@ -41,6 +41,8 @@ export interface PeerLink {
   readStats(options: { onlyCpuAndMemory: boolean }, signal?: AbortSignal): Promise<RemotePodStats[]>;
   /** A raw stream to the part of the peer's agent that serves `name` (PeerStreamServer); throws CodedError when it refuses. */
   openStream(name: string, query: URLSearchParams, signal: AbortSignal): Promise<Duplex>;
+  /** As openStream, on a connection of its own, for much data; throws Unavailable where the peer cannot be reached directly. */
+  openDirectStream(name: string, query: URLSearchParams, signal: AbortSignal): Promise<Duplex>;
   /** Opens the TLS connection's raw upgrade for exec, attach and portForward: see UpgradeRequest. */
   upgrade(uid: string, request: UpgradeRequest): Promise<UpgradeResponse>;
 }

@@ -8,7 +8,13 @@ import type { PeerRecord } from '../core/membership/peer-record.ts';
 import type { Clock } from '../runtime/clock.ts';
 import { withDeadline } from '../runtime/deadline.ts';
 import { PEER_SERVER_NAME } from './endpoints.ts';
-import { openPeerConnection, PEER_ALPN, type PeerConnection, type PeerHello } from './peer-connection.ts';
+import {
+  openPeerConnection,
+  PEER_ALPN,
+  PEER_STREAM_ALPN,
+  type PeerConnection,
+  type PeerHello,
+} from './peer-connection.ts';
 
 /** Key and certificate (PEM) with which this member shows who it is. */
 export interface ClientIdentity {
@@ -83,22 +89,52 @@ function dialEndpoint(
   return dial(record, { host, port }, context, signal);
 }
 
-async function dial(
+/**
+ * Connects to one endpoint for a single HTTP/1.1 connection, without the multiplexer: for a stream of much data, whose every
+ * write would cost twice as much there.
+ */
+export function dialAlone(
+  record: PeerRecord,
+  endpoint: string,
+  context: Omit<DialContext, 'hello'>,
+  signal: AbortSignal,
+): Promise<TLSSocket> {
+  const { host, port } = parseEndpoint(endpoint);
+  const socket = tlsConnect({ host, port, ...pinnedTo(record, context.identity, PEER_STREAM_ALPN) });
+  return opened(socket, context, signal, async () => {
+    await secured(socket, PEER_STREAM_ALPN);
+    return socket;
+  });
+}
+
+function dial(
   record: PeerRecord,
   where: { host: string; port: number } | { socket: Duplex },
   context: DialContext,
   signal: AbortSignal,
 ): Promise<PeerConnection> {
-  signal.throwIfAborted();
-  const socket = tlsConnect({ ...where, ...pinnedTo(record, context.identity) });
+  const socket = tlsConnect({ ...where, ...pinnedTo(record, context.identity, PEER_ALPN) });
+  return opened(socket, context, signal, async () => {
+    await secured(socket, PEER_ALPN);
+    return Promise.race([openPeerConnection(socket, record.id, context.hello), failureOf(socket)]);
+  });
+}
+
+/** What `open` makes of a connection, in time; or the connection is closed. */
+async function opened<T>(
+  socket: TLSSocket,
+  { clock }: Pick<DialContext, 'clock'>,
+  signal: AbortSignal,
+  open: () => Promise<T>,
+): Promise<T> {
   try {
-    return await withDeadline(context.clock, { ms: DIAL_WITHIN_MS, signal }, async (within) => {
+    signal.throwIfAborted();
+    return await withDeadline(clock, { ms: DIAL_WITHIN_MS, signal }, async (within) => {
       const onAbort = (): void => void socket.destroy(within.reason);
       within.addEventListener('abort', onAbort, { once: true });
-      await secured(socket);
-      const opened = await Promise.race([openPeerConnection(socket, record.id, context.hello), failureOf(socket)]);
+      const result = await open();
       within.removeEventListener('abort', onAbort);
-      return opened;
+      return result;
     });
   } catch (error) {
     socket.destroy();
@@ -106,11 +142,11 @@ async function dial(
   }
 }
 
-function pinnedTo(record: PeerRecord, identity: ClientIdentity): ConnectionOptions {
+function pinnedTo(record: PeerRecord, identity: ClientIdentity, protocol: string): ConnectionOptions {
   return {
     servername: PEER_SERVER_NAME,
     minVersion: 'TLSv1.3',
-    ALPNProtocols: [PEER_ALPN],
+    ALPNProtocols: [protocol],
     key: identity.key,
     cert: identity.certificate,
     ca: [new X509Certificate(Buffer.from(record.certificate, 'base64')).toString()],
@@ -121,14 +157,14 @@ function pinnedTo(record: PeerRecord, identity: ClientIdentity): ConnectionOptio
   };
 }
 
-function secured(socket: TLSSocket): Promise<void> {
+function secured(socket: TLSSocket, protocol: string): Promise<void> {
   return new Promise((resolve, reject) => {
     socket.on('error', reject);
     socket.once('close', () => reject(new Error('the connection was closed')));
     socket.once('secureConnect', () => {
       socket.setNoDelay(true);
       socket.setKeepAlive(true, 10_000);
-      if (socket.alpnProtocol === PEER_ALPN) return resolve();
+      if (socket.alpnProtocol === protocol) return resolve();
       reject(new Error('it speaks another version of the protocol; update headcut on both sides'));
     });
   });

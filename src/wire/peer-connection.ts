@@ -31,6 +31,8 @@ export interface PeerHello {
 
 /** ALPN: members that speak another generation of the protocol part in the handshake. */
 export const PEER_ALPN = 'headcut/2';
+/** A connection for one HTTP/1.1 connection alone, which becomes a raw stream. */
+export const PEER_STREAM_ALPN = 'headcut-stream/2';
 
 /** What may be under way on one stream without being read: 50 MB/s at 20 ms of round trip. */
 const STREAM_WINDOW_BYTES = 1024 * 1024;

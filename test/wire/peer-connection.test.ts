@@ -32,6 +32,7 @@ async function openDoor(): Promise<{ port: number; accepted: PeerConnection[] }>
     identity: host,
     hello: hello('host-1'),
     roster: { records: () => [host.record, guest.record] },
+    onStream: () => {},
     onConnection: (connection) => accepted.push(connection),
     onMember: () => {},
     clock: systemClock,

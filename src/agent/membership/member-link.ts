@@ -29,6 +29,8 @@ export interface MemberLinkDeps extends SessionDeps {
     last: string | undefined,
     signal: AbortSignal,
   ): Promise<{ connection: PeerConnection; endpoint: string }>;
+  /** Opens a connection for one stream, to one endpoint. */
+  dialAlone(record: PeerRecord, endpoint: string, signal: AbortSignal): Promise<Duplex>;
   /** Opens a connection through a third member. */
   dialThroughOthers(record: PeerRecord, signal: AbortSignal): Promise<PeerConnection>;
   /** Serves a stream that the peer opened. */
@@ -203,11 +205,21 @@ export class MemberLink implements PeerLink {
     return this.#client.open({ method, path: `${toPath(path, { uid, container })}?${query}`, signal });
   }
 
-  async openStream(name: string, query: URLSearchParams, signal: AbortSignal): Promise<Duplex> {
+  openStream(name: string, query: URLSearchParams, signal: AbortSignal): Promise<Duplex> {
+    return this.#openStream(this.#client, streamPath(name, query), signal);
+  }
+
+  openDirectStream(name: string, query: URLSearchParams, signal: AbortSignal): Promise<Duplex> {
+    const endpoint = this.#endpoint ?? this.#record.endpoints[0] ?? '';
+    const dial = (within: AbortSignal): Promise<Duplex> => this.#deps.dialAlone(this.#record, endpoint, within);
+    return this.#openStream(new PeerClient(() => this.name, dial), streamPath(name, query), signal);
+  }
+
+  async #openStream(client: PeerClient, path: string, signal: AbortSignal): Promise<Duplex> {
     this.#mustBeReachable();
-    const answer = await this.#client.upgrade({
+    const answer = await client.upgrade({
       method: 'GET',
-      path: streamPath(name, query),
+      path,
       headers: { connection: 'upgrade', upgrade: STREAM_PROTOCOL },
       signal,
     });

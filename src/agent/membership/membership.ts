@@ -10,7 +10,7 @@ import { PEERS } from '../../kube/resources.ts';
 import type { Store } from '../../kube/store.ts';
 import type { Clock } from '../../runtime/clock.ts';
 import type { Logger } from '../../runtime/logger.ts';
-import { type ClientIdentity, dialPeer } from '../../wire/dial-peer.ts';
+import { type ClientIdentity, dialAlone, dialPeer } from '../../wire/dial-peer.ts';
 import type { PeerHello } from '../../wire/peer-connection.ts';
 import type { PeerChange, PeerConnections, PeerLinks, PeerServing, PeerStreamServer, Roster } from '../ports.ts';
 import type { AdmissionGate } from './admission-gate.ts';
@@ -300,6 +300,7 @@ export class Membership implements PeerLinks {
       dialThroughOthers: (latest, signal) => this.#relays.dial(latest, signal),
       dialDirectly: (latest, last, signal) =>
         dialPeer(latest, preferEndpoint(latest.endpoints, last), { identity, hello, clock }, signal),
+      dialAlone: (latest, endpoint, signal) => dialAlone(latest, endpoint, { identity, clock }, signal),
       serve: (stream) => serving.serve(id, stream),
       onChange: (change) => this.#emit(id, change),
       onRecords: (records) =>

@@ -23,7 +23,8 @@ export class PacketRelay {
   readonly #socket: Socket;
   readonly #clock: Clock;
   readonly #writer = new FrameWriter(BATCH_BYTES);
-  readonly #streams = new Set<Duplex>();
+  /** Oldest first. */
+  readonly #streams: { stream: Duplex; direct: boolean }[] = [];
   #stream: Duplex | undefined;
   #flushing = false;
 
@@ -63,25 +64,34 @@ export class PacketRelay {
     return this.#stream !== undefined;
   }
 
-  /** Packets go over this stream from now on, and come from it. Older streams are still read until they end. */
-  attach(stream: Duplex, onEnd: () => void): void {
-    this.#streams.add(stream);
-    this.#stream = stream;
+  /**
+   * Packets come from this stream from now on, and go over it unless there is a better one: a direct one is better than one that
+   * shares its connection, a newer one better than an older one.
+   */
+  attach(stream: Duplex, direct: boolean, onEnd: () => void): void {
+    const attached = { stream, direct };
+    this.#streams.push(attached);
+    this.#choose();
     const reader = new FrameReader();
     stream.on('data', (chunk: Buffer) => {
       for (const packet of reader.read(chunk)) this.#socket.send(packet);
     });
     stream.on('error', () => stream.destroy());
     stream.once('close', () => {
-      this.#streams.delete(stream);
-      if (this.#stream === stream) this.#stream = [...this.#streams].at(-1);
+      this.#streams.splice(this.#streams.indexOf(attached), 1);
+      this.#choose();
       onEnd();
     });
   }
 
   /** Ends the streams; the socket stays, so that WireGuard's endpoint keeps its meaning. */
   detach(): void {
-    for (const stream of this.#streams) stream.destroy();
+    for (const { stream } of [...this.#streams]) stream.destroy();
+  }
+
+  #choose(): void {
+    const best = this.#streams.findLast(({ direct }) => direct) ?? this.#streams.at(-1);
+    this.#stream = best?.stream;
   }
 
   close(): void {

@@ -18,6 +18,8 @@ import type { ProbeTarget, UdpProber } from './udp-prober.ts';
 
 /** The name of the stream that carries packets through the peer port. */
 export const PACKET_STREAM = 'packets';
+/** In its query: it has a connection of its own. */
+const DIRECT = 'direct';
 
 export interface PeerPathsDeps {
   prober: Pick<UdpProber, 'probe' | 'setTarget' | 'provedEndpoint'>;
@@ -99,11 +101,11 @@ export class PeerPaths {
   }
 
   /** Takes streams that peers open because they found UDP blocked. */
-  readonly serve: PeerStreamServer = async ({ peerId, accept }) => {
+  readonly serve: PeerStreamServer = async ({ peerId, query, accept }) => {
     const way = this.#ways.get(peerId);
     const stream = accept();
     if (way === undefined) return void stream.destroy();
-    await this.#attach(peerId, way, stream);
+    await this.#attach(peerId, way, stream, query.has(DIRECT));
   };
 
   async run(signal: AbortSignal): Promise<void> {
@@ -170,14 +172,20 @@ export class PeerPaths {
   }
 
   async #dial(id: string, way: Way, signal: AbortSignal): Promise<void> {
-    const stream = await this.#deps.links.get(id)?.openStream(PACKET_STREAM, new URLSearchParams(), signal);
-    if (stream !== undefined) await this.#attach(id, way, stream);
+    const link = this.#deps.links.get(id);
+    if (link === undefined) return;
+    // The connection that is there carries packets at once; one of their own costs a handshake, and half the work then.
+    await this.#attach(id, way, await link.openStream(PACKET_STREAM, new URLSearchParams(), signal), false);
+    await link.openDirectStream(PACKET_STREAM, new URLSearchParams({ [DIRECT]: '' }), signal).then(
+      (stream) => this.#attach(id, way, stream, true),
+      (error: unknown) => this.#deps.logger.debug({ peer: link.name, reason: messageOf(error) }, 'no direct stream'),
+    );
   }
 
-  async #attach(id: string, way: Way, stream: Duplex): Promise<void> {
+  async #attach(id: string, way: Way, stream: Duplex, direct: boolean): Promise<void> {
     way.relay ??= await PacketRelay.open(this.#deps.wireGuardPort(), this.#deps.clock);
     if (this.#ways.get(id) !== way) return void stream.destroy();
-    way.relay.attach(stream, () => this.#deps.onChange(id));
+    way.relay.attach(stream, direct, () => this.#deps.onChange(id));
     this.#deps.onChange(id);
   }
 }

@@ -4,7 +4,13 @@ import { clusterIdOfCertificate } from '../../core/membership/cluster-id.ts';
 import type { PeerRecord } from '../../core/membership/peer-record.ts';
 import type { Clock } from '../../runtime/clock.ts';
 import type { Logger } from '../../runtime/logger.ts';
-import { acceptPeerConnection, PEER_ALPN, type PeerConnection, type PeerHello } from '../../wire/peer-connection.ts';
+import {
+  acceptPeerConnection,
+  PEER_ALPN,
+  PEER_STREAM_ALPN,
+  type PeerConnection,
+  type PeerHello,
+} from '../../wire/peer-connection.ts';
 import type { Roster } from '../ports.ts';
 
 export interface MembersDoorDeps {
@@ -14,6 +20,8 @@ export interface MembersDoorDeps {
   onConnection(connection: PeerConnection): void;
   /** Somebody proved to be a member. */
   onMember(socket: TLSSocket): void;
+  /** A member opened a connection for one stream. */
+  onStream(peerId: string, stream: Duplex): void;
   clock: Clock;
   logger: Logger;
 }
@@ -36,7 +44,7 @@ export class MembersDoor {
         requestCert: true,
         rejectUnauthorized: true,
         handshakeTimeout: HANDSHAKE_WITHIN_MS,
-        ALPNProtocols: [PEER_ALPN],
+        ALPNProtocols: [PEER_ALPN, PEER_STREAM_ALPN],
       },
       (socket) => this.#onSocket(socket),
     );
@@ -74,7 +82,8 @@ export class MembersDoor {
     const certificate = socket.getPeerX509Certificate();
     const id = certificate === undefined ? undefined : clusterIdOfCertificate(certificate);
     if (id === undefined || !this.#memberIds().has(id)) return void socket.destroy();
-    if (socket.alpnProtocol !== PEER_ALPN) {
+    const { alpnProtocol } = socket;
+    if (alpnProtocol !== PEER_ALPN && alpnProtocol !== PEER_STREAM_ALPN) {
       this.#deps.logger.warn({ id }, 'a member speaks another version of the protocol');
       return void socket.destroy();
     }
@@ -84,7 +93,8 @@ export class MembersDoor {
     if (others.length >= MAX_SOCKETS_PER_MEMBER) others[0]?.[0].destroy();
     this.#sockets.set(socket, id);
     socket.on('close', () => this.#sockets.delete(socket));
-    const { hello, clock, onConnection } = this.#deps;
+    const { hello, clock, onConnection, onStream } = this.#deps;
+    if (alpnProtocol === PEER_STREAM_ALPN) return void onStream(id, socket);
     acceptPeerConnection(socket, id, { hello, sleep: (ms, signal) => clock.sleep(ms, signal) }, onConnection);
   }
 }

@@ -102,6 +102,7 @@ export class PeerServer implements PeerServing {
       ...deps,
       onConnection: (connection) => deps.connections.accept(connection),
       onMember: (socket) => this.#door.onMember(socket),
+      onStream: (peerId, stream) => this.serve(peerId, stream),
     });
     this.#door = createFrontDoor({ join: this.#joinDoor(), peers: this.#members }, deps.clock);
     deps.roster.onChange(() => this.#onRoster());

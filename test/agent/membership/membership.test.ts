@@ -275,10 +275,10 @@ describe('membership', { timeout: 60_000 }, () => {
     expect(a.own.record().incarnation).toBeGreaterThan(1);
   });
 
-  it('carries raw streams between features of two agents', async () => {
+  it.each(['openStream', 'openDirectStream'] as const)('carries raw streams between two agents: %s', async (open) => {
     const [a, b] = await three();
     const signal = AbortSignal.timeout(5_000);
-    const stream = await a.membership.get(b.own.id)?.openStream('echo', new URLSearchParams({ x: '1' }), signal);
+    const stream = await a.membership.get(b.own.id)?.[open]('echo', new URLSearchParams({ x: '1' }), signal);
     if (stream === undefined) throw new Error('b is no member of a');
     let received = '';
     stream.on('data', (bytes: Buffer) => {

@@ -54,8 +54,8 @@ describe('the relay', () => {
       () => relayB.close(),
     );
     const [streamA, streamB] = await streamPair();
-    relayA.attach(streamA, () => {});
-    relayB.attach(streamB, () => {});
+    relayA.attach(streamA, false, () => {});
+    relayB.attach(streamB, false, () => {});
     const sent = Array.from({ length: 100 }, (_, index) => `packet ${index}`);
     for (const text of sent) wgA.socket.send(text, portOf(relayA.endpoint), '127.0.0.1');
     await eventually(() => expect(wgB.received).toEqual(sent));
@@ -77,10 +77,10 @@ describe('the relay', () => {
     let ended = 0;
     for (const round of [1, 2]) {
       const [streamA, streamB] = await streamPair();
-      relayA.attach(streamA, () => {
+      relayA.attach(streamA, false, () => {
         ended += 1;
       });
-      relayB.attach(streamB, () => {});
+      relayB.attach(streamB, false, () => {});
       wgA.socket.send(`round ${round}`, portOf(relayA.endpoint), '127.0.0.1');
       await eventually(() => expect(wgB.received.at(-1)).toBe(`round ${round}`));
       streamB.destroy();
@@ -103,10 +103,40 @@ describe('the relay', () => {
     wgA.socket.send('lost', portOf(relayA.endpoint), '127.0.0.1');
     await new Promise((resolve) => setTimeout(resolve, 50));
     const [streamA, streamB] = await streamPair();
-    relayA.attach(streamA, () => {});
-    relayB.attach(streamB, () => {});
+    relayA.attach(streamA, false, () => {});
+    relayB.attach(streamB, false, () => {});
     stranger.socket.send('forged', portOf(relayA.endpoint), '127.0.0.1');
     wgA.socket.send('kept', portOf(relayA.endpoint), '127.0.0.1');
     await eventually(() => expect(wgB.received).toEqual(['kept']));
+  });
+
+  it('prefers a direct stream, and falls back to the other when it breaks', async () => {
+    const [wgA, wgB] = [await wireGuard(), await wireGuard()];
+    const [relayA, relayB] = [
+      await PacketRelay.open(wgA.port, systemClock),
+      await PacketRelay.open(wgB.port, systemClock),
+    ];
+    closing.push(
+      () => relayA.close(),
+      () => relayB.close(),
+    );
+    const [direct, directEnd] = await streamPair();
+    const [shared, sharedEnd] = await streamPair();
+    let ended = 0;
+    relayA.attach(direct, true, () => {
+      ended += 1;
+    });
+    relayA.attach(shared, false, () => {});
+    let fromDirect = 0;
+    directEnd.on('data', () => {
+      fromDirect += 1;
+    });
+    relayB.attach(sharedEnd, false, () => {});
+    wgA.socket.send('one', portOf(relayA.endpoint), '127.0.0.1');
+    await eventually(() => expect(fromDirect).toBe(1));
+    direct.destroy();
+    await eventually(() => expect(ended).toBe(1));
+    wgA.socket.send('two', portOf(relayA.endpoint), '127.0.0.1');
+    await eventually(() => expect(wgB.received).toEqual(['two']));
   });
 });

@@ -66,7 +66,8 @@ describe('the way to a peer', () => {
       streams.push(stream);
       return Promise.resolve(stream);
     };
-    const link = { name: 'b', openStream } as unknown as PeerLink;
+    const openDirectStream = () => Promise.reject(new CodedError('Unavailable', 'behind NAT'));
+    const link = { name: 'b', openStream, openDirectStream } as unknown as PeerLink;
     const links = { get: () => Object.assign(link, { state }) };
     const onChange = (): void => {};
     paths = new PeerPaths({ prober, links, wireGuardPort: () => 9, clock, logger: silentLogger, onChange });

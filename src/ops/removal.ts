@@ -1,4 +1,4 @@
-import type { KubeObject } from '../core/kube-objects.ts';
+import type { KubeObject, ObjectMeta } from '../core/kube-objects.ts';
 import { isConflict, isNotFound } from '../kube/api-error.ts';
 import type { DeleteOptions, KubeClient } from '../kube/client.ts';
 import type { ResourceType } from '../kube/resources.ts';
@@ -13,7 +13,14 @@ export interface Removal {
   options?: DeleteOptions;
 }
 
-const POLL_MS = 250;
+/** When to give up, by the clock's monotonic time. */
+export interface TimeLimit {
+  clock: Clock;
+  untilMs: number;
+}
+
+/** Between two looks. */
+export const POLL_MS = 250;
 
 /** What there is of it now; nothing when the kind or the namespace is unknown. */
 export async function findAll(client: KubeClient, removal: Removal): Promise<KubeObject[]> {
@@ -27,36 +34,36 @@ export async function findAll(client: KubeClient, removal: Removal): Promise<Kub
   }
 }
 
-/** Asks for the deletion of all of it and gives what is still there, which has to end first. */
+/** Asks for the deletion of all of it and gives what there was of it; only the next look tells what that ended at once. */
 export async function removeAll(client: KubeClient, removal: Removal): Promise<KubeObject[]> {
   const found = await findAll(client, removal);
   const force = removal.options?.gracePeriodSeconds === 0;
-  for (const { metadata } of found) {
-    if (metadata.deletionTimestamp !== undefined && !force) continue;
-    try {
-      const address = { namespace: metadata.namespace, name: metadata.name };
-      await client.delete(removal.type, address, {
-        ...removal.options,
-        ...(metadata.uid === undefined ? {} : { uid: metadata.uid }),
-      });
-    } catch (error) {
-      // Gone meanwhile, or another of that name by now, which the next look finds.
-      if (!isNotFound(error) && !isConflict(error)) throw error;
-    }
+  const due = found.filter(({ metadata }) => metadata.deletionTimestamp === undefined || force);
+  await Promise.all(due.map(({ metadata }) => removeOne(client, removal, metadata)));
+  return found;
+}
+
+async function removeOne(client: KubeClient, { type, options }: Removal, metadata: ObjectMeta): Promise<void> {
+  const { namespace, name, uid } = metadata;
+  try {
+    await client.delete(type, { namespace, name }, { ...options, ...(uid === undefined ? {} : { uid }) });
+  } catch (error) {
+    // Gone meanwhile, or another of that name by now, which the next look finds.
+    if (!isNotFound(error) && !isConflict(error)) throw error;
   }
-  return findAll(client, removal);
 }
 
 /** Removes until nothing is left or the time is over; gives what is left, as `Kind namespace/name`. */
 export async function removeWithin(
   client: KubeClient,
   removals: readonly Removal[],
-  { clock, untilMs }: { clock: Clock; untilMs: number },
+  { clock, untilMs }: TimeLimit,
 ): Promise<string[]> {
   for (;;) {
-    const left: string[] = [];
-    for (const removal of removals)
-      for (const object of await removeAll(client, removal)) left.push(nameOf(removal.type, object));
+    const found = await Promise.all(
+      removals.map(async (removal) => (await removeAll(client, removal)).map((object) => nameOf(removal.type, object))),
+    );
+    const left = found.flat();
     if (left.length === 0 || clock.monotonic() >= untilMs) return left;
     await clock.sleep(POLL_MS);
   }

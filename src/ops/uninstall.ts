@@ -9,7 +9,7 @@ import { CERTIFICATE_SIGNING_REQUESTS, DEPLOYMENTS, LEASES, NAMESPACES, NODES, P
 import type { Clock } from '../runtime/clock.ts';
 import { explain } from './cluster.ts';
 import { networkRemovalObjects, possibleObjects } from './install-objects.ts';
-import { findAll, type Removal, removeAll, removeWithin } from './removal.ts';
+import { findAll, POLL_MS, type Removal, removeAll, removeWithin, type TimeLimit } from './removal.ts';
 
 export interface UninstallOptions {
   timeoutMs: number;
@@ -27,6 +27,7 @@ const STOP_AGENT = 0.2;
 const NETWORK = 0.2;
 /** Pods of others get this long to end; more would not fit into the time. */
 const GRACE_SECONDS = 3;
+const FORCE = { gracePeriodSeconds: 0 };
 
 const AGENT = 'headcut';
 const OURS = `app.kubernetes.io/name=${AGENT}`;
@@ -40,7 +41,7 @@ const K0S_STACK_LABEL = 'k0s.k0sproject.io/stack';
 export async function uninstall(client: KubeClient, options: UninstallOptions): Promise<void> {
   const { clock, note, timeoutMs } = options;
   const untilMs = clock.monotonic() + timeoutMs;
-  const share = (part: number): { clock: Clock; untilMs: number } => ({
+  const share = (part: number): TimeLimit => ({
     clock,
     untilMs: Math.min(untilMs, clock.monotonic() + timeoutMs * part),
   });
@@ -49,15 +50,18 @@ export async function uninstall(client: KubeClient, options: UninstallOptions): 
     const nodes = await findAll(client, { type: NODES, query: { labelSelector: PEER_LABEL } });
     note('no pod is sent to peers any more');
     await stopOffloading(client, nodes);
-    note(`bringing pods home from ${nodes.length} virtual nodes`);
-    await bringHome(client, nodes, share(BRING_HOME));
+    note(`bringing pods home from ${nodes.length} virtual nodes, ending the pods of peers`);
+    // What ends slowest begins first; what peers still send meanwhile is found below.
+    await Promise.all([bringHome(client, share(BRING_HOME)), removeAll(client, TWINS), endGuests(client)]);
     options.removeK0sStack?.();
     note('stopping the agent');
     const image = await stopAgent(client, share(STOP_AGENT));
-    note('removing the pod network of the node');
-    await removeNetwork(client, image, share(NETWORK));
-    note('removing nodes, namespaces, kinds and rights');
-    const left = await removeWithin(client, await everything(client, nodes), { clock, untilMs });
+    note('removing the pod network of the node, nodes, namespaces, kinds and rights');
+    const rest = await everything(client, nodes);
+    await Promise.all([removeNetwork(client, image, share(NETWORK)), removeWithin(client, rest, share(NETWORK))]);
+    // A kubelet that cannot keep up ends what has no object any more as well.
+    const late = [...(await guestsOf(client, 0)), { type: PODS, namespace: AGENT_NAMESPACE, options: FORCE }];
+    const left = await removeWithin(client, [...late, ...rest, OWN_NAMESPACE], { clock, untilMs });
     if (left.length > 0)
       throw new CodedError(
         'Unavailable',
@@ -82,20 +86,26 @@ async function refuseK0sStack(client: KubeClient): Promise<void> {
 /** What changes new pods goes first; then virtual nodes take none, whatever these tolerate. */
 async function stopOffloading(client: KubeClient, nodes: readonly KubeObject[]): Promise<void> {
   const admission = await removalsOf(client, (object) => (object.apiVersion ?? '').startsWith('admissionregistration'));
-  for (const removal of admission) await removeAll(client, removal);
+  await Promise.all(admission.map((removal) => removeAll(client, removal)));
   for (const { metadata } of nodes)
     await client.patch(NODES, { name: metadata.name }, { spec: { unschedulable: true } }).catch(ignoreNotFound);
 }
 
 /** Pods on living peers are ended there by the agent; those on lost ones nobody ends. */
-async function bringHome(
-  client: KubeClient,
-  nodes: readonly KubeObject[],
-  limit: { clock: Clock; untilMs: number },
-): Promise<void> {
-  const reachable = nodes.filter((node) => !isUnreachable(node as Node));
-  await removeWithin(client, reachable.map(podsOn({ gracePeriodSeconds: GRACE_SECONDS })), limit);
-  for (const removal of nodes.map(podsOn({ gracePeriodSeconds: 0 }))) await removeAll(client, removal);
+async function bringHome(client: KubeClient, { clock, untilMs }: TimeLimit): Promise<void> {
+  const virtual = { type: NODES, query: { labelSelector: PEER_LABEL } };
+  for (;;) {
+    const nodes = await findAll(client, virtual);
+    const reachable = nodes.filter((node) => !isUnreachable(node as Node));
+    const left = await Promise.all(
+      reachable.map(podsOn({ gracePeriodSeconds: GRACE_SECONDS })).map((pods) => removeAll(client, pods)),
+    );
+    if (left.flat().length === 0 || clock.monotonic() >= untilMs) {
+      await Promise.all(nodes.map(podsOn(FORCE)).map((pods) => removeAll(client, pods)));
+      return;
+    }
+    await clock.sleep(POLL_MS);
+  }
 }
 
 const podsOn =
@@ -111,13 +121,13 @@ function isUnreachable(node: Node): boolean {
 }
 
 /** Gives the image that the agent had. */
-async function stopAgent(client: KubeClient, limit: { clock: Clock; untilMs: number }): Promise<string | undefined> {
+async function stopAgent(client: KubeClient, limit: TimeLimit): Promise<string | undefined> {
   const deployment = { type: DEPLOYMENTS, namespace: AGENT_NAMESPACE, query: { labelSelector: OURS } };
   const [found] = await findAll(client, deployment);
   const pods = { type: PODS, namespace: AGENT_NAMESPACE, query: { labelSelector: OURS } };
   const options = { gracePeriodSeconds: GRACE_SECONDS };
   const left = await removeWithin(client, [deployment, { ...pods, options }], limit);
-  if (left.length > 0) await removeAll(client, { ...pods, options: { gracePeriodSeconds: 0 } });
+  if (left.length > 0) await removeAll(client, { ...pods, options: FORCE });
   const template = found?.spec as { template?: { spec?: { containers?: { image?: string }[] } } } | undefined;
   return template?.template?.spec?.containers?.[0]?.image;
 }
@@ -126,7 +136,7 @@ async function stopAgent(client: KubeClient, limit: { clock: Clock; untilMs: num
 async function removeNetwork(
   client: KubeClient,
   image: string | undefined,
-  { clock, untilMs }: { clock: Clock; untilMs: number },
+  { clock, untilMs }: TimeLimit,
 ): Promise<void> {
   // Without an agent there was none that made a network, or an earlier try has removed it.
   if (image === undefined) return;
@@ -139,32 +149,37 @@ async function removeNetwork(
     while (clock.monotonic() < untilMs) {
       const { status } = (await client.get(type, address)) as KubeObject & { status?: { succeeded?: number } };
       if ((status?.succeeded ?? 0) > 0) break;
-      await clock.sleep(250);
+      await clock.sleep(POLL_MS);
     }
   }
 }
 
-/** All of headcut, by kind. The kinds of headcut.dev come last: namespaces cannot end while they go. */
+const TWINS: Removal = { type: NAMESPACES, query: { labelSelector: ORIGIN_CLUSTER_LABEL } };
+/** Last, because the Job that removes the pod network lives in it. */
+const OWN_NAMESPACE: Removal = { type: NAMESPACES, matches: ({ metadata }) => metadata.name === AGENT_NAMESPACE };
+
+async function endGuests(client: KubeClient): Promise<void> {
+  await Promise.all((await guestsOf(client)).map((pods) => removeAll(client, pods)));
+}
+
+/** The pods of peers, which may take longer to end than there is time. */
+async function guestsOf(client: KubeClient, gracePeriodSeconds = GRACE_SECONDS): Promise<Removal[]> {
+  const options = { gracePeriodSeconds };
+  return (await findAll(client, TWINS)).map(({ metadata }) => ({ type: PODS, namespace: metadata.name, options }));
+}
+
+/** All of headcut but its namespace, by kind. The kinds of headcut.dev come last: namespaces cannot end while they go. */
 async function everything(client: KubeClient, nodes: readonly KubeObject[]): Promise<Removal[]> {
-  const twins: Removal = { type: NAMESPACES, query: { labelSelector: ORIGIN_CLUSTER_LABEL } };
-  const guests = (await findAll(client, twins)).map(
-    ({ metadata }): Removal => ({
-      type: PODS,
-      namespace: metadata.name,
-      options: { gracePeriodSeconds: GRACE_SECONDS },
-    }),
-  );
   const names = nodes.map(({ metadata }) => metadata.name);
   const cluster = await removalsOf(client, ({ kind }) => kind !== 'CustomResourceDefinition' && kind !== 'Namespace');
   const kinds = await removalsOf(client, ({ kind }) => kind === 'CustomResourceDefinition');
   return [
-    ...guests,
-    twins,
-    ...nodes.map(podsOn({ gracePeriodSeconds: 0 })),
+    ...(await guestsOf(client)),
+    TWINS,
+    ...nodes.map(podsOn(FORCE)),
     { type: NODES, query: { labelSelector: PEER_LABEL } },
     { type: LEASES, namespace: 'kube-node-lease', matches: ({ metadata }) => names.includes(metadata.name) },
     { type: CERTIFICATE_SIGNING_REQUESTS, matches: isOurRequest },
-    { type: NAMESPACES, matches: ({ metadata }) => metadata.name === AGENT_NAMESPACE },
     ...cluster,
     ...kinds,
   ];

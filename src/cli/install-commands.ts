@@ -37,11 +37,12 @@ type Values = ReturnType<typeof parse>;
 
 /** The exit code, or undefined when `argv` is no command of these. */
 export async function runInstallCommand(argv: readonly string[], deps: CliDeps): Promise<number | undefined> {
-  const [name, ...rest] = argv;
+  const args = [...argv];
+  const [name] = parseArgs({ args, options: OPTIONS, allowPositionals: true, strict: false }).positionals;
   if (name !== 'install' && name !== 'uninstall') return undefined;
   let values: Values;
   try {
-    values = parse(name, rest);
+    values = parse(name, args);
   } catch (error) {
     deps.error(`error: ${messageOf(error)}`);
     deps.error('run headcut help to see the commands');
@@ -61,7 +62,8 @@ export async function runInstallCommand(argv: readonly string[], deps: CliDeps):
 }
 
 function parse(name: keyof typeof ALLOWED, args: string[]) {
-  const { values } = parseArgs({ args, options: OPTIONS });
+  const { values, positionals } = parseArgs({ args, options: OPTIONS, allowPositionals: true });
+  if (positionals.length > 1) throw new Error(`headcut ${name} takes no "${positionals[1]}"`);
   const allowed: readonly string[] = [...ALLOWED[name], 'help'];
   const stranger = Object.keys(values).find((flag) => !allowed.includes(flag));
   if (stranger !== undefined) throw new Error(`headcut ${name} has no --${stranger}`);

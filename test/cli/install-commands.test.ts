@@ -32,6 +32,7 @@ describe('headcut install and uninstall', () => {
     [['install', '--data-dir', '/x'], '--data-dir belongs to --k0s'],
     [['uninstall', '--image', 'x'], 'headcut uninstall has no --image'],
     [['install', '-o', 'yaml'], '-o takes json'],
+    [['--context', 'a', 'install', 'b'], 'headcut install takes no "b"'],
   ])('refuse %j as wrong usage', async (argv, message) => {
     const { code, error } = await run(...argv);
     expect(code).toBe(2);

@@ -114,6 +114,8 @@ export const headcut: Recipe = {
     await baseKey(context),
     await hashFiles(
       join(context.root, 'src'),
+      // Part of the command line.
+      join(context.root, 'manifests', 'generated'),
       join(context.root, 'package-lock.json'),
       join(context.root, 'package.json'),
     ),

@@ -81,6 +81,8 @@ function kubeletValues(cluster: ClusterTopology): object {
     },
     imageGCHighThresholdPercent: 100,
     oomScoreAdj: 0,
+    // k0s has it in a folder of the machine that all clusters would share.
+    volumePluginDir: '/var/lib/k0s/volume-plugins',
     resolvConf: join(layoutOf(cluster).etc, 'resolv.conf'),
   };
 }

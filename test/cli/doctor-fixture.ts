@@ -1,0 +1,53 @@
+import { Readable } from 'node:stream';
+import type { KubeObject } from '../../src/core/kube-objects.ts';
+import { ApiError } from '../../src/kube/api-error.ts';
+import { FixedCluster, NOW, OBJECTS } from './cluster-fixture.ts';
+
+const agentPod: KubeObject = {
+  metadata: { name: 'headcut-1', namespace: 'headcut-system', labels: { 'app.kubernetes.io/name': 'headcut' } },
+  spec: { containers: [{ name: 'headcut' }] },
+  status: { phase: 'Running', conditions: [{ type: 'Ready', status: 'True' }] },
+};
+
+export interface Faults {
+  /** Seconds by which the API server's clock is ahead. */
+  aheadSeconds?: number;
+  noPolicies?: boolean;
+  /** The port of virtual nodes does not answer. */
+  noPort?: boolean;
+  objects?: Record<string, KubeObject[]>;
+}
+
+/** A cluster whose agent, policies and ports work as far as `faults` let them. */
+export function cluster({ aheadSeconds = 0, noPolicies = false, noPort = false, objects = {} }: Faults): FixedCluster {
+  const { pods = [], peers = [] } = OBJECTS;
+  const fixed = new FixedCluster({ ...OBJECTS, secrets: [], peers, pods: [...pods, agentPod], ...objects });
+  const headers = { date: new Date(NOW + aheadSeconds * 1000).toUTCString() };
+  Object.assign(fixed.client, {
+    stream: async (path: string) => {
+      if (path.includes('/nodes/') && noPort) throw new ApiError(503, { message: 'dial tcp: connection refused' });
+      const pages: [RegExp, string][] = [
+        [/^\/version/, '{"gitVersion":"v1.36.3"}'],
+        [/metrics$/, 'headcut_build_info{version="9.9.9"} 1\n'],
+        [/readyz/, '[+] controller offloading queued=0 inFlight=0 reconciles=9 errors=0\nok\n'],
+      ];
+      return { body: Readable.from([pages.find(([page]) => page.test(path))?.[1] ?? 'ok']), headers };
+    },
+    request: async (_method: string, path: string) => {
+      if (path.includes('admissionregistration') && noPolicies) throw new ApiError(404, { message: 'not found' });
+      return { resources: ['federations', 'offloadings', 'peers', 'shadowpods'].map((name) => ({ name })) };
+    },
+    create: async (_type: unknown, pod: { spec: object }) => ({
+      ...pod,
+      spec: { ...pod.spec, tolerations: [{ key: 'headcut.dev/virtual-node' }] },
+    }),
+  });
+  return fixed;
+}
+
+/** Only what works: `c`, which is unreachable in the fixture, is left out. */
+export const healthy = { peers: (OBJECTS.peers ?? []).filter((one) => one.metadata.name === 'b') };
+
+/** `b` with its pod network through the peer port. */
+export const blocked = structuredClone(healthy.peers);
+(blocked[0]?.status as { network: object }).network = { path: 'TLS' };

@@ -50,6 +50,8 @@ const CALL_TIMEOUT_MS = 15_000;
 const SUBMIT_TIMEOUT_MS = 30_000;
 const MEASURE_EVERY_MS = 5_000;
 const MEASURE_WITHIN_MS = 3_000;
+/** A clone tries to connect at least every five seconds or so. */
+const CLONE_FORGOTTEN_MS = 60_000;
 
 /** The link to one peer: its session, its state by own contact, and calls to it. */
 export class MemberLink implements PeerLink {
@@ -66,6 +68,7 @@ export class MemberLink implements PeerLink {
   #endpoint: string | undefined;
   #offer: Offer | undefined;
   #hasAllPods = false;
+  #clonedAt: number | undefined;
   #reach: ReadonlyMap<string, number> = new Map();
 
   constructor(name: string, record: PeerRecord, deps: MemberLinkDeps) {
@@ -106,6 +109,11 @@ export class MemberLink implements PeerLink {
   /** ID of the member that carries the connection in use; undefined when it is direct, or when there is none. */
   get via(): string | undefined {
     return this.#line.current?.via;
+  }
+
+  /** A second agent with the peer's key came lately; that one tries again and again, as long as there is one. */
+  get cloned(): boolean {
+    return this.#clonedAt !== undefined && this.#deps.clock.monotonic() - this.#clonedAt < CLONE_FORGOTTEN_MS;
   }
 
   /** The members that the peer says to reach directly, with round-trip times in ms. */
@@ -265,6 +273,10 @@ export class MemberLink implements PeerLink {
         // The way is part of what is told about the state.
         this.#deps.onChange('state');
         this.#deps.onWay();
+      },
+      onClone: () => {
+        this.#clonedAt = clock.monotonic();
+        this.#deps.onChange('state');
       },
       onFailure: (error) => this.#onClosed(error),
       clock,

@@ -31,6 +31,8 @@ export interface MembershipStatusDeps {
 
 /** A suspicion is over, one way or the other, before this; only a longer one (a restart of the peer) is worth a write. */
 const SETTLE_MS = 1_500;
+/** Whether a clone is gone shows only by its silence. */
+const CLONE_AGAIN_MS = 30_000;
 const FEDERATION_KEY = '';
 
 /** Keeps the status of Peer objects and of the Federation, and the own record as the Federation wants it. */
@@ -73,16 +75,18 @@ async function reconcilePeer(deps: MembershipStatusDeps, id: string) {
     problem: link.problem,
     via: link.via === undefined ? undefined : (deps.membership.get(link.via)?.name ?? link.via.slice(0, 6)),
     roundTripMs: link.roundTripMs,
+    cloned: link.cloned,
     hearsay: deps.membership.reach.hearsay(id),
   };
+  const again = contact.cloned ? { requeueAfterMs: CLONE_AGAIN_MS } : undefined;
   const status = planPeerStatus(peer, contact, toKubeTime(deps.clock.now()));
-  if (status === undefined) return undefined;
+  if (status === undefined) return again;
   try {
     await deps.client.patch(PEERS, { name: link.name, subresource: 'status' }, { status });
   } catch (error) {
     if (!isNotFound(error)) throw error;
   }
-  return undefined;
+  return again;
 }
 
 async function reconcileFederation(deps: MembershipStatusDeps) {

@@ -17,6 +17,8 @@ export interface PeerLineDeps {
   serve(stream: Duplex): void;
   /** Another connection is to be used from now on, or none. */
   onChange(): void;
+  /** Two agents with the key of the peer are up at once. @param instance the one that came second and was sent away */
+  onClone(instance: string): void;
   /** The last try to connect failed. */
   onFailure(error: unknown): void;
   clock: Clock;
@@ -77,6 +79,29 @@ export class PeerLine {
 
   #add(connection: PeerConnection): void {
     const others = this.#open.filter((one) => !one.draining);
+    const rival = others.find((one) => one.peer.instance !== connection.peer.instance);
+    if (rival !== undefined) {
+      void this.#judge(rival, connection);
+      return;
+    }
+    this.#use(connection, others);
+  }
+
+  /**
+   * Another process with the key of the peer came, while there still is a connection to an earlier one. After a restart that
+   * one is dead. If it answers, there are two: a cloned machine. The one that was there first stays, or they would take turns.
+   */
+  async #judge(rival: PeerConnection, connection: PeerConnection): Promise<void> {
+    if (await this.#answers(rival)) {
+      connection.close(new CodedError('Conflict', 'another agent with the same key is connected'));
+      this.#deps.onClone(connection.peer.instance);
+      return;
+    }
+    rival.close(new CodedError('Unavailable', 'the peer started anew'));
+    if (!connection.closed) this.#add(connection);
+  }
+
+  #use(connection: PeerConnection, others: PeerConnection[]): void {
     this.#open.push(connection);
     connection.onDraining(() => this.#choose());
     connection.onClose((reason) => this.#onClosed(connection, reason));
@@ -151,10 +176,15 @@ export class PeerLine {
   }
 
   async #probe(connection: PeerConnection): Promise<void> {
+    if (!(await this.#answers(connection))) connection.close(new CodedError('Unavailable', 'no answer in time'));
+  }
+
+  async #answers(connection: PeerConnection): Promise<boolean> {
     try {
       await withDeadline(this.#deps.clock, { ms: ALIVE_WITHIN_MS }, (signal) => connection.ping(signal));
-    } catch (error) {
-      connection.close(error);
+      return true;
+    } catch {
+      return false;
     }
   }
 

@@ -78,6 +78,8 @@ export interface PeerContact {
   /** Name of the member that carries the connection, when it is not direct. */
   via: string | undefined;
   roundTripMs: number | undefined;
+  /** Two agents with its key are up at once. */
+  cloned: boolean;
   hearsay: Hearsay;
   offer: Offer | undefined;
   /** Why it is not connected, for people. */
@@ -91,8 +93,10 @@ export function planPeerStatus(peer: PeerObject, contact: PeerContact, now: stri
   const changed = before.state !== contact.state;
   const connected = before.conditions?.find((condition) => condition.type === 'Connected');
   const said = connected?.reason !== reasonOf(contact) || (before.via ?? undefined) !== contact.via;
+  const unique = before.conditions?.find((condition) => condition.type === 'Unique');
+  const cloneNews = contact.cloned !== (unique?.status === 'False');
   const missesOffer = before.offer === undefined && contact.offer !== undefined;
-  if (!changed && !said && !missesOffer && before.observedGeneration === generation) return undefined;
+  if (!changed && !said && !cloneNews && !missesOffer && before.observedGeneration === generation) return undefined;
   const status = contact.state === 'Connected' ? 'True' : contact.state === 'Suspect' ? 'Unknown' : 'False';
   const lastTransitionTime = connected?.status === status ? (connected.lastTransitionTime ?? now) : now;
   const { offer, via, roundTripMs } = contact;
@@ -104,7 +108,8 @@ export function planPeerStatus(peer: PeerObject, contact: PeerContact, now: stri
     ...(contact.state === 'Connected' ? { lastSeen: null } : changed ? { lastSeen: now } : {}),
     ...(offer === undefined ? {} : { offer: { accepting: offer.accepting, allocatable: offer.allocatable } }),
     conditions: [
-      ...(before.conditions ?? []).filter((condition) => condition.type !== 'Connected'),
+      ...(before.conditions ?? []).filter(({ type }) => type !== 'Connected' && !(cloneNews && type === 'Unique')),
+      ...(cloneNews ? [uniqueCondition(contact.cloned, now)] : []),
       {
         type: 'Connected',
         status,
@@ -114,6 +119,18 @@ export function planPeerStatus(peer: PeerObject, contact: PeerContact, now: stri
         observedGeneration: generation,
       },
     ],
+  };
+}
+
+function uniqueCondition(cloned: boolean, lastTransitionTime: string): Condition {
+  return {
+    type: 'Unique',
+    status: cloned ? 'False' : 'True',
+    reason: cloned ? 'Cloned' : 'OneAgent',
+    message: cloned
+      ? `two agents with this member's key are up at once, as after the copy of a machine; on the copy, delete the Secret headcut-identity and its agent's pod, then join it anew`
+      : 'one agent has this key',
+    lastTransitionTime,
   };
 }
 

@@ -1,5 +1,6 @@
 import { afterEach, describe, expect, it } from 'vitest';
 import { eventually } from '../peer-server/peer-server-fixture.ts';
+import { FakePeerObjects } from './fake-peer-objects.ts';
 import {
   createCluster,
   fastClock,
@@ -260,6 +261,19 @@ describe('membership', { timeout: 60_000 }, () => {
     await see(b, 'a=Connected x=Connected y=Connected');
     await see(x, 'a=Connected b=Connected y=Connected');
     await see(y, 'a=Connected b=Connected x=Connected');
+  });
+
+  it('reports a cloned machine on the others, and stays with the agent that was there first', async () => {
+    const [a, b] = [await start('a'), await start('b')];
+    await joinThrough(b, a);
+    await see(a, 'b=Connected');
+    const copy = { ...b.cluster, port: 0, peers: new FakePeerObjects(), kept: { ...b.cluster.kept } };
+    const clone = await start(copy);
+    await clone.membership.accept([a.own.record()], a.own.id);
+    await eventually(() => a.membership.get(b.own.id)?.cloned === true);
+    await see(a, 'b=Connected');
+    await see(b, 'a=Connected');
+    expect(seenBy(clone)).not.toBe('a=Connected');
   });
 
   it('spreads a changed record of a member to all', async () => {

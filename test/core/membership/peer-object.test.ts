@@ -26,6 +26,7 @@ const contact = (state: string): PeerContact => ({
   problem: undefined,
   via: undefined,
   roundTripMs: undefined,
+  cloned: false,
   hearsay: { view: 'Unknown' },
 });
 
@@ -62,6 +63,19 @@ describe('planPeerStatus', () => {
     const down = planPeerStatus({ ...peer, status: link }, { ...alone, hearsay: { view: 'PeerDown' } }, T2);
     expect(down?.conditions?.[0]).toMatchObject({ reason: 'PeerDown', lastTransitionTime: T1 });
     expect(down?.lastSeen).toBeUndefined();
+  });
+
+  it('warns of a second agent with the same key, until that is gone', () => {
+    const before = { ...peer, status: planPeerStatus(peer, contact('Connected'), T1) ?? {} };
+    const warned = planPeerStatus(before, { ...contact('Connected'), cloned: true }, T2) ?? {};
+    expect(warned.conditions?.find((one) => one.type === 'Unique')).toMatchObject({
+      status: 'False',
+      reason: 'Cloned',
+    });
+    const still = planPeerStatus({ ...peer, status: warned }, { ...contact('Connected'), cloned: true }, T2);
+    expect(still).toBeUndefined();
+    const calm = planPeerStatus({ ...peer, status: warned }, contact('Connected'), T2);
+    expect(calm?.conditions?.find((one) => one.type === 'Unique')).toMatchObject({ status: 'True' });
   });
 
   it('tells the first offer, but writes nothing for later ones', () => {

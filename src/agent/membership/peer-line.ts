@@ -45,6 +45,7 @@ export class PeerLine {
   #wake = new AbortController();
   #dialing = new AbortController();
   #waiting: ((connection: PeerConnection) => void)[] = [];
+  #ended = false;
 
   constructor(deps: PeerLineDeps) {
     this.#deps = deps;
@@ -71,6 +72,11 @@ export class PeerLine {
 
   /** Takes over a connection that the peer opened. */
   accept(connection: PeerConnection): void {
+    // It came in while this side was ending: nobody would serve it any more.
+    if (this.#ended) {
+      connection.close(new CodedError('Unavailable', 'the link was ended'));
+      return;
+    }
     this.#add(connection);
     // The smaller ID's connection is the one that stays: there is no use in one of our own. The other way round it is not
     // given up, or two that do so at the same time would end with none.
@@ -148,6 +154,7 @@ export class PeerLine {
       if (this.#current === undefined)
         await this.#pause(backoffDelayMs(CONNECT_BACKOFF, Math.max(1, failures), random()), signal);
     }
+    this.#ended = true;
     for (const connection of this.#open) connection.close(new CodedError('Unavailable', 'the link was ended'));
   }
 

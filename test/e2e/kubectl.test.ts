@@ -122,7 +122,7 @@ describe.each([
 
   test('exec: large output arrives whole', async () => {
     const bytes = 64 * MIB;
-    // What is under way when a process ends can be lost by a kubelet, with local pods as well; so it lives a moment longer.
+    // Open question: without the pause the last bytes were missing now and then; whether here or in the kubelet is not known.
     const script = `yes headcut | head -c ${bytes}; sleep 2`;
     const { stdout } = await run(['exec', 'web', '-c', 'c', '--', 'sh', '-c', script]);
     expect(stdout.length).toBe(bytes);

@@ -17,8 +17,10 @@ const IMAGE = 'headcut.dev/demo:0.1.0';
 const ECHOES = 200;
 const STARTS = 15;
 const LOG_READS = 9;
-/** On disk each line is 45 bytes longer; below the size at which kubelets start a new file (10 MiB), or a part would be missing. */
-const LOG_BYTES = 4_000_000;
+const LOG_LINE = 'a line of the log that is as long as lines usually are, more or less';
+/** On disk each line is 45 bytes longer: below the size at which kubelets start a new file (10 MiB), or a part would be missing. */
+const LOG_LINES = 58_000;
+const LOG_BYTES = LOG_LINES * (LOG_LINE.length + 1);
 /** Bytes of one exec; BENCH_MB for a longer look. */
 const EXEC_BYTES = Number(process.env.BENCH_MB ?? 256) * 1_000_000;
 
@@ -125,8 +127,7 @@ async function compare(what: string, sides: [Side, Side], measure: (side: Side) 
 }
 
 async function main(): Promise<void> {
-  const line = 'a line of the log that is as long as lines usually are, more or less';
-  const script = `yes '${line}' | head -c ${LOG_BYTES}; sleep 36000`;
+  const script = `yes '${LOG_LINE}' | head -n ${LOG_LINES}; sleep 36000`;
   const container = { name: 'c', image: IMAGE, command: ['sh', '-c', script] };
   const spec = {
     nodeSelector: { 'kubernetes.io/hostname': 'headcut-b' },

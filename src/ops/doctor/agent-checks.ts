@@ -75,7 +75,8 @@ function openPort(reached: readonly EndpointReach[], where: string): string {
   return `let TCP ${endpoints} through the firewalls ${where}, or give addresses that others can reach in spec.endpoints of the Federation; one way between two members is enough`;
 }
 
-const clocks = peerCheck({ id: 'clocks', title: 'Clocks of peers' }, ({ name, clockSkewMs }) => {
+const clocks = peerCheck({ id: 'clocks', title: 'Clocks of peers' }, ({ name, clockSkewMs, state }) => {
+  if (state !== 'Connected') return [skipped(`${name} is not connected`)];
   if (clockSkewMs === undefined) return [skipped(`${name} did not tell its time`)];
   const skewMs = Math.abs(clockSkewMs);
   if (skewMs < NOTABLE_SKEW_MS) return [ok(`the clock of ${name} agrees with this member's`)];

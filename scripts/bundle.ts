@@ -5,9 +5,9 @@
  */
 import { existsSync } from 'node:fs';
 import { chmod, mkdir, rename, writeFile } from 'node:fs/promises';
-import { join, resolve } from 'node:path';
+import { basename, join, resolve } from 'node:path';
 import { parseArgs } from 'node:util';
-import { type BuildOptions, build, type Metafile } from 'esbuild';
+import { type BuildOptions, build, type Metafile, type Plugin } from 'esbuild';
 
 /** One program: where its source starts and what its bundle is called below `dist/`. */
 export interface BundleEntry {
@@ -18,7 +18,15 @@ export interface BundleEntry {
 export const agentEntry: BundleEntry = { source: 'src/bin/agent.ts', output: 'agent.mjs' };
 /** What changes a node's network: a program of its own, as it has a right that the agent has not. */
 export const networkEntry: BundleEntry = { source: 'src/bin/network.ts', output: 'network.mjs' };
+/**
+ * The command line in two: a first file that is next to nothing, so that the second one can come from node's compile cache.
+ * That is CommonJS, where what is loaded when needed brings node's modules (HTTP, TLS …) only then; an ES module names all of
+ * them at its head.
+ */
 export const cliEntry: BundleEntry = { source: 'src/bin/cli.ts', output: 'headcut.mjs' };
+export const cliMainEntry: BundleEntry = { source: 'src/bin/cli-main.ts', output: 'headcut-main.cjs' };
+
+const entries = [agentEntry, networkEntry, cliEntry, cliMainEntry];
 
 export interface BundleOptions {
   readonly root: string;
@@ -39,10 +47,33 @@ const banner = `#!/usr/bin/env node
 import { createRequire as __headcutCreateRequire } from 'node:module';
 const require = __headcutCreateRequire(import.meta.url), __filename = import.meta.filename, __dirname = import.meta.dirname;`;
 
+/** One program that loads another one finds it beside itself. */
+const siblings: Plugin = {
+  name: 'siblings',
+  setup: ({ onResolve }) =>
+    onResolve({ filter: /^\.\// }, ({ path, kind }) => {
+      const entry = kind === 'dynamic-import' && entries.find(({ source }) => basename(source) === basename(path));
+      return entry ? { path: `./${entry.output}`, external: true } : undefined;
+    }),
+};
+
+/**
+ * Of the Kubernetes client we use the reader of kubeconfigs alone. Its three hundred generated modules, which that names only to
+ * make clients, took longer to run than all that is ours.
+ */
+const leanClient: Plugin = {
+  name: 'lean-client',
+  setup({ onResolve, onLoad, resolve: find }) {
+    onResolve({ filter: /^@kubernetes\/client-node$/ }, ({ path, ...from }) => find(`${path}/dist/config.js`, from));
+    onLoad({ filter: /client-node\/dist\/gen\/index\.js$/ }, () => ({
+      contents: "export * from './configuration.js'; export * from './servers.js';",
+    }));
+  },
+};
+
 const settings = {
   bundle: true,
   platform: 'node',
-  format: 'esm',
   target: 'node24',
   minify: true,
   keepNames: true, // class names are error names and log fields
@@ -50,7 +81,7 @@ const settings = {
   write: false, // written by us, atomically: two runs may overlap
   legalComments: 'eof',
   logLevel: 'warning',
-  banner: { js: banner },
+  plugins: [siblings, leanClient],
   define: { 'process.env.NODE_ENV': '"production"' },
 } as const satisfies BuildOptions;
 
@@ -58,6 +89,7 @@ const settings = {
 export async function bundleEntry(entry: BundleEntry, options: BundleOptions): Promise<Bundle> {
   const result = await build({
     ...settings,
+    ...(entry.output.endsWith('.cjs') ? { format: 'cjs' } : { format: 'esm', banner: { js: banner } }),
     absWorkingDir: options.root,
     entryPoints: [entry.source],
     outfile: join('dist', entry.output),
@@ -66,7 +98,7 @@ export async function bundleEntry(entry: BundleEntry, options: BundleOptions): P
   const find = (ending: string) => result.outputFiles.find((file) => file.path.endsWith(ending))?.contents;
   const sourcemap = find('.map');
   return {
-    code: Buffer.from(find('.mjs') ?? []),
+    code: Buffer.from(find('js') ?? []),
     sourcemap: sourcemap ? Buffer.from(sourcemap) : undefined,
     metafile: result.metafile,
   };
@@ -95,7 +127,7 @@ async function main(): Promise<void> {
   const { values } = parseArgs({ options: { analyze: { type: 'boolean' }, sourcemap: { type: 'boolean' } } });
   const root = resolve(import.meta.dirname, '..');
   await mkdir(join(root, 'dist'), { recursive: true });
-  for (const entry of [agentEntry, networkEntry, cliEntry]) {
+  for (const entry of entries) {
     if (!existsSync(join(root, entry.source))) {
       console.log(`skipped dist/${entry.output}: ${entry.source} does not exist`);
       continue;

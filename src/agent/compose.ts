@@ -17,6 +17,7 @@ import { PROTOCOL_VERSION, RELAY_STREAM } from '../wire/endpoints.ts';
 import type { PeerHello } from '../wire/peer-connection.ts';
 import { AdmissionWebhook } from './admission/admission-webhook.ts';
 import { type Caches, createCaches } from './caches.ts';
+import { composeDiagnosis } from './compose-diagnosis.ts';
 import { composeForOffloadedPods } from './compose-offloaded-pods.ts';
 import type { AgentConfig } from './config.ts';
 import type { DnsGate } from './dns/dns-gate.ts';
@@ -99,6 +100,7 @@ export async function composeAgent(parts: AgentParts): Promise<Agent> {
     apiServer: connection.server,
     clock,
   });
+  const diagnoser = composeDiagnosis({ ...parts, membership, network });
   const server: PeerServer = new PeerServer({
     identity,
     hello,
@@ -115,6 +117,7 @@ export async function composeAgent(parts: AgentParts): Promise<Agent> {
       [HOME_API_STREAM]: homeApiStream,
     },
     join: createJoinDesk({ ownId: identity.id, client, namespace: config.namespace, roster: membership.roster, clock }),
+    reach: (peerId) => diagnoser.reach(peerId),
     clock,
     logger,
   });
@@ -133,6 +136,7 @@ export async function composeAgent(parts: AgentParts): Promise<Agent> {
     unsynced: () => Object.entries(caches).flatMap(([name, cache]) => (cache.synced ? [] : [name])),
     controllers: () => controllers.map((controller) => controller.stats()),
     peers: () => membership.list().map(peerFigures),
+    diagnose: () => diagnoser.look(),
     version: VERSION,
   });
   const runnables: Runnable[] = [

@@ -3,6 +3,7 @@
  * (Features never import each other; see src/README.md.)
  */
 import type { Duplex, Readable } from 'node:stream';
+import type { EndpointReach, PeerDiagnosis } from '../core/diagnosis/diagnosis.ts';
 import type { ConfigObject, Pod } from '../core/kube-objects.ts';
 import type { PeerRecord } from '../core/membership/peer-record.ts';
 import type { Offer } from '../core/offer/offer.ts';
@@ -225,4 +226,19 @@ export interface PeerConnections {
 /** Serves the streams that a peer opens on its connection, whoever dialled that. Implemented by the peer server. */
 export interface PeerServing {
   serve(peerId: string, stream: Duplex): void;
+}
+
+/** What is known of the way to one peer. */
+export interface PeerInspection
+  extends Pick<PeerDiagnosis, 'name' | 'state' | 'version' | 'clockSkewMs' | 'via' | 'openedBy'> {
+  id: string;
+}
+
+/** The ways to peers, for people who look for a fault. Implemented by membership, used by the diagnosis feature. */
+export interface PeerInspector {
+  list(): PeerInspection[];
+  /** Opens a connection to each endpoint of a peer, and closes it. */
+  reach(peerId: string, signal: AbortSignal): Promise<EndpointReach[]>;
+  /** Has the peer do the same with our endpoints; throws CodedError when it cannot be asked. */
+  askReach(peerId: string, signal: AbortSignal): Promise<EndpointReach[]>;
 }

@@ -1,34 +1,9 @@
-import { randomBytes } from 'node:crypto';
-import { once } from 'node:events';
-import { writeFile } from 'node:fs/promises';
 import { enableCompileCache } from 'node:module';
-import { runCli } from '../cli/run-cli.ts';
-import { systemClock } from '../runtime/clock.ts';
-import { VERSION } from '../runtime/version.ts';
+import { homedir } from 'node:os';
+import { join } from 'node:path';
 
-// Half of the time to start is compiling; what needs no cluster must not load a client for one either.
-enableCompileCache();
-const interrupted = new AbortController();
-process.once('SIGINT', () => interrupted.abort(new Error('interrupted')));
-// `headcut logs | head`: whoever reads has enough.
-process.stdout.on('error', () => process.exit(0));
-
-process.exitCode = await runCli(process.argv.slice(2), {
-  version: VERSION,
-  connect: async ({ onWrite, ...options }) => {
-    const { createKubeClient } = await import('../kube/client.ts');
-    const { kubeconfigConnection } = await import('../kube/kubeconfig.ts');
-    const connection = await kubeconfigConnection(options);
-    return { client: createKubeClient(connection, systemClock, onWrite), namespace: connection.namespace ?? 'default' };
-  },
-  contexts: async (path) => (await import('../kube/kubeconfig.ts')).kubeconfigContexts(path),
-  clock: systemClock,
-  randomBytes,
-  signal: interrupted.signal,
-  out: (text) => void process.stdout.write(`${text}\n`),
-  outRaw: async (data) => {
-    if (!process.stdout.write(data)) await once(process.stdout, 'drain');
-  },
-  error: (text) => void process.stderr.write(`${text}\n`),
-  writeFile: (path, data) => writeFile(path, data, { mode: 0o600 }),
-});
+// Most of the time to start is compiling. What is compiled is kept for the next start, which only works for what is loaded
+// from here on; and in a folder of the user alone, since what lies there is run with the rights of a kubeconfig.
+enableCompileCache(join(process.env.XDG_CACHE_HOME || join(homedir(), '.cache'), 'headcut', 'compiled'));
+const { main } = await import('./cli-main.ts');
+process.exitCode = await main();

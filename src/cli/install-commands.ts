@@ -76,7 +76,7 @@ async function runInstall(values: Values, deps: CliDeps): Promise<void> {
   const choices = { image: values.image, csrApprover: values['csr-approver'], webhook: values.webhook };
   const json = (value: object): void => deps.out(JSON.stringify(value, undefined, 2));
   if (values.k0s === true) {
-    const file = writeK0sStack(values['data-dir'] ?? DEFAULT_K0S_DATA_FOLDER, choices);
+    const file = await writeK0sStack(values['data-dir'] ?? DEFAULT_K0S_DATA_FOLDER, choices);
     if (values.output === 'json') return json({ file });
     return deps.out(`Wrote ${file}; k0s installs headcut from it now and whenever it changes.`);
   }

@@ -1,6 +1,5 @@
 import { existsSync, mkdirSync, renameSync, rmSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
-import { stringify } from 'yaml';
 import { CodedError } from '../core/coded-error.ts';
 import { type InstallChoices, installObjects } from './install-objects.ts';
 
@@ -13,10 +12,12 @@ export const DEFAULT_K0S_DATA_FOLDER = '/var/lib/k0s';
 const STACK = 'headcut';
 
 /** Writes the stack; gives its file. */
-export function writeK0sStack(dataFolder: string, choices: InstallChoices): string {
+export async function writeK0sStack(dataFolder: string, choices: InstallChoices): Promise<string> {
   const stacks = stacksOf(dataFolder);
   const folder = join(stacks, STACK);
   const file = join(folder, 'headcut.yaml');
+  // A third of the time that the command line takes to start, were it loaded each time.
+  const { stringify } = await import('yaml');
   const text = installObjects(choices)
     .map((object) => stringify(object))
     .join('---\n');

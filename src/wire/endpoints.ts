@@ -173,6 +173,8 @@ export const ENDPOINTS = {
   /** What the caller's pods use; with `only_cpu_and_memory=true` as in a kubelet's summary. */
   stats: { method: 'GET', path: '/v1/stats', bodyLimit: 1024 },
   logs: { method: 'GET', path: '/v1/pods/:uid/logs/:container', bodyLimit: 1024 },
+  /** How the callee reaches the endpoints in the caller's record: `{ endpoints: EndpointReach[] }`. */
+  reach: { method: 'GET', path: '/v1/reach', bodyLimit: 1024 },
 } as const satisfies Record<string, Endpoint>;
 
 /** Upgrades (exec, attach, portforward) are not routes of a framework: the path is parsed here. */

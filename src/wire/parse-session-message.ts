@@ -30,7 +30,7 @@ const SCHEMAS: Record<SessionMessage['type'], TSchema> = {
   pods: Type.Object({ pods: Type.Array(RemotePod) }),
   pod: Type.Object({ pod: RemotePod }),
   'pod-gone': Type.Object({ uid: Text }),
-  heartbeat: Type.Object({}),
+  heartbeat: Type.Object({ now: Type.Optional(Type.Number()) }),
   reach: Type.Object({
     members: Type.Record(Type.String({ maxLength: 64 }), Type.Number({ minimum: 0 }), { maxProperties: 500 }),
   }),

@@ -16,7 +16,8 @@ export type SessionMessage =
   | { type: 'pod'; pod: RemotePod }
   /** The pod with this UID is gone from the provider, with everything that belonged to it. */
   | { type: 'pod-gone'; uid: string }
-  | { type: 'heartbeat' }
+  /** `now`: by the teller's clock, in ms since 1970. */
+  | { type: 'heartbeat'; now?: number }
   /** The members that the teller reaches directly, with round-trip times in ms: ways to them when the own one is cut. */
   | { type: 'reach'; members: Record<string, number> }
   /** The agent stops on purpose and means to be back soon. */

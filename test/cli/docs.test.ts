@@ -9,7 +9,7 @@ import { run } from './run.ts';
 const SCENES: Record<string, Faults> = {
   'all is well': { objects: healthy },
   'UDP is blocked': { objects: { peers: blocked } },
-  'a clock is wrong': { objects: healthy, aheadSeconds: 90 },
+  'a clock is wrong': { objects: healthy, aheadSeconds: 90, peer: { clockSkewMs: -90_000 } },
   'a peer is dead': {},
 };
 

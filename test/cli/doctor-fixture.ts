@@ -1,6 +1,8 @@
 import { Readable } from 'node:stream';
+import type { Diagnosis, PeerDiagnosis } from '../../src/core/diagnosis/diagnosis.ts';
 import type { KubeObject } from '../../src/core/kube-objects.ts';
 import { ApiError } from '../../src/kube/api-error.ts';
+import { installObjects } from '../../src/ops/install-objects.ts';
 import { FixedCluster, NOW, OBJECTS } from './cluster-fixture.ts';
 
 const agentPod: KubeObject = {
@@ -16,10 +18,48 @@ export interface Faults {
   /** The port of virtual nodes does not answer. */
   noPort?: boolean;
   objects?: Record<string, KubeObject[]>;
+  /** What the agent finds about `b`, and about the names of the cluster. */
+  peer?: Partial<PeerDiagnosis>;
+  dns?: Diagnosis['dns'];
+  /** A definition of a kind is one of before. */
+  oldKinds?: boolean;
+}
+
+function diagnosisOf({ peer, dns = { ok: true } }: Faults): Diagnosis {
+  const reach = (endpoint: string) => [{ endpoint, ok: true as const }];
+  const b: PeerDiagnosis = {
+    name: 'b',
+    state: 'Connected',
+    version: '9.9.9',
+    clockSkewMs: 20,
+    openedBy: 'here',
+    outward: reach('192.0.2.2:7443'),
+    inward: reach('192.0.2.1:7443'),
+    fullSize: { bytes: 1420, answered: true },
+    ...peer,
+  };
+  return { dns, peers: [b, DEAD] };
+}
+
+const DEAD: PeerDiagnosis = {
+  name: 'c',
+  state: 'Unreachable',
+  outward: [{ endpoint: '192.0.2.3:7443', ok: false, problem: 'connect ETIMEDOUT' }],
+};
+
+function definition(name: string): KubeObject | undefined {
+  return installObjects({}).find((one) => one.metadata.name === name);
 }
 
 /** A cluster whose agent, policies and ports work as far as `faults` let them. */
-export function cluster({ aheadSeconds = 0, noPolicies = false, noPort = false, objects = {} }: Faults): FixedCluster {
+export function cluster(faults: Faults): FixedCluster {
+  const { aheadSeconds = 0, noPolicies = false, noPort = false, oldKinds = false, objects = {} } = faults;
+  const { peers: known = [] } = { ...OBJECTS, ...objects };
+  const found = diagnosisOf(faults);
+  const diagnosis = {
+    ...found,
+    peers: found.peers.filter(({ name }) => known.some((one) => one.metadata.name === name)),
+  };
   const { pods = [], peers = [] } = OBJECTS;
   const fixed = new FixedCluster({ ...OBJECTS, secrets: [], peers, pods: [...pods, agentPod], ...objects });
   const headers = { date: new Date(NOW + aheadSeconds * 1000).toUTCString() };
@@ -28,6 +68,7 @@ export function cluster({ aheadSeconds = 0, noPolicies = false, noPort = false, 
       if (path.includes('/nodes/') && noPort) throw new ApiError(503, { message: 'dial tcp: connection refused' });
       const pages: [RegExp, string][] = [
         [/^\/version/, '{"gitVersion":"v1.36.3"}'],
+        [/diagnosis$/, JSON.stringify(diagnosis)],
         [/metrics$/, 'headcut_build_info{version="9.9.9"} 1\n'],
         [/readyz/, '[+] controller offloading queued=0 inFlight=0 reconciles=9 errors=0\nok\n'],
       ];
@@ -35,6 +76,8 @@ export function cluster({ aheadSeconds = 0, noPolicies = false, noPort = false, 
     },
     request: async (_method: string, path: string) => {
       if (path.includes('admissionregistration') && noPolicies) throw new ApiError(404, { message: 'not found' });
+      const [, kind] = /customresourcedefinitions\/(.*)/.exec(path) ?? [];
+      if (kind !== undefined) return oldKinds ? { spec: { group: 'headcut.dev' } } : definition(kind);
       return { resources: ['federations', 'offloadings', 'peers', 'shadowpods'].map((name) => ({ name })) };
     },
     create: async (_type: unknown, pod: { spec: object }) => ({

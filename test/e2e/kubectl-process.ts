@@ -9,6 +9,8 @@ const folder = process.env.HEADCUT_LAB ?? '';
 
 export interface RunOptions {
   input?: Buffer | string;
+  /** The input is sent once this many bytes of output came; at once when undefined. */
+  inputAfter?: number;
   /** Variables on top of the environment, such as KUBECTL_REMOTE_COMMAND_WEBSOCKETS. */
   env?: Record<string, string>;
   timeoutMs?: number;
@@ -45,11 +47,18 @@ export async function runKubectl(cluster: string, args: string[], options: RunOp
   await using child = startKubectl(cluster, args, options.env);
   const stdout: Buffer[] = [];
   let stderr = '';
-  child.stdout.on('data', (chunk: Buffer) => stdout.push(chunk));
+  let seen = 0;
+  const send = () => child.stdin.end(options.input ?? '');
+  child.stdout.on('data', (chunk: Buffer) => {
+    stdout.push(chunk);
+    const before = seen;
+    seen += chunk.length;
+    if (options.inputAfter !== undefined && before < options.inputAfter && seen >= options.inputAfter) send();
+  });
   child.stderr.on('data', (chunk: Buffer) => {
     stderr += chunk.toString();
   });
-  child.stdin.end(options.input ?? '');
+  if (options.inputAfter === undefined) send();
   const timer = setTimeout(() => child.kill('SIGKILL'), options.timeoutMs ?? 60_000);
   const [exitCode] = (await once(child, 'close')) as [number | null];
   clearTimeout(timer);

@@ -26,10 +26,18 @@ describe('doctor', () => {
       contact: 'ok',
       'virtual-nodes': 'ok',
       'pod-network': 'ok',
+      ports: 'ok',
+      clocks: 'ok',
+      versions: 'ok',
+      mtu: 'ok',
+      dns: 'ok',
       certificates: 'skipped',
     });
   });
 
+  const CLOSED = [{ endpoint: '192.0.2.9:7443', ok: false as const, problem: 'connect ECONNREFUSED' }];
+  const SMALL = { bytes: 1420, answered: false };
+  const SILENT = { ok: false as const, problem: 'no answer in time' };
   const foreignNode = { metadata: { name: 'headcut-b', labels: { x: 'y' } } };
 
   test.each<[string, Faults, string, string, RegExp]>([
@@ -39,6 +47,32 @@ describe('doctor', () => {
     ['missing policies', { objects: healthy, noPolicies: true }, 'admission', 'failed', /no pod would ever leave/],
     ['a blocked port', { objects: healthy, noPort: true }, 'virtual-nodes', 'failed', /does not reach the port/],
     ['no agent', { objects: { ...healthy, pods: [] } }, 'agent', 'failed', /no agent runs/],
+    ['old definitions', { objects: healthy, oldKinds: true }, 'kinds', 'warning', /peers\.headcut\.dev \(spec\./],
+    ['a clock that is off', { objects: healthy, peer: { clockSkewMs: -5_000 } }, 'clocks', 'warning', /b is 5s behind/],
+    [
+      'a wrong clock',
+      { objects: healthy, peer: { clockSkewMs: 90_000 } },
+      'clocks',
+      'failed',
+      /b is 90s ahead|b is 1m/,
+    ],
+    [
+      'a closed port there',
+      { objects: healthy, peer: { outward: CLOSED } },
+      'ports',
+      'warning',
+      /not reach b.*ECONNREFUSED/,
+    ],
+    ['a closed port here', { objects: healthy, peer: { inward: CLOSED } }, 'ports', 'warning', /b does not reach/],
+    ['an older agent', { objects: healthy, peer: { version: '9.9.8' } }, 'versions', 'warning', /b runs version 9.9.8/],
+    [
+      'small packets only',
+      { objects: healthy, peer: { fullSize: SMALL } },
+      'mtu',
+      'failed',
+      /1420 bytes do not get to b/,
+    ],
+    ['a DNS that is away', { objects: healthy, dns: SILENT }, 'dns', 'failed', /no answer in time/],
     ['a foreign node', { objects: { ...healthy, nodes: [foreignNode] } }, 'foreign', 'failed', /is not headcut's/],
   ])('finds %s and says what to do', async (_what, faults, id, verdict, message) => {
     const found = (await reports(faults)).find((one) => one.id === id);
@@ -50,7 +84,10 @@ describe('doctor', () => {
 
   test('looks at one peer alone, whatever the others do', async () => {
     const found = await reports({}, 'b');
-    expect(found.map(({ id }) => id)).toEqual(['foreign', 'contact', 'virtual-nodes', 'pod-network']);
+    expect(found.map(({ id }) => id)).toEqual([
+      ...['foreign', 'contact', 'virtual-nodes', 'pod-network'],
+      ...['ports', 'clocks', 'versions', 'mtu'],
+    ]);
     expect(found.every(({ verdict }) => verdict === 'ok')).toBe(true);
   });
 

@@ -17,7 +17,7 @@ async function k0sFolder() {
 describe('the stack of k0s', () => {
   test('holds the objects of an installation in files that k0s reads, and nothing else', async () => {
     await using folder = await k0sFolder();
-    const file = writeK0sStack(folder.path, { csrApprover: true });
+    const file = await writeK0sStack(folder.path, { csrApprover: true });
     const objects = parseAllDocuments(readFileSync(file, 'utf8')).map((document) => document.toJS() as KubeObject);
     expect(objects).toEqual(installObjects({ csrApprover: true }));
     expect(readdirSync(join(folder.path, 'manifests', 'headcut'))).toEqual(['headcut.yaml']);
@@ -25,8 +25,8 @@ describe('the stack of k0s', () => {
 
   test('is replaced when it is written again, and gone when it is removed', async () => {
     await using folder = await k0sFolder();
-    writeK0sStack(folder.path, { image: 'one' });
-    expect(readFileSync(writeK0sStack(folder.path, { image: 'two' }), 'utf8')).not.toContain('image: one');
+    await writeK0sStack(folder.path, { image: 'one' });
+    expect(readFileSync(await writeK0sStack(folder.path, { image: 'two' }), 'utf8')).not.toContain('image: one');
     expect(removeK0sStack(folder.path)).toBe(true);
     expect(existsSync(join(folder.path, 'manifests', 'headcut'))).toBe(false);
     expect(removeK0sStack(folder.path)).toBe(false);
@@ -34,7 +34,7 @@ describe('the stack of k0s', () => {
 
   test('is not written where there is no k0s', async () => {
     await using folder = await mkdtempDisposable(join(tmpdir(), 'headcut-stack-'));
-    expect(() => writeK0sStack(folder.path, {})).toThrow('run this on the machine of a k0s controller');
+    await expect(writeK0sStack(folder.path, {})).rejects.toThrow('run this on the machine of a k0s controller');
     expect(() => removeK0sStack(folder.path)).toThrow('--data-dir');
   });
 });

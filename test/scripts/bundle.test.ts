@@ -4,7 +4,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { promisify } from 'node:util';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
-import { bundleEntry, heaviestInputs } from '../../scripts/bundle.ts';
+import { bundleEntry, cliEntry, cliMainEntry, heaviestInputs } from '../../scripts/bundle.ts';
 
 const entry = { source: 'src/main.ts', output: 'main.mjs' };
 
@@ -49,5 +49,52 @@ describe('bundle', () => {
         .map(({ input }) => input)
         .sort(),
     ).toEqual(['old', 'src/main.ts']);
+  });
+});
+
+describe('the bundle of the command line', () => {
+  const repository = join(import.meta.dirname, '../..');
+  let folder = '';
+  const node = async (...args: string[]) => {
+    // The folder of compiled code is where a user's is.
+    const env = { ...process.env, XDG_CACHE_HOME: join(folder, 'cache') };
+    return (await promisify(execFile)(process.execPath, args, { env, cwd: folder })).stdout;
+  };
+  beforeEach(async () => {
+    folder = await mkdtemp(join(tmpdir(), 'headcut-bundle-'));
+    for (const entry of [cliEntry, cliMainEntry]) {
+      const { code } = await bundleEntry(entry, { root: repository });
+      await writeFile(join(folder, entry.output), code);
+    }
+  });
+  afterEach(() => rm(folder, { recursive: true }));
+
+  it('answers what needs no cluster without loading what talks to one, in little time', async () => {
+    const wrapper = `process.argv.push('headcut', 'version', '--client'); await import('./headcut.mjs');
+      console.log(process.moduleLoadList.filter((name) => /NativeModule (https?|http2|tls)$/.test(name)).length);`;
+    expect((await node('--input-type=module', '-e', wrapper)).split('\n')).toEqual([
+      expect.stringMatching(/^headcut \d/),
+      '0',
+      '',
+    ]);
+    const begin = performance.now();
+    await node('headcut.mjs', 'version', '--client');
+    // 0.1 s on a quiet machine, half of it node itself; the bound is for one that is busy.
+    expect(performance.now() - begin).toBeLessThan(2_000);
+  });
+
+  it('reads kubeconfigs', async () => {
+    const cluster = { name: 'one', cluster: { server: 'https://127.0.0.1:1' } };
+    const contexts = ['left', 'right'].map((name) => ({ name, context: { cluster: 'one', user: 'me' } }));
+    const config = {
+      apiVersion: 'v1',
+      kind: 'Config',
+      clusters: [cluster],
+      contexts,
+      users: [{ name: 'me', user: {} }],
+    };
+    await writeFile(join(folder, 'kubeconfig'), JSON.stringify(config));
+    const words = ['--kubeconfig', join(folder, 'kubeconfig'), 'status', '--context', ''];
+    expect(await node('headcut.mjs', '__complete', '--', ...words)).toBe('left\nright\n');
   });
 });

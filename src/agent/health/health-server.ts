@@ -1,5 +1,6 @@
 import fastify, { type FastifyInstance } from 'fastify';
 import { collectDefaultMetrics, Registry } from 'prom-client';
+import type { Diagnosis } from '../../core/diagnosis/diagnosis.ts';
 import type { ControllerStats } from '../../runtime/controller.ts';
 import { type PeerFigures, PROCESS_PREFIX, registerMetrics } from './metrics.ts';
 
@@ -8,6 +9,8 @@ export interface HealthSources {
   unsynced(): string[];
   controllers(): ControllerStats[];
   peers(): PeerFigures[];
+  /** Looks for faults, which takes seconds. */
+  diagnose(): Promise<Diagnosis>;
   /** Version of the agent. */
   version: string;
 }
@@ -19,7 +22,7 @@ export interface HealthServer {
   close(): Promise<void>;
 }
 
-/** /healthz, /readyz (?verbose) and /metrics. */
+/** /healthz, /readyz (?verbose), /metrics and /diagnosis. */
 export function createHealthServer(sources: HealthSources): HealthServer {
   const registry = new Registry();
   collectDefaultMetrics({ register: registry, prefix: PROCESS_PREFIX });
@@ -27,6 +30,7 @@ export function createHealthServer(sources: HealthSources): HealthServer {
   const app = fastify();
   app.get('/healthz', () => 'ok');
   app.get('/metrics', async (_request, reply) => reply.type(registry.contentType).send(await registry.metrics()));
+  app.get('/diagnosis', () => sources.diagnose());
   addReadiness(app, sources);
   return {
     listen: async (host, port) => void (await app.listen({ host, port })),

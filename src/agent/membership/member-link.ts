@@ -1,5 +1,6 @@
 import type { Duplex, Readable } from 'node:stream';
 import { CodedError } from '../../core/coded-error.ts';
+import type { EndpointReach } from '../../core/diagnosis/diagnosis.ts';
 import type { ConfigObject, Pod } from '../../core/kube-objects.ts';
 import type { PeerRecord } from '../../core/membership/peer-record.ts';
 import type { PeerContactState } from '../../core/membership/peer-state.ts';
@@ -8,8 +9,8 @@ import type { PodSubmission, PodVerdict, RemotePod } from '../../core/offloading
 import type { RemotePodStats } from '../../core/pod-stats/summary.ts';
 import type { SentService, ServiceProblem } from '../../core/service/sent-service.ts';
 import { withDeadline } from '../../runtime/deadline.ts';
-import { toHeaderRecord, upgradeHeaders } from '../../runtime/upgrade.ts';
 import { ENDPOINTS, STREAM_PROTOCOL, streamPath, toPath } from '../../wire/endpoints.ts';
+import { parseEndpointReach } from '../../wire/parse-endpoint-reach.ts';
 import { parseServiceProblems } from '../../wire/parse-service-problems.ts';
 import { PeerClient, readText, toPeerError } from '../../wire/peer-client.ts';
 import type { PeerConnection } from '../../wire/peer-connection.ts';
@@ -19,7 +20,9 @@ import type { PeerChange, PeerLink, UpgradeRequest, UpgradeResponse } from '../p
 import { ContactWatch } from './contact-watch.ts';
 import { dialEitherWay } from './dial-either-way.ts';
 import { PeerLine } from './peer-line.ts';
+import { openPodUpgrade } from './pod-upgrade.ts';
 import { type SessionDeps, SessionLoop } from './session-loop.ts';
+import { tryEndpoints } from './try-endpoints.ts';
 
 export interface MemberLinkDeps extends SessionDeps {
   ownId: string;
@@ -70,6 +73,8 @@ export class MemberLink implements PeerLink {
   #hasAllPods = false;
   #clonedAt: number | undefined;
   #reach: ReadonlyMap<string, number> = new Map();
+  /** How far its clock is ahead of ours. */
+  clockSkewMs: number | undefined;
 
   constructor(name: string, record: PeerRecord, deps: MemberLinkDeps) {
     this.name = name;
@@ -108,7 +113,7 @@ export class MemberLink implements PeerLink {
 
   /** ID of the member that carries the connection in use; undefined when it is direct, or when there is none. */
   get via(): string | undefined {
-    return this.#line.current?.via;
+    return this.connection?.via;
   }
 
   /** A second agent with the peer's key came lately; that one tries again and again, as long as there is one. */
@@ -136,6 +141,21 @@ export class MemberLink implements PeerLink {
   /** Why the peer is not connected, for people. */
   get problem(): string | undefined {
     return this.#contact.problem(this.#deps.clock.monotonic());
+  }
+
+  /** The connection in use. */
+  get connection(): PeerConnection | undefined {
+    return this.#line.current;
+  }
+
+  /** Whether each of its endpoints shows its key to a connection from here. */
+  tryEndpoints(signal: AbortSignal): Promise<EndpointReach[]> {
+    return tryEndpoints(this.#record, (endpoint) => this.#deps.dialAlone(this.#record, endpoint, signal));
+  }
+
+  /** How the peer reaches us. */
+  async askReach(signal: AbortSignal): Promise<EndpointReach[]> {
+    return parseEndpointReach(await this.#call(ENDPOINTS.reach.method, ENDPOINTS.reach.path, undefined, signal));
   }
 
   /** Keeps a connection and a session open until `signal` aborts. */
@@ -238,26 +258,7 @@ export class MemberLink implements PeerLink {
 
   async upgrade(uid: string, request: UpgradeRequest): Promise<UpgradeResponse> {
     this.#mustBeReachable();
-    const headers = upgradeHeaders(request.rawHeaders);
-    if (headers === undefined)
-      throw new CodedError('InvalidArgument', 'the protocol of this upgrade is not known here');
-    const query = new URLSearchParams(request.query);
-    if (request.container !== undefined) query.set('container', request.container);
-    const answer = await this.#client.upgrade({
-      method: request.method,
-      path: `/v1/pods/${encodeURIComponent(uid)}/${request.action}?${query}`,
-      headers: { ...toHeaderRecord(headers), ...(request.method === 'GET' ? {} : { 'content-length': '0' }) },
-      signal: AbortSignal.any([]),
-    });
-    const { statusCode: status = 500, rawHeaders, headers: answered } = answer.message;
-    if (answer.kind === 'upgraded')
-      return { upgraded: true, status, rawHeaders, socket: answer.socket, head: answer.head };
-    return {
-      upgraded: false,
-      status,
-      body: await readText(answer.message),
-      contentType: answered['content-type'] ?? 'text/plain',
-    };
+    return openPodUpgrade(this.#client, uid, request);
   }
 
   #createLine(): PeerLine {
@@ -345,6 +346,8 @@ export class MemberLink implements PeerLink {
       this.#contact.goodbye(now);
       return;
     }
+    if (message.type === 'heartbeat' && message.now !== undefined)
+      this.clockSkewMs = message.now - this.#deps.clock.now();
     const opened = !this.#contact.open;
     this.#changed(this.#contact.heard(now));
     this.#take(message);

@@ -32,6 +32,8 @@ interface Target extends ProbeTarget {
   /** Where the last answer came from. */
   answeredFrom: { address: string; port: number } | undefined;
   answered: boolean;
+  /** Questions of full size that wait for their answer, by nonce. */
+  waiting: Map<bigint, () => void>;
 }
 
 /** Questions of all peers together; a probe costs an HMAC. */
@@ -91,7 +93,15 @@ export class UdpProber {
     }
     const secret = sharedSecret(this.#deps.privateKey, target.publicKey);
     const tag = probeTag(target.publicKey);
-    this.#targets.set(id, { ...target, secret, tag, open: undefined, answeredFrom: undefined, answered: false });
+    this.#targets.set(id, {
+      ...target,
+      secret,
+      tag,
+      open: undefined,
+      answeredFrom: undefined,
+      answered: false,
+      waiting: new Map(),
+    });
   }
 
   /** Where the last answer came from. */
@@ -109,6 +119,28 @@ export class UdpProber {
     const question = encodeProbe({ kind: 'question', nonce: target.open }, target.secret, this.#tag);
     for (const candidate of candidatesOf(target)) this.#send(question, candidate);
     return verdict;
+  }
+
+  /**
+   * Whether a datagram of `size` bytes gets to the peer and back. Asked a few times, as one that is lost proves nothing.
+   * @param everyMs between the tries
+   */
+  async probeSize(id: string, size: number, { tries, everyMs }: { tries: number; everyMs: number }): Promise<boolean> {
+    const target = this.#targets.get(id);
+    if (target === undefined) return false;
+    const answered = new AbortController();
+    const nonce = this.#deps.nonce();
+    target.waiting.set(nonce, () => answered.abort());
+    try {
+      const question = encodeProbe({ kind: 'question', nonce }, target.secret, this.#tag, size);
+      for (let tried = 0; tried < tries && !answered.signal.aborted; tried += 1) {
+        for (const candidate of candidatesOf(target)) this.#send(question, candidate);
+        await this.#deps.clock.sleep(everyMs, answered.signal).catch(() => {});
+      }
+      return answered.signal.aborted;
+    } finally {
+      target.waiting.delete(nonce);
+    }
   }
 
   #bind(type: 'udp4' | 'udp6'): Promise<Socket> {
@@ -137,9 +169,12 @@ export class UdpProber {
     const message = decodeProbe(bytes, target.secret);
     if (message === undefined) return;
     if (message.kind === 'question') {
-      this.#send(encodeProbe({ kind: 'answer', nonce: message.nonce }, target.secret, this.#tag), from);
+      const answer = encodeProbe({ kind: 'answer', nonce: message.nonce }, target.secret, this.#tag, bytes.length);
+      this.#send(answer, from);
       // Who asks from an address nobody announced sits behind NAT: it can be asked back there.
       target.answeredFrom ??= { address: from.address, port: from.port };
+    } else if (target.waiting.has(message.nonce)) {
+      target.waiting.get(message.nonce)?.();
     } else if (message.nonce === target.open) {
       target.answered = true;
       target.answeredFrom = { address: from.address, port: from.port };

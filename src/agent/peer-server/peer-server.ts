@@ -4,6 +4,7 @@ import type { AddressInfo } from 'node:net';
 import type { Duplex } from 'node:stream';
 import fastify, { type FastifyInstance, type FastifyRequest } from 'fastify';
 import { CodedError, hasCode, httpStatusOf, messageOf } from '../../core/coded-error.ts';
+import type { EndpointReach } from '../../core/diagnosis/diagnosis.ts';
 import type { ConfigObject, Pod } from '../../core/kube-objects.ts';
 import type { PeerRecord } from '../../core/membership/peer-record.ts';
 import type { PodSubmission } from '../../core/offloading/pod-submission.ts';
@@ -52,6 +53,8 @@ export interface PeerServerDeps {
   /** Raw streams of other features, by name. */
   peerStreams: Readonly<Record<string, PeerStreamServer>>;
   join(request: JoinRequest): Promise<JoinAnswer>;
+  /** Tries the endpoints of a peer. */
+  reach(peerId: string): Promise<EndpointReach[]>;
   clock: Clock;
   logger: Logger;
 }
@@ -195,6 +198,9 @@ export class PeerServer implements PeerServing {
       const options = { onlyCpuAndMemory: query.get('only_cpu_and_memory') === 'true' };
       return { pods: await this.#deps.stats.statsFor(peerId, options) };
     });
+    this.#route(this.#peersApp, ENDPOINTS.reach, async (_request, peerId) => ({
+      endpoints: await this.#deps.reach(peerId),
+    }));
     this.#route(this.#peersApp, ENDPOINTS.deletePod, async (request, peerId) => {
       await provider.delete(peerId, uidOf(request), graceOf(request));
       return {};

@@ -66,7 +66,8 @@ export class SessionStream {
     while (!this.#closed) {
       await this.#deps.clock.sleep(HEARTBEAT_INTERVAL_MS);
       // A peer that reads nothing gets no pile of heartbeats.
-      if (!this.#closed && !this.#out.writableNeedDrain) this.#write({ type: 'heartbeat' });
+      if (!this.#closed && !this.#out.writableNeedDrain)
+        this.#write({ type: 'heartbeat', now: this.#deps.clock.now() });
     }
   }
 

@@ -47,6 +47,11 @@ export function questionOf(message: DnsMessage): DnsQuestion | Rcode {
   return question === undefined || more.length > 0 ? RCODE.formatError : question;
 }
 
+/** A query for the IPv4 addresses of a name. */
+export function toQuestion(id: number, name: string): Buffer {
+  return dnsPacket.encode({ type: 'query', id, flags: dnsPacket.RECURSION_DESIRED, questions: [{ type: 'A', name }] });
+}
+
 /** The same query under another name. */
 export function toQuery(query: DnsMessage, id: number, name: string): Buffer {
   const [question] = query.questions ?? [];

@@ -1,3 +1,4 @@
+import type { Diagnosis } from '../../core/diagnosis/diagnosis.ts';
 import type { World } from '../../core/explain/world.ts';
 import type { KubeClient } from '../../kube/client.ts';
 import type { Clock } from '../../runtime/clock.ts';
@@ -22,6 +23,8 @@ export interface CheckContext {
   version: string;
   /** Only this peer; all when undefined. */
   peer: string | undefined;
+  /** What the agent finds; asked once for all checks. A finding where it does not say. */
+  diagnosis(): Promise<Diagnosis | Finding>;
 }
 
 /** One numbered check of `headcut doctor`. IDs are stable: programs may look for them. */

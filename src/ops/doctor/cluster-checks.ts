@@ -1,4 +1,5 @@
 import { messageOf } from '../../core/coded-error.ts';
+import { firstDifference } from '../../core/first-difference.ts';
 import type { KubeObject, Pod } from '../../core/kube-objects.ts';
 import { MANAGED_BY_LABEL, ORIGIN_CLUSTER_LABEL, PEER_LABEL, VIRTUAL_NODE_TAINT } from '../../core/labels.ts';
 import { twinNamespaceName } from '../../core/shadow-pod/twin-namespace.ts';
@@ -7,6 +8,7 @@ import { isForbidden, isNotFound } from '../../kube/api-error.ts';
 import type { KubeClient } from '../../kube/client.ts';
 import { PODS } from '../../kube/resources.ts';
 import { agentPods, readAgentPage } from '../agent-logs.ts';
+import { installObjects } from '../install-objects.ts';
 import { type Check, type CheckContext, type Finding, failed, ok, skipped, warning } from './check.ts';
 
 const INSTALL = 'run kubectl apply -f manifests/ with the manifests of this version';
@@ -50,11 +52,33 @@ const kinds: Check = {
       resources?: { name: string }[];
     };
     const missing = KINDS.filter((kind) => !resources.some(({ name }) => name === kind));
-    return missing.length === 0
-      ? [ok(`all ${KINDS.length} are served`)]
-      : [failed(`the API server does not know ${missing.join(', ')}`, INSTALL)];
+    if (missing.length > 0) return [failed(`the API server does not know ${missing.join(', ')}`, INSTALL)];
+    return [ok(`all ${KINDS.length} are served`), ...(await olderDefinitions(client, signal))];
   },
 };
+
+const DEFINITIONS_PATH = '/apis/apiextensions.k8s.io/v1/customresourcedefinitions';
+
+/** Whether what is installed says all that this version's manifests say; the API server fills in more. */
+async function olderDefinitions(client: KubeClient, signal: AbortSignal): Promise<Finding[]> {
+  const wanted = installObjects({}).filter((object) => object.kind === 'CustomResourceDefinition');
+  try {
+    const others = await Promise.all(
+      wanted.map(async (definition) => {
+        const { name } = definition.metadata;
+        const installed = (await client.request('GET', `${DEFINITIONS_PATH}/${name}`, { signal })) as KubeObject;
+        const at = firstDifference(definition.spec, installed.spec, 'spec');
+        return at === undefined ? [] : [`${name} (${at})`];
+      }),
+    );
+    const different = others.flat();
+    if (different.length === 0) return [ok("their definitions are this version's")];
+    return [warning(`not as this version has them: ${different.join(', ')}`, INSTALL)];
+  } catch (error) {
+    if (isForbidden(error)) return [skipped('their definitions: you may not read CustomResourceDefinitions')];
+    throw error;
+  }
+}
 
 const agent: Check = {
   id: 'agent',

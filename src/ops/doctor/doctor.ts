@@ -3,13 +3,14 @@ import type { KubeClient } from '../../kube/client.ts';
 import type { Clock } from '../../runtime/clock.ts';
 import { explain } from '../cluster.ts';
 import { readWorld } from '../world.ts';
+import { AGENT_CHECKS, askAgent } from './agent-checks.ts';
 import { CERTIFICATE_CHECKS } from './certificate-checks.ts';
 import { type Check, type CheckContext, type Finding, failed, type Verdict } from './check.ts';
 import { CLUSTER_CHECKS } from './cluster-checks.ts';
 import { PEER_CHECKS } from './peer-checks.ts';
 
 /** All checks, in their order. */
-const CHECKS: Check[] = [...CLUSTER_CHECKS, ...PEER_CHECKS, ...CERTIFICATE_CHECKS];
+const CHECKS: Check[] = [...CLUSTER_CHECKS, ...PEER_CHECKS, ...AGENT_CHECKS, ...CERTIFICATE_CHECKS];
 
 export interface CheckReport {
   number: number;
@@ -38,10 +39,14 @@ export async function* diagnose(client: KubeClient, options: DoctorOptions): Asy
   const world = await readWorld(client, clock);
   if (peer !== undefined && !world.peers.some((one) => one.metadata.name === peer))
     throw new CodedError('NotFound', `there is no peer ${peer}; headcut peers lists them`);
+  let asked: ReturnType<typeof askAgent> | undefined;
   const checks = CHECKS.filter((check) => peer === undefined || check.aboutPeers);
   for (const [index, check] of checks.entries()) {
     const within = AbortSignal.any([signal, AbortSignal.timeout(CHECK_WITHIN_MS)]);
-    const findings = await run(check, { client, world, clock, version, peer, signal: within });
+    const findings = await run(check, {
+      ...{ client, world, clock, version, peer, signal: within },
+      diagnosis: () => (asked ??= askAgent({ client, signal: within })),
+    });
     signal.throwIfAborted();
     yield { number: index + 1, id: check.id, title: check.title, verdict: worst(findings), findings };
   }

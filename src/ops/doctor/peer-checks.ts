@@ -101,7 +101,9 @@ const network: Check = {
       return Promise.resolve([
         failed(problem.message ?? 'it does not work', 'see kubectl -n headcut-system logs deploy/headcut -c network'),
       ]);
-    return forEachPeer(context, networkOf);
+    const own = status?.conditions?.some((one) => one.type === 'NetworkReady');
+    const made = own === true ? [ok('the tunnel and the packet rules (nft) of this node are in place')] : [];
+    return forEachPeer(context, networkOf).then((found) => [...made, ...found]);
   },
 };
 

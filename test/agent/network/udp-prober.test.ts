@@ -73,6 +73,15 @@ describe('probes of UDP', () => {
     expect(await verdict(b)).toBe(true);
   });
 
+  it('tell whether large datagrams get there and back', async () => {
+    a.prober.setTarget('peer', target(b));
+    const tries = { tries: 2, everyMs: 100 };
+    expect(await a.prober.probeSize('peer', 1_452, tries)).toBe(false);
+    b.prober.setTarget('peer', target(a));
+    expect(await a.prober.probeSize('peer', 1_452, { ...tries, everyMs: 1_000 })).toBe(true);
+    expect(await a.prober.probeSize('nobody', 1_452, tries)).toBe(false);
+  });
+
   it('do not mind what strangers send', async () => {
     const socket = createSocket('udp4');
     for (const bytes of [Buffer.alloc(0), Buffer.alloc(48), Buffer.from('headcut\u0001'.padEnd(48, 'x'), 'latin1')])

@@ -1,0 +1,37 @@
+import { randomBytes } from 'node:crypto';
+import { once } from 'node:events';
+import { writeFile } from 'node:fs/promises';
+import { runCli } from '../cli/run-cli.ts';
+import { systemClock } from '../runtime/clock.ts';
+import { VERSION } from '../runtime/version.ts';
+
+/**
+ * The command line; cli.ts loads it. What needs no cluster must not load a client for one: that takes as long as all the rest.
+ * @returns the exit code
+ */
+export function main(): Promise<number> {
+  const interrupted = new AbortController();
+  process.once('SIGINT', () => interrupted.abort(new Error('interrupted')));
+  // `headcut logs | head`: whoever reads has enough.
+  process.stdout.on('error', () => process.exit(0));
+  return runCli(process.argv.slice(2), {
+    version: VERSION,
+    connect: async ({ onWrite, ...options }) => {
+      const { createKubeClient } = await import('../kube/client.ts');
+      const { kubeconfigConnection } = await import('../kube/kubeconfig.ts');
+      const connection = await kubeconfigConnection(options);
+      const client = createKubeClient(connection, systemClock, onWrite);
+      return { client, namespace: connection.namespace ?? 'default' };
+    },
+    contexts: async (path) => (await import('../kube/kubeconfig.ts')).kubeconfigContexts(path),
+    clock: systemClock,
+    randomBytes,
+    signal: interrupted.signal,
+    out: (text) => void process.stdout.write(`${text}\n`),
+    outRaw: async (data) => {
+      if (!process.stdout.write(data)) await once(process.stdout, 'drain');
+    },
+    error: (text) => void process.stderr.write(`${text}\n`),
+    writeFile: (path, data) => writeFile(path, data, { mode: 0o600 }),
+  });
+}

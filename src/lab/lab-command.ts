@@ -1,5 +1,6 @@
 import { parseArgs } from 'node:util';
 import { CodedError } from '../core/coded-error.ts';
+import { FAULT_USAGE, type Fault, parseFault } from './faults/fault.ts';
 
 /** What the user asked the lab to do. */
 export type LabCommand =
@@ -16,7 +17,8 @@ export type LabCommand =
   | { verb: 'logs'; name: string; cluster: string; component: string | undefined; follow: boolean }
   | { verb: 'shell'; name: string; cluster: string; argv: string[] }
   | { verb: 'restart'; name: string; cluster: string }
-  | { verb: 'cut' | 'heal'; name: string; cluster: string; other: string };
+  | { verb: 'fault' | 'end-fault'; name: string; fault: Fault }
+  | { verb: 'end-all-faults'; name: string };
 
 export const LAB_USAGE = `usage: scripts/lab COMMAND [--name NAME]
 
@@ -30,9 +32,7 @@ export const LAB_USAGE = `usage: scripts/lab COMMAND [--name NAME]
                                log of k0s, kube-apiserver, kubelet, kube-proxy, …
   shell CLUSTER [-- COMMAND…]  a shell (or a command) in the cluster's namespaces, with kubectl and ctr
   restart CLUSTER              switch a cluster off and on again; its data stays
-  cut CLUSTER OTHER            let nothing pass between two clusters any more
-  heal CLUSTER OTHER           undo that
-
+${FAULT_USAGE}
 Labs of different names (default: lab) run side by side.
 `;
 
@@ -62,10 +62,12 @@ export function parseLabCommand(argv: readonly string[]): LabCommand {
       return { verb, name, cluster: required(verb, cluster), component: rest[0], follow: values.follow === true };
     case 'shell':
       return { verb, name, cluster: required(verb, cluster), argv: rest };
-    case 'cut':
-    case 'heal':
-      refuseMore(verb, rest.slice(1));
-      return { verb, name, cluster: required(verb, cluster), other: required(verb, rest[0]) };
+    case 'fault': {
+      const oneWay = values['one-way'] === true;
+      if (cluster !== 'end') return { verb, name, fault: parseFault(positionals.slice(1), oneWay) };
+      if (rest.length === 0) return { verb: 'end-all-faults', name };
+      return { verb: 'end-fault', name, fault: parseFault(rest, oneWay) };
+    }
     case 'restart':
       refuseMore(verb, rest);
       return { verb, name, cluster: required(verb, cluster) };
@@ -85,6 +87,7 @@ function parseOptions(argv: readonly string[]) {
         provider: { type: 'string' },
         nat: { type: 'string' },
         'no-federation': { type: 'boolean' },
+        'one-way': { type: 'boolean' },
         follow: { type: 'boolean', short: 'f' },
         help: { type: 'boolean', short: 'h' },
       },

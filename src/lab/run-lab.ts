@@ -2,7 +2,7 @@ import { existsSync } from 'node:fs';
 import { CodedError } from '../core/coded-error.ts';
 import { runAttached } from '../runtime/command.ts';
 import { takeDown } from './down.ts';
-import { cutLink, healLink } from './faults/cut-link.ts';
+import { endAllFaults, endFault, startFault } from './faults/run-fault.ts';
 import { LAB_USAGE, type LabCommand } from './lab-command.ts';
 import type { LabContext } from './lab-context.ts';
 import { withLabLock } from './lab-registry.ts';
@@ -40,13 +40,16 @@ export async function runLab(command: LabCommand, console: LabConsole): Promise<
       return showLog(openLab(command.name, console), command);
     case 'shell':
       return openShell(openLab(command.name, console), command, console.terminal);
-    case 'cut':
-    case 'heal': {
-      const { topology } = openLab(command.name, console);
-      const pair = [findCluster(topology, command.cluster), findCluster(topology, command.other)] as const;
-      await withLabLock({ ...console, name: command.name }, () =>
-        command.verb === 'cut' ? cutLink(topology, ...pair) : healLink(topology, ...pair),
-      );
+    case 'fault':
+    case 'end-fault': {
+      const lab = openLab(command.name, console);
+      const change = command.verb === 'fault' ? startFault : endFault;
+      await withLabLock({ ...console, name: command.name }, () => change(lab, command.fault));
+      return 0;
+    }
+    case 'end-all-faults': {
+      const lab = openLab(command.name, console);
+      await withLabLock({ ...console, name: command.name }, () => endAllFaults(lab));
       return 0;
     }
     case 'restart': {

@@ -41,9 +41,9 @@ const run = promisify(execFile);
 
 /** Nothing passes between two clusters until the end of the block. */
 async function cut(one: string, other: string): Promise<AsyncDisposable> {
-  const lab = (verb: 'cut' | 'heal') => run('scripts/lab', [verb, one, other, '--name', labName]);
-  await lab('cut');
-  return { [Symbol.asyncDispose]: async () => void (await lab('heal')) };
+  const lab = (...verb: string[]) => run('scripts/lab', ['fault', ...verb, 'cut', one, other, '--name', labName]);
+  await lab();
+  return { [Symbol.asyncDispose]: async () => void (await lab('end')) };
 }
 
 async function seesReady(cluster: string, ...peers: string[]): Promise<void> {

@@ -104,10 +104,15 @@ describe('the lab command', () => {
     });
   });
 
-  test('takes the clusters behind routers, and pairs of clusters to cut apart', () => {
+  test('takes the clusters behind routers', () => {
     expect(parseLabCommand(['up', '--nat', 'c,d'])).toMatchObject({ nat: ['c', 'd'] });
-    expect(parseLabCommand(['cut', 'b', 'e'])).toEqual({ verb: 'cut', name: 'lab', cluster: 'b', other: 'e' });
-    expect(() => parseLabCommand(['heal', 'b'])).toThrow('needs the name of a cluster');
+  });
+
+  test('starts a fault, ends it by the same words, or ends all', () => {
+    const fault = { kind: 'cut', cluster: 'b', other: 'e', oneWay: false };
+    expect(parseLabCommand(['fault', 'cut', 'b', 'e'])).toEqual({ verb: 'fault', name: 'lab', fault });
+    expect(parseLabCommand(['fault', 'end', 'cut', 'b', 'e'])).toEqual({ verb: 'end-fault', name: 'lab', fault });
+    expect(parseLabCommand(['fault', 'end'])).toEqual({ verb: 'end-all-faults', name: 'lab' });
   });
 
   test.each([

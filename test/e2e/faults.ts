@@ -1,0 +1,35 @@
+import { basename, dirname } from 'node:path';
+import { type Fault, parseFault } from '../../src/lab/faults/fault.ts';
+import { endFault, startFault } from '../../src/lab/faults/run-fault.ts';
+import { openLab } from '../../src/lab/open-lab.ts';
+import { systemClock } from '../../src/runtime/clock.ts';
+
+/** Long enough for the start of a cluster, which is how some faults end. */
+const LONGEST_FAULT_MS = 10 * 60_000;
+
+function lab() {
+  const folder = process.env.HEADCUT_LAB ?? '';
+  return openLab(basename(folder) === '.lab' ? 'lab' : basename(folder).slice('.lab-'.length), {
+    clock: systemClock,
+    progress: { say: () => {}, elapsedMs: () => 0 },
+    root: dirname(folder),
+    // Nothing is started here but what the lab has a launcher for.
+    toolsFolder: '',
+    k0sBinary: undefined,
+    signal: AbortSignal.timeout(LONGEST_FAULT_MS),
+  });
+}
+
+/** Makes a fault, in the words of `scripts/lab fault`; it is undone at the end of the block, or before that by `end`. */
+export async function fault(words: string): Promise<{ end(): Promise<void> } & AsyncDisposable> {
+  const oneWay = words.includes(' --one-way');
+  const wanted: Fault = parseFault(words.replace(' --one-way', '').split(' '), oneWay);
+  let lasts = true;
+  const end = async (): Promise<void> => {
+    if (!lasts) return;
+    lasts = false;
+    await endFault(lab(), wanted);
+  };
+  await startFault(lab(), wanted);
+  return { end, [Symbol.asyncDispose]: end };
+}

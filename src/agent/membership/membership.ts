@@ -312,7 +312,7 @@ export class Membership implements PeerLinks {
     const member: Member = { objectName, uid, record, link, stop: new AbortController() };
     this.#members.set(id, member);
     this.#emit(id, 'added');
-    if (this.#signal !== undefined) this.#start(member);
+    if (this.#signal?.aborted === false) this.#start(member); // later nobody would end its link any more
     this.#rosterChanged();
   }
 

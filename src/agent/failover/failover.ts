@@ -38,6 +38,7 @@ export class Failover {
   readonly #deps: FailoverDeps;
   /** When the loss of a peer was noticed, by its ID; monotonic ms. */
   readonly #lostAt = new Map<string, number>();
+  #returnedAt: number | undefined;
   /** Pods that were replaced, or have nowhere to go: known until no peer is lost any more. */
   readonly #evicted = new Set<string>();
   readonly #told = new Set<string>();
@@ -66,9 +67,10 @@ export class Failover {
   }
 
   #look(peerId: string): void {
-    const isLost = this.#deps.links.get(peerId)?.state === 'Unreachable';
-    if (!isLost) this.#lostAt.delete(peerId);
-    else if (!this.#lostAt.has(peerId)) this.#lostAt.set(peerId, this.#deps.clock.monotonic());
+    const now = this.#deps.clock.monotonic();
+    if (this.#deps.links.get(peerId)?.state !== 'Unreachable') {
+      if (this.#lostAt.delete(peerId)) this.#returnedAt = now;
+    } else if (!this.#lostAt.has(peerId)) this.#lostAt.set(peerId, now);
     this.controller.enqueue(KEY);
   }
 
@@ -87,6 +89,7 @@ export class Failover {
       pods: pods.list().filter((pod) => !this.#evicted.has(pod.metadata.uid ?? '')),
       ruleOf: (pod) =>
         failoverRuleOf(pod, failoverSettingsOf(offloadings.get(`${pod.metadata.namespace}/offloading`)), federation),
+      returnedAt: this.#returnedAt,
       now: clock.monotonic(),
     });
     for (let first = 0; first < evict.length; first += AT_ONCE)

@@ -8,12 +8,20 @@ import type { FailoverRule } from './failover-rule.ts';
 /** Reason of the DisruptionTarget condition of pods that were replaced because their peer was lost. */
 export const PEER_LOST_REASON = 'PeerLost';
 
+/**
+ * Peers that were lost together come back together, within the time in which they are dialled again: nothing moves to the
+ * first of them meanwhile.
+ */
+export const SETTLE_MS = 5_000;
+
 export interface FailoverObservation {
   /** Virtual nodes of lost peers, and when (monotonic ms) the loss was noticed. */
   lost: ReadonlyMap<string, number>;
   nodes: readonly Node[];
   pods: readonly Pod[];
   ruleOf(pod: Pod): FailoverRule;
+  /** When a lost peer came back last (monotonic ms). */
+  returnedAt: number | undefined;
   /** Monotonic ms. */
   now: number;
 }
@@ -67,11 +75,13 @@ interface Due {
   at: number;
 }
 
-function dueOf({ lost, ruleOf }: FailoverObservation, pod: Pod): Due[] {
+function dueOf({ lost, ruleOf, returnedAt }: FailoverObservation, pod: Pod): Due[] {
   const since = lost.get(pod.spec.nodeName ?? '');
   if (since === undefined || pod.metadata.deletionTimestamp !== undefined || isTerminal(pod.status)) return [];
   const rule = ruleOf(pod);
-  return rule.move ? [{ pod, at: since + rule.afterMs }] : [];
+  if (!rule.move) return [];
+  const settled = returnedAt === undefined ? 0 : returnedAt + SETTLE_MS;
+  return [{ pod, at: Math.max(since + rule.afterMs, settled) }];
 }
 
 /** In an order that does not depend on that of the input. */

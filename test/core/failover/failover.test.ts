@@ -37,12 +37,19 @@ function nodeOf(name: string, cpu: string, ready = true): Node {
 
 const AFTER_5_S: FailoverRule = { move: true, afterMs: 5_000 };
 
-function plan(pods: Pod[], nodes: Node[], now = 10_000, lost: Record<string, number> = { 'headcut-b': 0 }) {
+function plan(
+  pods: Pod[],
+  nodes: Node[],
+  now = 10_000,
+  lost: Record<string, number> = { 'headcut-b': 0 },
+  returnedAt?: number,
+) {
   const { evict, stuck, nextInMs } = planFailover({
     lost: new Map(Object.entries(lost)),
     nodes: [...nodes, ...Object.keys(lost).map((name) => nodeOf(name, '4', false))],
     pods,
     ruleOf: () => AFTER_5_S,
+    returnedAt,
     now,
   });
   const names = (list: Pod[]): string[] => list.map((pod) => pod.metadata.name);
@@ -120,6 +127,12 @@ describe('the failover of a lost peer', () => {
     const pods = [podOf('p1', { cpu: '600m' }), podOf('p2', { node: 'headcut-c', cpu: '600m' })];
     expect(plan(pods, [home], 10_000, lost)).toMatchObject({ evict: ['p1'], stuck: ['p2'] });
     expect(plan(pods, [home, nodeOf('headcut-d', '1')], 10_000, lost)).toMatchObject({ evict: ['p1', 'p2'] });
+  });
+
+  test('waits a moment for the others when one of several lost peers comes back', () => {
+    const lost = { 'headcut-b': 0 };
+    expect(plan([podOf('p')], [home], 10_000, lost, 9_000)).toEqual({ evict: [], stuck: [], nextInMs: 4_000 });
+    expect(plan([podOf('p')], [home], 14_000, lost, 9_000)).toMatchObject({ evict: ['p'] });
   });
 
   test('counts the room of replacements that wait for a node already', () => {

@@ -4,7 +4,7 @@ import { promisify } from 'node:util';
 import { describe, expect, test } from 'vitest';
 import type { Node, Pod } from '../../src/core/kube-objects.ts';
 import { fault } from './faults.ts';
-import { eventually, get, inNetworkOf, isReady, kubectl, list } from './lab.ts';
+import { eventually, get, inNetworkOf, isReady, kubectl, labName, list } from './lab.ts';
 
 /** The faults themselves: that each hits what it says and nothing else, and is over afterwards. */
 
@@ -98,7 +98,7 @@ describe('a fault of processes', () => {
   test('takes the power away, and gives it back with all data', async () => {
     const before = await get<Node>('c', ['node', 'c']);
     await using power = await fault('power c');
-    const { stdout } = await run('ip', ['netns', 'pids', `headcut-${process.env.HEADCUT_LAB?.split('.lab-')[1]}-c`]);
+    const { stdout } = await run('ip', ['netns', 'pids', `headcut-${labName()}-c`]);
     expect(stdout.trim()).toBe('');
     await power.end();
     const after = await get<Node>('c', ['node', 'c']);

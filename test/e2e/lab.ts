@@ -136,7 +136,7 @@ export async function inNetworkOf(cluster: string, argv: string[]): Promise<stri
   return stdout;
 }
 
-function labName(): string {
+export function labName(): string {
   return basename(folder) === '.lab' ? 'lab' : basename(folder).slice('.lab-'.length);
 }
 

@@ -72,11 +72,6 @@ export class PeerLine {
 
   /** Takes over a connection that the peer opened. */
   accept(connection: PeerConnection): void {
-    // It came in while this side was ending: nobody would serve it any more.
-    if (this.#ended) {
-      connection.close(new CodedError('Unavailable', 'the link was ended'));
-      return;
-    }
     this.#add(connection);
     // The smaller ID's connection is the one that stays: there is no use in one of our own. The other way round it is not
     // given up, or two that do so at the same time would end with none.
@@ -84,6 +79,11 @@ export class PeerLine {
   }
 
   #add(connection: PeerConnection): void {
+    // It came in, or was judged, while this side was ending: nobody would serve it any more.
+    if (this.#ended) {
+      connection.close(new CodedError('Unavailable', 'the link was ended'));
+      return;
+    }
     const others = this.#open.filter((one) => !one.draining);
     const rival = others.find((one) => one.peer.instance !== connection.peer.instance);
     if (rival !== undefined) {

@@ -81,7 +81,7 @@ async function createRouter(lab: LabTopology, cluster: ClusterTopology, nat: Nat
   }
   await setAddress(router, 'inner', `${nat.innerAddress}/${nat.innerPrefixLength}`);
   await enterNetwork(router, 'echo 1 > /proc/sys/net/ipv4/ip_forward');
-  await enterNetwork(router, `nft -f - <<'RULES'\n${natRules(lab.hostAddress)}\nRULES`);
+  await applyRules(router, natRules(lab.hostAddress));
   await execute(['ip', 'route', 'replace', nat.innerNetwork, 'via', nat.outerAddress, 'dev', lab.hostLink]);
 }
 
@@ -148,6 +148,11 @@ async function writeSysctls(namespace: string): Promise<void> {
     .map(([key, value]) => `[ ! -e /proc/sys/${key} ] || echo ${value} > /proc/sys/${key}`)
     .join('\n');
   await enterNetwork(namespace, script);
+}
+
+/** Applies a script of nftables in a network namespace, as one transaction. */
+export async function applyRules(namespace: string, rules: string): Promise<void> {
+  await enterNetwork(namespace, `nft -f - <<'RULES'\n${rules}\nRULES`);
 }
 
 async function enterNetwork(namespace: string, script: string): Promise<void> {

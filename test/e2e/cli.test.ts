@@ -11,16 +11,22 @@ interface Answer {
   stderr: string;
 }
 
-/** The command as users run it, against a cluster of the lab. */
-function headcut(cluster: string, ...args: string[]): Promise<Answer> {
-  const kubeconfig = ['--kubeconfig', join(process.env.HEADCUT_LAB ?? '', 'kubeconfig'), '--context', cluster];
-  const argv = [join(ROOT, 'src', 'bin', 'cli.ts'), ...args, ...kubeconfig];
+const clusterFlags = (cluster: string): string[] => [
+  ...['--kubeconfig', join(process.env.HEADCUT_LAB ?? '', 'kubeconfig')],
+  ...['--context', cluster],
+];
+
+function runCommand(...args: string[]): Promise<Answer> {
+  const argv = [join(ROOT, 'src', 'bin', 'cli.ts'), ...args];
   return new Promise((resolve) => {
     execFile(process.execPath, argv, { timeout: 60_000 }, (error, stdout, stderr) =>
       resolve({ exitCode: error === null ? 0 : Number(error.code ?? -1), stdout, stderr }),
     );
   });
 }
+
+/** The command as users run it, against a cluster of the lab. */
+const headcut = (cluster: string, ...args: string[]): Promise<Answer> => runCommand(...args, ...clusterFlags(cluster));
 
 describe('headcut on the lab', () => {
   test('doctor finds nothing that fails, looks at all there is to look at, and --peer at a pair', async () => {
@@ -37,14 +43,8 @@ describe('headcut on the lab', () => {
   });
 
   test('completion knows the peers, the namespaces and the contexts', async () => {
-    const complete = async (...words: string[]) => {
-      const kubeconfig = ['--kubeconfig', join(process.env.HEADCUT_LAB ?? '', 'kubeconfig')];
-      const argv = [join(ROOT, 'src', 'bin', 'cli.ts'), '__complete', '--', ...kubeconfig, '--context', 'a', ...words];
-      const { stdout } = await new Promise<{ stdout: string }>((resolve) => {
-        execFile(process.execPath, argv, (_error, out) => resolve({ stdout: out }));
-      });
-      return stdout.trim().split('\n');
-    };
+    const complete = async (...words: string[]) =>
+      (await runCommand('__complete', '--', ...clusterFlags('a'), ...words)).stdout.trim().split('\n');
     expect(await complete('peer', '')).toContain('b');
     expect(await complete('offload', 'kube-')).toContain('kube-system');
     expect(await complete('status', '--context', '')).toEqual(expect.arrayContaining(['a', 'b']));

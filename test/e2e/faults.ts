@@ -1,18 +1,18 @@
-import { basename, dirname } from 'node:path';
+import { dirname } from 'node:path';
 import { type Fault, parseFault } from '../../src/lab/faults/fault.ts';
 import { endFault, startFault } from '../../src/lab/faults/run-fault.ts';
 import { openLab } from '../../src/lab/open-lab.ts';
 import { systemClock } from '../../src/runtime/clock.ts';
+import { labName } from './lab.ts';
 
 /** Long enough for the start of a cluster, which is how some faults end. */
 const LONGEST_FAULT_MS = 10 * 60_000;
 
 function lab() {
-  const folder = process.env.HEADCUT_LAB ?? '';
-  return openLab(basename(folder) === '.lab' ? 'lab' : basename(folder).slice('.lab-'.length), {
+  return openLab(labName(), {
     clock: systemClock,
     progress: { say: () => {}, elapsedMs: () => 0 },
-    root: dirname(folder),
+    root: dirname(process.env.HEADCUT_LAB ?? ''),
     // Nothing is started here but what the lab has a launcher for.
     toolsFolder: '',
     k0sBinary: undefined,

@@ -10,6 +10,8 @@ import { eventually, get, inNetworkOf, isReady, kubectl, labName, list } from '.
 
 const run = promisify(execFile);
 
+const GET_NODES_AT_ONCE = ['get', 'nodes', '--request-timeout=2s'];
+
 const addressOf = async (cluster: string): Promise<string> =>
   (await get<Node>(cluster, ['node', cluster])).status?.addresses?.find((one) => one.type === 'InternalIP')?.address ??
   '';
@@ -22,7 +24,7 @@ async function pings(from: string, to: string, count = 1): Promise<number> {
 
 /** Whether a datagram arrives. */
 async function udpArrives(from: string, to: string): Promise<boolean> {
-  const [address] = await Promise.all([addressOf(to)]);
+  const address = await addressOf(to);
   const heard = inNetworkOf(to, ['timeout', '1', 'socat', '-u', 'UDP4-RECV:9999', 'STDOUT']).catch(
     (error: { stdout?: string }) => error.stdout ?? '',
   );
@@ -81,16 +83,15 @@ describe('a fault of processes', () => {
   });
 
   test('freezes an API server, and lets it go on where it stood', async () => {
-    const get = ['get', 'nodes', '--request-timeout=2s'];
     await using frozen = await fault('freeze b kube-apiserver');
-    await expect(kubectl('b', get)).rejects.toThrow();
+    await expect(kubectl('b', GET_NODES_AT_ONCE)).rejects.toThrow();
     await frozen.end();
-    await eventually(async () => void (await kubectl('b', get)));
+    await eventually(async () => void (await kubectl('b', GET_NODES_AT_ONCE)));
   });
 
   test('freezes a whole cluster with its containers', async () => {
     await using frozen = await fault('freeze c');
-    await expect(kubectl('c', ['get', 'nodes', '--request-timeout=2s'])).rejects.toThrow();
+    await expect(kubectl('c', GET_NODES_AT_ONCE)).rejects.toThrow();
     await frozen.end();
     await eventually(async () => expect(isReady(await get<Node>('c', ['node', 'c']))).toBe(true));
   });

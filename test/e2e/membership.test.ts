@@ -1,8 +1,6 @@
-import { execFile } from 'node:child_process';
 import { randomBytes } from 'node:crypto';
 import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
-import { promisify } from 'node:util';
 import { describe, expect, test } from 'vitest';
 import type { Node, Pod } from '../../src/core/kube-objects.ts';
 import type { PeerObject } from '../../src/core/membership/peer-object.ts';
@@ -13,6 +11,7 @@ import { invite } from '../../src/ops/invite.ts';
 import { join as joinFederation } from '../../src/ops/join.ts';
 import { leave } from '../../src/ops/leave.ts';
 import { systemClock } from '../../src/runtime/clock.ts';
+import { fault } from './faults.ts';
 import {
   apply,
   cutOff,
@@ -32,19 +31,7 @@ import {
  * `scripts/lab up --name NAME --clusters 3 --nat c`, then HEADCUT_LAB=$PWD/.lab-NAME.
  */
 const folder = process.env.HEADCUT_LAB ?? '';
-const { name: labName, nat = [] } = JSON.parse(readFileSync(join(folder, 'lab.json'), 'utf8')) as {
-  name: string;
-  nat?: string[];
-};
-
-const run = promisify(execFile);
-
-/** Nothing passes between two clusters until the end of the block. */
-async function cut(one: string, other: string): Promise<AsyncDisposable> {
-  const lab = (...verb: string[]) => run('scripts/lab', ['fault', ...verb, 'cut', one, other, '--name', labName]);
-  await lab();
-  return { [Symbol.asyncDispose]: async () => void (await lab('end')) };
-}
+const { nat = [] } = JSON.parse(readFileSync(join(folder, 'lab.json'), 'utf8')) as { nat?: string[] };
 
 async function seesReady(cluster: string, ...peers: string[]): Promise<void> {
   const nodes = await list<Node>(cluster, ['nodes', '-l', 'type=virtual-kubelet']);
@@ -96,7 +83,7 @@ describe.skipIf(!nat.includes('c'))('a member with outbound connections only', (
 
   test('goes through a third member where its way is cut, offloads there, and is direct again later', async () => {
     {
-      await using _cut = await cut('b', 'c');
+      await using _cut = await fault('cut b c');
       await eventually(async () => {
         expect((await peerOf('b', 'c')).status).toMatchObject({ state: 'Connected', via: 'a' });
         expect((await peerOf('c', 'b')).status).toMatchObject({ state: 'Connected', via: 'a' });

@@ -5,6 +5,7 @@ import { promisify } from 'node:util';
 import { describe, expect, test } from 'vitest';
 import type { Pod } from '../../src/core/kube-objects.ts';
 import type { FederationObject, PeerObject } from '../../src/core/membership/peer-object.ts';
+import { fault } from './faults.ts';
 import {
   apply,
   deployment,
@@ -26,7 +27,6 @@ const run = promisify(execFile);
 /** IP header 20, ICMP header 8. */
 const PING_OVERHEAD_BYTES = 28;
 const TUNNEL_MTU = 1420;
-const FAULT_TABLE = 'lab-udp-blocked';
 
 const clusters = (
   await Promise.all(
@@ -90,25 +90,6 @@ async function pingsWhole(from: Pod, to: string, packetBytes: number): Promise<{
   );
 }
 
-/** Drops WireGuard's packets at a cluster's node, both ways; they pass again at the end of the block. */
-async function blockUdp(cluster: string): Promise<AsyncDisposable & { end(): Promise<void> }> {
-  const rules = [
-    `add table ip ${FAULT_TABLE}`,
-    `add chain ip ${FAULT_TABLE} in { type filter hook prerouting priority -400; }`,
-    `add chain ip ${FAULT_TABLE} out { type filter hook postrouting priority 300; }`,
-    `add rule ip ${FAULT_TABLE} in iifname "eth0" udp dport 51820 drop`,
-    `add rule ip ${FAULT_TABLE} out oifname "eth0" udp sport 51820 drop`,
-  ];
-  await inNetworkOf(cluster, ['nft', rules.join('\n')]);
-  let ended = false;
-  const end = async (): Promise<void> => {
-    if (ended) return;
-    ended = true;
-    await inNetworkOf(cluster, ['nft', 'delete', 'table', 'ip', FAULT_TABLE]);
-  };
-  return { end, [Symbol.asyncDispose]: end };
-}
-
 async function pathAt(cluster: string, peer: string): Promise<string | null | undefined> {
   return (await get<PeerObject>(cluster, ['peer', peer])).status?.network?.path;
 }
@@ -155,7 +136,7 @@ describe('the pod network', () => {
     const from = pods.find((pod) => pod.spec.nodeName === 'a') as Pod;
     const to = pods.find((pod) => pod.spec.nodeName === 'headcut-b') as Pod;
     await eventually(async () => expect(await pathAt('a', 'b')).toBe('UDP'));
-    await using blocked = await blockUdp('b');
+    await using blocked = await fault('block-udp b');
     const reached = (): Promise<void> =>
       pingsWhole(from, addressOf(to), 500).then(({ output }) => expect(output).toContain(' 0% packet loss'));
     await sleep(1_000);

@@ -1,4 +1,5 @@
 import { execute, runCommand } from '../../runtime/command.ts';
+import { applyRules } from '../network.ts';
 import { findCluster, type LabTopology } from '../topology.ts';
 import type { PacketFault } from './fault.ts';
 
@@ -32,8 +33,7 @@ export function packetFaultTable({ kind, cluster, other = 'all', oneWay }: Packe
 }
 
 export async function startPacketFault(lab: LabTopology, fault: PacketFault): Promise<void> {
-  const script = packetFaultScript(lab, fault);
-  await execute([...inLab(lab), 'sh', '-ec', `nft -f - <<'RULES'\n${script}\nRULES`]);
+  await applyRules(lab.networkNamespace, packetFaultScript(lab, fault));
 }
 
 /** Lets everything pass again; nothing where it does. */

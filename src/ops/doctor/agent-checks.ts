@@ -26,19 +26,28 @@ export async function askAgent({
   }
 }
 
-/** A check of each peer that the agent has contact with. */
-function peerCheck(
-  { id, title }: Pick<Check, 'id' | 'title'>,
-  look: (peer: PeerDiagnosis, context: CheckContext) => Finding[],
+/** A check of what the agent finds; that it does not say is a finding too. */
+function agentCheck(
+  about: Omit<Check, 'run'>,
+  look: (diagnosis: Diagnosis, context: CheckContext) => Finding[],
 ): Check {
   const run = async (context: CheckContext): Promise<Finding[]> => {
     const diagnosis = await context.diagnosis();
-    if ('verdict' in diagnosis) return [diagnosis];
+    return 'verdict' in diagnosis ? [diagnosis] : look(diagnosis, context);
+  };
+  return { ...about, run };
+}
+
+/** A check of each peer that the agent has contact with. */
+function peerCheck(
+  about: Pick<Check, 'id' | 'title'>,
+  look: (peer: PeerDiagnosis, context: CheckContext) => Finding[],
+): Check {
+  return agentCheck({ ...about, aboutPeers: true }, (diagnosis, context) => {
     const peers = diagnosis.peers.filter(({ name }) => context.peer === undefined || name === context.peer);
     if (peers.length === 0) return [skipped('there are no other members')];
     return peers.flatMap((peer) => look(peer, context));
-  };
-  return { id, title, aboutPeers: true, run };
+  });
 }
 
 const ports = peerCheck({ id: 'ports', title: 'Ports both ways' }, ({ name, outward, inward, via, state }) => {
@@ -109,21 +118,14 @@ const mtu = peerCheck({ id: 'mtu', title: 'Full-size packets' }, ({ name, fullSi
   ];
 });
 
-const dns: Check = {
-  id: 'dns',
-  title: 'Names',
-  aboutPeers: false,
-  run: async (context) => {
-    const diagnosis = await context.diagnosis();
-    if ('verdict' in diagnosis) return [diagnosis];
-    if (diagnosis.dns.ok) return [ok("this cluster's DNS answers the agent, which asks it for pods of peers")];
-    return [
-      failed(
-        `this cluster's DNS does not answer the agent: ${diagnosis.dns.problem}`,
-        'see that CoreDNS runs (kubectl -n kube-system get pods), and that the node reaches its Service',
-      ),
-    ];
-  },
-};
+const names = agentCheck({ id: 'dns', title: 'Names', aboutPeers: false }, ({ dns }) => {
+  if (dns.ok) return [ok("this cluster's DNS answers the agent, which asks it for pods of peers")];
+  return [
+    failed(
+      `this cluster's DNS does not answer the agent: ${dns.problem}`,
+      'see that CoreDNS runs (kubectl -n kube-system get pods), and that the node reaches its Service',
+    ),
+  ];
+});
 
-export const AGENT_CHECKS: Check[] = [ports, clocks, versions, mtu, dns];
+export const AGENT_CHECKS: Check[] = [ports, clocks, versions, mtu, names];

@@ -41,8 +41,6 @@ const api: Check = {
   },
 };
 
-const KINDS = ['federations', 'offloadings', 'peers', 'shadowpods'];
-
 const kinds: Check = {
   id: 'kinds',
   title: 'Kinds of headcut.dev',
@@ -51,17 +49,21 @@ const kinds: Check = {
     const { resources = [] } = (await client.request('GET', '/apis/headcut.dev/v1alpha1', { signal })) as {
       resources?: { name: string }[];
     };
-    const missing = KINDS.filter((kind) => !resources.some(({ name }) => name === kind));
+    const wanted = installObjects({}).filter((object) => object.kind === 'CustomResourceDefinition');
+    const missing = wanted.map(pluralOf).filter((plural) => !resources.some(({ name }) => name === plural));
     if (missing.length > 0) return [failed(`the API server does not know ${missing.join(', ')}`, INSTALL)];
-    return [ok(`all ${KINDS.length} are served`), ...(await olderDefinitions(client, signal))];
+    return [ok(`all ${wanted.length} are served`), ...(await olderDefinitions(wanted, client, signal))];
   },
 };
+
+function pluralOf(definition: KubeObject): string {
+  return (definition.spec as { names: { plural: string } }).names.plural;
+}
 
 const DEFINITIONS_PATH = '/apis/apiextensions.k8s.io/v1/customresourcedefinitions';
 
 /** Whether what is installed says all that this version's manifests say; the API server fills in more. */
-async function olderDefinitions(client: KubeClient, signal: AbortSignal): Promise<Finding[]> {
-  const wanted = installObjects({}).filter((object) => object.kind === 'CustomResourceDefinition');
+async function olderDefinitions(wanted: KubeObject[], client: KubeClient, signal: AbortSignal): Promise<Finding[]> {
   try {
     const others = await Promise.all(
       wanted.map(async (definition) => {

@@ -56,7 +56,9 @@ export class PeerClient {
     try {
       return await send(request, await this.#open(request.signal));
     } catch (error) {
-      throw new CodedError('Unavailable', `cannot reach ${this.#name()}`, error);
+      const reason = request.signal.aborted ? request.signal.reason : error;
+      if (reason instanceof CodedError && reason.code === 'ResourceExhausted') throw reason;
+      throw new CodedError('Unavailable', `cannot reach ${this.#name()}`, reason);
     }
   }
 }
@@ -64,6 +66,9 @@ export class PeerClient {
 function send(request: PeerRequest, stream: Duplex): Promise<PeerAnswer> {
   const body = request.body === undefined ? undefined : Buffer.from(JSON.stringify(request.body));
   return new Promise((resolve, reject) => {
+    // A request is told of a stream's end only if that comes later.
+    if (stream.destroyed) return reject(new Error('the connection was closed'));
+    stream.once('close', () => reject(new Error('the connection was closed')));
     const outgoing = httpRequest({
       createConnection: () => stream,
       host: PEER_SERVER_NAME,

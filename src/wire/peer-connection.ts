@@ -34,11 +34,11 @@ export const PEER_ALPN = 'headcut/2';
 /** A connection for one HTTP/1.1 connection alone, which becomes a raw stream. */
 export const PEER_STREAM_ALPN = 'headcut-stream/2';
 
-/** What may be under way on one stream without being read: 50 MB/s at 20 ms of round trip. */
-const STREAM_WINDOW_BYTES = 1024 * 1024;
-const CONNECTION_WINDOW_BYTES = 8 * STREAM_WINDOW_BYTES;
-/** Times the window bounds what a peer can make us hold. */
-const MAX_STREAMS = 128;
+/** What may be under way on one stream without being read: 25 MB/s at 20 ms of round trip. */
+const STREAM_WINDOW_BYTES = 512 * 1024;
+const CONNECTION_WINDOW_BYTES = 16 * STREAM_WINDOW_BYTES;
+/** Long streams of both sides (MAX_LONG_STREAMS in peer-calls.ts), and room for calls. The connection's window bounds what a peer can make us hold. */
+const MAX_STREAMS = 256;
 /** Streams in stock for calls of the other side; a used one is replaced at once, so this many can start within one round trip. */
 const STOCK = 8;
 /** The first words of the dialling side. */
@@ -62,6 +62,7 @@ export class PeerConnection {
   /** The member that carries it; undefined for a direct one. */
   readonly via: string | undefined;
   readonly #session: Http2Session;
+  readonly #socket: Duplex;
   readonly #stock: ServerHttp2Stream[] = [];
   readonly #waiting: ((stream: Duplex) => void)[] = [];
   /** Streams on which the other side may call, none of it used yet. */
@@ -76,10 +77,12 @@ export class PeerConnection {
   /** Use dialPeer or acceptPeer. */
   constructor(
     session: Http2Session,
+    socket: Duplex,
     peerId: string,
     about: { dialed: boolean; peer: PeerHello; via: string | undefined },
   ) {
     this.#session = session;
+    this.#socket = socket;
     this.peerId = peerId;
     this.dialed = about.dialed;
     this.peer = about.peer;
@@ -152,6 +155,9 @@ export class PeerConnection {
   close(reason?: unknown): void {
     this.#reason ??= reason;
     this.#session.destroy();
+    // The session is closed only once what it was writing is written, which on a dead way is never.
+    setImmediate(() => this.#socket.destroy());
+    this.#onClose();
   }
 
   /** A stream that the other side opened, by the path that it named. Called by acceptPeer. */
@@ -275,7 +281,7 @@ export function openPeerConnection(socket: TLSSocket, peerId: string, hello: Pee
       stream.close();
       try {
         const peer = parseHello(headers as IncomingHttpHeaders);
-        resolve(new PeerConnection(session, peerId, { dialed: true, peer, via: hello.via }));
+        resolve(new PeerConnection(session, socket, peerId, { dialed: true, peer, via: hello.via }));
       } catch (error) {
         session.destroy();
         reject(error);
@@ -309,7 +315,7 @@ export function acceptPeerConnection(
       opened.abort();
       stream.on('error', () => {});
       stream.respond({ ':status': 200, ...toHeaders(deps.hello) }, { endStream: true });
-      connection = new PeerConnection(session, peerId, { dialed: false, peer, via: peer.via });
+      connection = new PeerConnection(session, socket, peerId, { dialed: false, peer, via: peer.via });
       onOpen(connection);
     } catch {
       session.destroy();

@@ -6,6 +6,7 @@ import { systemClock } from '../../src/runtime/clock.ts';
 import { silentLogger } from '../../src/runtime/logger.ts';
 import { dialPeer } from '../../src/wire/dial-peer.ts';
 import type { PeerConnection } from '../../src/wire/peer-connection.ts';
+import { createRelay } from '../agent/membership/relay.ts';
 import { eventually } from '../agent/peer-server/peer-server-fixture.ts';
 import { createMember, resigned, type TestMember } from '../core/membership/member-fixture.ts';
 
@@ -123,6 +124,24 @@ describe('a connection between two members', () => {
     for (let i = 0; i < 12; i += 1) dialed.push((await dial(port)).connection);
     await eventually(() => accepted.length === 12 && accepted.filter((one) => !one.closed).length === 8);
     expect(accepted.slice(0, 4).every((one) => one.closed)).toBe(true);
+  });
+
+  it('is closed at once, also while nothing that it sends arrives', async () => {
+    const { port, accepted } = await openDoor();
+    const way = await createRelay(() => port);
+    cleanups.push(() => way.close());
+    const { connection } = await dial(way.port);
+    await eventually(() => accepted.length === 1);
+    const reasons: unknown[] = [];
+    connection.onClose((reason) => reasons.push(reason));
+    accepted[0]?.serve((stream) => stream.pause());
+    way.freeze();
+    for (let i = 0; i < 100; i += 1) (await connection.open(signal())).write(Buffer.alloc(512 * 1024));
+    await systemClock.sleep(500);
+    connection.close(new Error('silent'));
+    await systemClock.sleep(50);
+    expect(connection.closed).toBe(true);
+    expect(reasons).toEqual([new Error('silent')]);
   });
 
   it('ends waiting calls when it breaks', async () => {

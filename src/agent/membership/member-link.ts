@@ -1,26 +1,20 @@
-import type { Duplex, Readable } from 'node:stream';
+import type { Duplex } from 'node:stream';
 import { CodedError } from '../../core/coded-error.ts';
 import type { EndpointReach } from '../../core/diagnosis/diagnosis.ts';
-import type { ConfigObject, Pod } from '../../core/kube-objects.ts';
 import type { PeerRecord } from '../../core/membership/peer-record.ts';
 import type { PeerContactState } from '../../core/membership/peer-state.ts';
 import type { Offer } from '../../core/offer/offer.ts';
-import type { PodSubmission, PodVerdict, RemotePod } from '../../core/offloading/pod-submission.ts';
-import type { RemotePodStats } from '../../core/pod-stats/summary.ts';
-import type { SentService, ServiceProblem } from '../../core/service/sent-service.ts';
+import type { RemotePod } from '../../core/offloading/pod-submission.ts';
 import { withDeadline } from '../../runtime/deadline.ts';
-import { ENDPOINTS, STREAM_PROTOCOL, streamPath, toPath } from '../../wire/endpoints.ts';
+import { ENDPOINTS } from '../../wire/endpoints.ts';
 import { parseEndpointReach } from '../../wire/parse-endpoint-reach.ts';
-import { parseServiceProblems } from '../../wire/parse-service-problems.ts';
-import { PeerClient, readText, toPeerError } from '../../wire/peer-client.ts';
 import type { PeerConnection } from '../../wire/peer-connection.ts';
-import { parseRemoteStats } from '../../wire/remote-stats.ts';
 import type { SessionMessage } from '../../wire/session-message.ts';
-import type { PeerChange, PeerLink, UpgradeRequest, UpgradeResponse } from '../ports.ts';
+import type { PeerChange, PeerLink } from '../ports.ts';
 import { ContactWatch } from './contact-watch.ts';
 import { dialEitherWay } from './dial-either-way.ts';
+import { PeerCalls } from './peer-calls.ts';
 import { PeerLine } from './peer-line.ts';
-import { openPodUpgrade } from './pod-upgrade.ts';
 import { type SessionDeps, SessionLoop } from './session-loop.ts';
 import { tryEndpoints } from './try-endpoints.ts';
 
@@ -48,20 +42,16 @@ export interface MemberLinkDeps extends SessionDeps {
   onReach(): void;
 }
 
-/** A submission runs through the provider's API server; other calls are quick. */
-const CALL_TIMEOUT_MS = 15_000;
-const SUBMIT_TIMEOUT_MS = 30_000;
 const MEASURE_EVERY_MS = 5_000;
 const MEASURE_WITHIN_MS = 3_000;
+/** A connection that answers, but on which that many sessions in a row could not be opened, is given up. */
+const STUCK_SESSIONS = 3;
 /** A clone tries to connect at least every five seconds or so. */
 const CLONE_FORGOTTEN_MS = 60_000;
 
 /** The link to one peer: its session, its state by own contact, and calls to it. */
-export class MemberLink implements PeerLink {
-  /** The name of the Peer object: unique here and never changing, other than the member's own name. */
-  readonly name: string;
+export class MemberLink extends PeerCalls implements PeerLink {
   readonly #deps: MemberLinkDeps;
-  readonly #client: PeerClient;
   readonly #line: PeerLine;
   readonly #session: SessionLoop;
   readonly #pods = new Map<string, RemotePod>();
@@ -77,20 +67,20 @@ export class MemberLink implements PeerLink {
   clockSkewMs: number | undefined;
 
   constructor(name: string, record: PeerRecord, deps: MemberLinkDeps) {
-    this.name = name;
+    super(
+      name,
+      (signal) => this.#line.open(signal),
+      (signal) => deps.dialAlone(this.#record, this.#endpoint ?? this.#record.endpoints[0] ?? '', signal),
+    );
     this.#record = record;
     this.#deps = deps;
     this.#line = this.#createLine();
-    this.#client = new PeerClient(
-      () => this.name,
-      (signal) => this.#line.open(signal),
-    );
     this.#contact = new ContactWatch(deps.clock.monotonic());
-    this.#session = new SessionLoop(this.#client, deps, {
+    this.#session = new SessionLoop(this.client, deps, {
       connected: (signal) => this.#line.connected(signal),
       onMessage: (message) => this.#onMessage(message),
       onClosed: (error) => this.#onClosed(error),
-      onStuck: () => void this.#line.probe(),
+      onStuck: (times) => this.#onStuck(times),
     });
   }
 
@@ -155,7 +145,7 @@ export class MemberLink implements PeerLink {
 
   /** How the peer reaches us. */
   async askReach(signal: AbortSignal): Promise<EndpointReach[]> {
-    return parseEndpointReach(await this.#call(ENDPOINTS.reach.method, ENDPOINTS.reach.path, undefined, signal));
+    return parseEndpointReach(await this.call(ENDPOINTS.reach.method, ENDPOINTS.reach.path, undefined, signal));
   }
 
   /** Keeps a connection and a session open until `signal` aborts. */
@@ -177,88 +167,12 @@ export class MemberLink implements PeerLink {
     this.#contact.forgive(forgiveMs);
     this.#changed(this.#contact.refresh(now));
     // One that no message came on yet is watched by the session.
-    if (this.#contact.isSilent(now) && this.#contact.open) this.#line.reconnect();
+    if (this.#contact.isSilent(now) && this.#contact.open) this.#line.reconnect('the peer sent no heartbeat');
   }
 
   /** There is reason to think that the peer can be reached now. */
   hurry(): void {
     this.#line.hurry();
-  }
-
-  async pushRoster(records: PeerRecord[]): Promise<void> {
-    await this.#call(ENDPOINTS.roster.method, ENDPOINTS.roster.path, { records });
-  }
-
-  async submitPod(uid: string, submission: PodSubmission, signal?: AbortSignal): Promise<PodVerdict> {
-    const { method, path } = ENDPOINTS.submitPod;
-    return (await this.#call(method, toPath(path, { uid }), submission, signal, SUBMIT_TIMEOUT_MS)) as PodVerdict;
-  }
-
-  async updatePod(uid: string, pod: Pod, signal?: AbortSignal): Promise<void> {
-    const { method, path } = ENDPOINTS.updatePod;
-    await this.#call(method, toPath(path, { uid }), { pod }, signal, SUBMIT_TIMEOUT_MS);
-  }
-
-  async deletePod(uid: string, gracePeriodSeconds: number | undefined, signal?: AbortSignal): Promise<void> {
-    const { method, path } = ENDPOINTS.deletePod;
-    const query = gracePeriodSeconds === undefined ? '' : `?gracePeriodSeconds=${gracePeriodSeconds}`;
-    await this.#call(method, `${toPath(path, { uid })}${query}`, undefined, signal);
-  }
-
-  async updateObjects(namespace: string, objects: ConfigObject[], signal?: AbortSignal): Promise<void> {
-    const { method, path } = ENDPOINTS.updateObjects;
-    await this.#call(method, toPath(path, { namespace }), { objects }, signal);
-  }
-
-  async updateServices(namespace: string, services: SentService[], signal?: AbortSignal): Promise<ServiceProblem[]> {
-    const { method, path } = ENDPOINTS.updateServices;
-    const answer = await this.#call(method, toPath(path, { namespace }), { services }, signal);
-    return parseServiceProblems(answer);
-  }
-
-  async readStats(options: { onlyCpuAndMemory: boolean }, signal?: AbortSignal): Promise<RemotePodStats[]> {
-    const { method, path } = ENDPOINTS.stats;
-    const answer = await this.#call(
-      method,
-      `${path}?only_cpu_and_memory=${options.onlyCpuAndMemory}`,
-      undefined,
-      signal,
-    );
-    return parseRemoteStats(answer);
-  }
-
-  async streamLogs(uid: string, container: string, query: URLSearchParams, signal: AbortSignal): Promise<Readable> {
-    this.#mustBeReachable();
-    const { method, path } = ENDPOINTS.logs;
-    return this.#client.open({ method, path: `${toPath(path, { uid, container })}?${query}`, signal });
-  }
-
-  openStream(name: string, query: URLSearchParams, signal: AbortSignal): Promise<Duplex> {
-    return this.#openStream(this.#client, streamPath(name, query), signal);
-  }
-
-  openDirectStream(name: string, query: URLSearchParams, signal: AbortSignal): Promise<Duplex> {
-    const endpoint = this.#endpoint ?? this.#record.endpoints[0] ?? '';
-    const dial = (within: AbortSignal): Promise<Duplex> => this.#deps.dialAlone(this.#record, endpoint, within);
-    return this.#openStream(new PeerClient(() => this.name, dial), streamPath(name, query), signal);
-  }
-
-  async #openStream(client: PeerClient, path: string, signal: AbortSignal): Promise<Duplex> {
-    this.#mustBeReachable();
-    const answer = await client.upgrade({
-      method: 'GET',
-      path,
-      headers: { connection: 'upgrade', upgrade: STREAM_PROTOCOL },
-      signal,
-    });
-    if (answer.kind === 'answered') throw toPeerError(answer.message.statusCode ?? 500, await readText(answer.message));
-    if (answer.head.length > 0) answer.socket.unshift(answer.head);
-    return answer.socket;
-  }
-
-  async upgrade(uid: string, request: UpgradeRequest): Promise<UpgradeResponse> {
-    this.#mustBeReachable();
-    return openPodUpgrade(this.#client, uid, request);
   }
 
   #createLine(): PeerLine {
@@ -318,26 +232,14 @@ export class MemberLink implements PeerLink {
     }
   }
 
-  async #call(
-    method: string,
-    path: string,
-    body?: unknown,
-    signal?: AbortSignal,
-    timeoutMs = CALL_TIMEOUT_MS,
-  ): Promise<unknown> {
-    this.#mustBeReachable();
-    const deadline = AbortSignal.timeout(timeoutMs);
-    return this.#client.call({
-      method,
-      path,
-      body,
-      signal: signal === undefined ? deadline : AbortSignal.any([signal, deadline]),
-    });
-  }
-
-  #mustBeReachable(): void {
+  protected override mustBeReachable(): void {
     if (this.state !== 'Unreachable') return;
     throw new CodedError('Unavailable', `${this.name} is unreachable: ${this.problem ?? 'no heartbeat arrives'}`);
+  }
+
+  #onStuck(times: number): void {
+    if (times < STUCK_SESSIONS) void this.#line.probe();
+    else this.#line.reconnect('it answers, but opens no session');
   }
 
   #onMessage(message: SessionMessage): void {

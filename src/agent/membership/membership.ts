@@ -119,7 +119,7 @@ export class Membership implements PeerLinks {
       reach: () => this.reach.own(),
       onReachChange: (listener) => this.reach.onChange(listener),
       accept: (connection) => {
-        const link = this.get(connection.peerId);
+        const link = this.#signal?.aborted === true ? undefined : this.get(connection.peerId);
         if (link === undefined) connection.close(new Error('not a member'));
         else link.accept(connection);
       },

@@ -33,6 +33,9 @@ const ALIVE_WITHIN_MS = 1_000;
 /** While a third member carries the connection, the direct way is tried again this often. */
 const DIRECT_AGAIN_MS = 30_000;
 
+/** All ways together, some of which are tried one after the other. */
+const DIAL_WITHIN_MS = 30_000;
+
 /** Any time: there is nothing to do while a direct connection is up. */
 const LONG_MS = 3_600_000;
 
@@ -43,8 +46,10 @@ export class PeerLine {
   #open: PeerConnection[] = [];
   #current: PeerConnection | undefined;
   #wake = new AbortController();
+  /** Aborted, and made anew, when another connection is to be used. */
+  #changed = new AbortController();
   #dialing = new AbortController();
-  #waiting: ((connection: PeerConnection) => void)[] = [];
+  readonly #waiting = new Set<(connection: PeerConnection) => void>();
   #ended = false;
 
   constructor(deps: PeerLineDeps) {
@@ -64,9 +69,18 @@ export class PeerLine {
   /** The connection in use, as soon as there is one. */
   connected(signal: AbortSignal): Promise<PeerConnection> {
     if (this.#current !== undefined) return Promise.resolve(this.#current);
+    if (signal.aborted) return Promise.reject(signal.reason);
     return new Promise((resolve, reject) => {
-      this.#waiting.push(resolve);
-      signal.addEventListener('abort', () => reject(signal.reason), { once: true });
+      const onAbort = (): void => {
+        this.#waiting.delete(settle);
+        reject(signal.reason);
+      };
+      const settle = (connection: PeerConnection): void => {
+        signal.removeEventListener('abort', onAbort);
+        resolve(connection);
+      };
+      this.#waiting.add(settle);
+      signal.addEventListener('abort', onAbort, { once: true });
     });
   }
 
@@ -122,9 +136,9 @@ export class PeerLine {
     this.#wake.abort();
   }
 
-  /** Gives up the connection in use, which has gone silent. */
-  reconnect(): void {
-    this.#current?.close(new CodedError('Unavailable', 'the peer sent no heartbeat'));
+  /** Gives up the connection in use. @param reason for people */
+  reconnect(reason: string): void {
+    this.#current?.close(new CodedError('Unavailable', reason));
   }
 
   /** Gives up the connection in use if it does not answer. */
@@ -134,7 +148,7 @@ export class PeerLine {
 
   /** Keeps the line up until `signal` aborts. */
   async run(signal: AbortSignal): Promise<void> {
-    const { ownId, peerId, random } = this.#deps;
+    const { ownId, peerId, random, clock, dial } = this.#deps;
     if (ownId > peerId) await this.#pause(POLITE_WAIT_MS, signal);
     for (let failures = 0; !signal.aborted; ) {
       if (this.#current !== undefined) {
@@ -145,7 +159,8 @@ export class PeerLine {
       }
       try {
         this.#dialing = new AbortController();
-        this.#add(await this.#deps.dial(AbortSignal.any([signal, this.#dialing.signal])));
+        const until = AbortSignal.any([signal, this.#dialing.signal]);
+        this.#add(await withDeadline(clock, { ms: DIAL_WITHIN_MS, signal: until }, (within) => dial(within)));
       } catch (error) {
         if (signal.aborted) break;
         failures += 1;
@@ -167,15 +182,15 @@ export class PeerLine {
   /** Until the connection is lost; one that a third member carries gives way to a direct one as soon as that can be had. */
   async #whileUsed(connection: PeerConnection, signal: AbortSignal): Promise<void> {
     const { clock, random, dialDirectly } = this.#deps;
-    const lost = new AbortController();
-    connection.onClose(() => lost.abort());
-    connection.onDraining(() => lost.abort());
-    const until = AbortSignal.any([signal, lost.signal]);
-    while (!until.aborted && this.#current === connection) {
+    // Another one is in use, whether or not this one stays open.
+    const used = AbortSignal.any([signal, this.#changed.signal]);
+    while (!used.aborted) {
+      this.#wake = new AbortController();
+      const until = AbortSignal.any([used, this.#wake.signal]);
       const again = connection.via === undefined ? LONG_MS : DIRECT_AGAIN_MS * (0.75 + random() / 2);
       await clock.sleep(again, until).catch(() => {});
-      if (until.aborted || connection.via === undefined) continue;
-      await dialDirectly(until).then(
+      if (used.aborted || connection.via === undefined) continue;
+      await withDeadline(clock, { ms: DIAL_WITHIN_MS, signal: used }, (within) => dialDirectly(within)).then(
         (direct) => this.#add(direct),
         () => {},
       );
@@ -209,7 +224,12 @@ export class PeerLine {
     for (const connection of drop) connection.drain();
     if (!changed) return;
     this.#wake.abort();
-    if (use !== undefined) for (const resolve of this.#waiting.splice(0)) resolve(use);
+    this.#changed.abort();
+    this.#changed = new AbortController();
     this.#deps.onChange();
+    if (use === undefined) return;
+    const waiting = [...this.#waiting];
+    this.#waiting.clear();
+    for (const settle of waiting) settle(use);
   }
 }

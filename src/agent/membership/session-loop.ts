@@ -1,7 +1,8 @@
 import { CodedError } from '../../core/coded-error.ts';
+import { unlessAborted } from '../../runtime/aborted.ts';
 import { backoffDelayMs, CONNECT_BACKOFF } from '../../runtime/backoff.ts';
 import type { Clock } from '../../runtime/clock.ts';
-import { withDeadline } from '../../runtime/deadline.ts';
+import { lateSignal } from '../../runtime/deadline.ts';
 import { readLines } from '../../runtime/lines.ts';
 import { ENDPOINTS } from '../../wire/endpoints.ts';
 import { parseSessionMessage } from '../../wire/parse-session-message.ts';
@@ -21,11 +22,11 @@ export interface SessionEvents {
   onMessage(message: SessionMessage): void;
   /** The session ended, or could not be opened. */
   onClosed(error: unknown): void;
-  /** The connection is there, but no session could be opened on it. */
-  onStuck(): void;
+  /** The connection is there, but no session could be opened on it, `times` in a row. */
+  onStuck(times: number): void;
 }
 
-/** From the request to the head of the answer. */
+/** From the request to the first message. */
 const OPEN_WITHIN_MS = 2_000;
 
 /** Keeps a session open on the connection that is in use, and reads it. */
@@ -45,21 +46,24 @@ export class SessionLoop {
   /** Works until `signal` aborts. */
   async run(signal: AbortSignal): Promise<void> {
     let failures = 0;
+    let used: PeerConnection | undefined;
     while (!signal.aborted) {
-      this.#stop = new AbortController();
+      const connection = await this.#events.connected(signal).catch(() => undefined);
+      if (connection === undefined) break;
+      if (connection !== used) failures = 0;
+      used = connection;
       this.#heard = false;
-      let connection: PeerConnection | undefined;
+      // Not before there is a connection: that another one took over concerns a session that is open.
+      this.#stop = new AbortController();
       try {
-        connection = await this.#events.connected(signal);
         await this.#once(AbortSignal.any([signal, this.#stop.signal]));
       } catch (error) {
         if (signal.aborted) break;
         this.#events.onClosed(error);
-        if (!this.#heard && !this.#stop.signal.aborted) this.#events.onStuck();
       }
       failures = this.#heard ? 1 : failures + 1;
-      // Another connection took over: no reason to wait.
-      if (connection?.draining !== false) continue;
+      if (this.#stop.signal.aborted || connection.draining) continue;
+      if (!this.#heard) this.#events.onStuck(failures);
       const delayMs = backoffDelayMs(CONNECT_BACKOFF, failures, this.#deps.random());
       await this.#deps.clock.sleep(delayMs, signal).catch(() => {});
     }
@@ -70,25 +74,35 @@ export class SessionLoop {
     this.#stop.abort(new CodedError('Unavailable', 'the connection is used no more'));
   }
 
+  /** One session, until it ends, which is an error. The first message must come in time. */
   async #once(signal: AbortSignal): Promise<void> {
-    const stream = await this.#openSession(signal);
+    const heard = new AbortController();
+    const until = AbortSignal.any([signal, lateSignal(this.#deps.clock, OPEN_WITHIN_MS, heard.signal)]);
     try {
-      for await (const line of readLines(stream)) {
-        const message = parseSessionMessage(line);
-        if (message === undefined) continue;
-        this.#heard = true;
-        this.#events.onMessage(message);
-      }
+      await unlessAborted(until, this.#read(until, heard));
     } finally {
-      stream.destroy();
+      heard.abort();
     }
     throw new CodedError('Unavailable', 'the peer closed the session');
   }
 
-  async #openSession(signal: AbortSignal) {
+  async #read(signal: AbortSignal, heard: AbortController): Promise<void> {
     const { method, path } = ENDPOINTS.session;
-    return withDeadline(this.#deps.clock, { ms: OPEN_WITHIN_MS, signal }, (within) =>
-      this.#client.open({ method, path, signal: within }),
-    );
+    const stream = await this.#client.open({ method, path, signal });
+    const onAbort = (): void => void stream.destroy();
+    signal.addEventListener('abort', onAbort, { once: true });
+    if (signal.aborted) onAbort();
+    try {
+      for await (const line of readLines(stream)) {
+        const message = parseSessionMessage(line);
+        if (message === undefined || signal.aborted) continue;
+        heard.abort();
+        this.#heard = true;
+        this.#events.onMessage(message);
+      }
+    } finally {
+      signal.removeEventListener('abort', onAbort);
+      stream.destroy();
+    }
   }
 }

@@ -76,7 +76,8 @@ async function waitForVirtualNodes(context: LabContext, cluster: ClusterTopology
   const nodes = context.topology.clusters
     .filter((one) => one.name !== cluster.name)
     .map((one) => `node/headcut-${one.name}`);
-  if (nodes.length === 0) return;
-  for (const condition of ['--for=create', '--for=condition=Ready'])
-    await kubectl(context, cluster.name, ['wait', ...nodes, condition, AGENT_TIMEOUT]);
+  // One at a time: for several, `kubectl wait --for=create` fails at once when more than one of them is missing.
+  for (const node of nodes)
+    for (const condition of ['--for=create', '--for=condition=Ready'])
+      await kubectl(context, cluster.name, ['wait', node, condition, AGENT_TIMEOUT]);
 }

@@ -1,4 +1,4 @@
-import type { Node, Pod } from '../core/kube-objects.ts';
+import type { KubeObject, Node, Pod } from '../core/kube-objects.ts';
 import { ORIGIN_CLUSTER_LABEL } from '../core/labels.ts';
 import { JOIN_LABEL } from '../core/membership/join-secrets.ts';
 import type { FederationObject, PeerObject } from '../core/membership/peer-object.ts';
@@ -6,7 +6,17 @@ import type { EndpointSlice, Service } from '../core/service/service-objects.ts'
 import type { ShadowPod } from '../core/shadow-pod/shadow-pod.ts';
 import type { KubeClient } from '../kube/client.ts';
 import { Reflector } from '../kube/reflector.ts';
-import { ENDPOINT_SLICES, FEDERATIONS, NODES, PEERS, PODS, SECRETS, SERVICES, SHADOW_PODS } from '../kube/resources.ts';
+import {
+  ENDPOINT_SLICES,
+  FEDERATIONS,
+  NODES,
+  OFFLOADINGS,
+  PEERS,
+  PODS,
+  SECRETS,
+  SERVICES,
+  SHADOW_PODS,
+} from '../kube/resources.ts';
 import type { Clock } from '../runtime/clock.ts';
 import type { Logger } from '../runtime/logger.ts';
 import type { JoinSecret } from './membership/join-requests.ts';
@@ -22,6 +32,7 @@ export function createCaches(deps: { client: KubeClient; namespace: string; cloc
     peers: new Reflector<PeerObject>({ ...common, type: PEERS }),
     federations: new Reflector<FederationObject>({ ...common, type: FEDERATIONS }),
     shadowPods: new Reflector<ShadowPod>({ ...common, type: SHADOW_PODS }),
+    offloadings: new Reflector<KubeObject>({ ...common, type: OFFLOADINGS }),
     /** Our copies of peers' Services, in twin namespaces. */
     mirrors: new Reflector<Service>({ ...common, type: SERVICES, labelSelector: ORIGIN_CLUSTER_LABEL }),
     mirrorSlices: new Reflector<EndpointSlice>({

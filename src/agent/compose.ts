@@ -18,6 +18,7 @@ import type { PeerHello } from '../wire/peer-connection.ts';
 import { AdmissionWebhook } from './admission/admission-webhook.ts';
 import { type Caches, createCaches } from './caches.ts';
 import { composeDiagnosis } from './compose-diagnosis.ts';
+import { composeFailover } from './compose-failover.ts';
 import { composeForOffloadedPods } from './compose-offloaded-pods.ts';
 import type { AgentConfig } from './config.ts';
 import type { DnsGate } from './dns/dns-gate.ts';
@@ -93,6 +94,7 @@ export async function composeAgent(parts: AgentParts): Promise<Agent> {
   const offloaded = composeForOffloadedPods(parts, { client, caches, membership, addresses });
   const provider = composeProvider(parts, client, caches, membership, offloaded);
   const consumer = composeConsumer(parts, { client, caches, membership, addresses, countWrite });
+  const failover = composeFailover(parts, { caches, membership, identities: consumer.virtualNodes });
   const homeApiStream = createHomeApiStream({
     pods: caches.pods,
     nodes: consumer.virtualNodes,
@@ -131,6 +133,7 @@ export async function composeAgent(parts: AgentParts): Promise<Agent> {
     consumer.services.controller,
     consumer.virtualNodes.controller,
     consumer.offloading.controller,
+    failover.controller,
   ];
   health = createHealthServer({
     unsynced: () => Object.entries(caches).flatMap(([name, cache]) => (cache.synced ? [] : [name])),
@@ -154,6 +157,7 @@ export async function composeAgent(parts: AgentParts): Promise<Agent> {
     consumer.services,
     consumer.virtualNodes,
     consumer.offloading,
+    failover,
     new AdmissionWebhook({ client, host: config.hostIp, port: config.webhookPort, clock, logger }),
   ];
   const { dnsGate, homeApiGate } = offloaded;

@@ -1,10 +1,10 @@
 import { parseArgs } from 'node:util';
 import { messageOf } from '../core/coded-error.ts';
+import { parseDuration } from '../core/duration.ts';
 import { DEFAULT_INSTALL_TIMEOUT_MS, install } from '../ops/install.ts';
 import { DEFAULT_K0S_DATA_FOLDER, removeK0sStack, writeK0sStack } from '../ops/k0s-stack.ts';
 import { DEFAULT_UNINSTALL_TIMEOUT_MS, uninstall } from '../ops/uninstall.ts';
 import { type CliDeps, EXIT } from './cli-deps.ts';
-import { parseDuration } from './duration.ts';
 
 /** `install` and `uninstall`: apart from the other commands, because they need no agent, and with --k0s no cluster either. */
 

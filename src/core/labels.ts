@@ -12,8 +12,11 @@ export const PEER_LABEL = 'headcut.dev/peer';
 /** Taint (NoSchedule) that every virtual node has; pods that can be offloaded tolerate it. */
 export const VIRTUAL_NODE_TAINT = 'headcut.dev/virtual-node';
 
-/** Taint (NoSchedule and NoExecute) that the agent sets after it saw the peer fail. */
+/** Taint (NoSchedule) that the agent sets after it saw the peer fail. What runs there is replaced by the agent, not by a taint. */
 export const UNREACHABLE_TAINT = 'headcut.dev/unreachable';
+
+/** Pod annotation (of a pod template): how long after the loss of its peer the pod is replaced, such as `30s`, or `Never`. */
+export const FAILOVER_AFTER_ANNOTATION = 'headcut.dev/failover-after';
 
 /** On reflected objects, twin namespaces, shadow pods and their pods: where they come from. */
 export const ORIGIN_CLUSTER_LABEL = 'headcut.dev/origin-cluster';

@@ -1,6 +1,6 @@
 import { describe, expect, it } from 'vitest';
-import { parseDuration } from '../../src/cli/duration.ts';
 import { renderTable } from '../../src/cli/table.ts';
+import { parseDuration } from '../../src/core/duration.ts';
 import { FixedCluster } from './cluster-fixture.ts';
 import { run } from './run.ts';
 

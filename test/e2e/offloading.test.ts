@@ -393,7 +393,7 @@ test('replicas of a member whose link is cut are made anew elsewhere; it then ta
     (await node()).spec?.taints?.flatMap((taint) => (taint.key === 'headcut.dev/unreachable' ? [taint.effect] : []));
   {
     await using _ = await cutOff('c');
-    await eventually(async () => expect(await unreachable()).toEqual(['NoSchedule', 'NoExecute']));
+    await eventually(async () => expect(await unreachable()).toEqual(['NoSchedule']));
     const renewed = await kubectl('a', ['-n', 'kube-node-lease', 'get', 'lease', 'headcut-c', '-o', 'yaml']);
     await eventually(async () => {
       const ready = (await list<Pod>('a', ['-n', name, 'pods'])).filter(isReady);

@@ -14,6 +14,7 @@ import type { NodeIdentities, PeerAddresses, PeerLink, PeerLinks, ServiceSource,
 import { type ApplyTarget, applyAction, recordEvent } from './apply.ts';
 import { PodTokens } from './pod-tokens.ts';
 import { ReferencedObjects } from './referenced-objects.ts';
+import { SupersededPods } from './superseded-pods.ts';
 
 export interface OffloadingDeps {
   client: KubeClient;
@@ -46,6 +47,7 @@ export class Offloading {
   readonly #deps: OffloadingDeps;
   readonly #objects: ReferencedObjects;
   readonly #tokens: PodTokens;
+  readonly #superseded: SupersededPods;
   /** Keys of offloaded pods by UID. */
   readonly #keyByUid = new Map<string, string>();
   readonly #attempts = new Map<string, Attempt>();
@@ -57,6 +59,7 @@ export class Offloading {
   constructor(deps: OffloadingDeps) {
     this.#deps = deps;
     const { clock, logger } = deps;
+    this.#superseded = new SupersededPods(deps);
     this.controller = createController({
       name: 'offloading',
       reconcile: (uid) => this.#reconcile(uid),
@@ -125,6 +128,7 @@ export class Offloading {
       remoteKnown: link.podsSynced,
       peerGone: false,
       peerUnreachable: link.state === 'Unreachable',
+      replacementPendingMs: link.podsSynced ? this.#superseded.leftMs(local) : undefined,
       lastVerdict,
       refusedDigest: this.#refusedChanges.get(uid),
       now: this.#deps.clock.monotonic(),
@@ -258,6 +262,7 @@ export class Offloading {
     this.#refusedChanges.delete(uid);
     this.#objects.release(uid);
     this.#tokens.release(uid);
+    this.#superseded.release(uid);
   }
 }
 

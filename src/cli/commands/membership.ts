@@ -1,4 +1,5 @@
 import { messageOf } from '../../core/coded-error.ts';
+import { parseDuration } from '../../core/duration.ts';
 import { approve } from '../../ops/approve.ts';
 import { drainPeer } from '../../ops/drain.ts';
 import { excludeDaemonSets } from '../../ops/exclude-daemon-sets.ts';
@@ -8,7 +9,6 @@ import { DEFAULT_INVITATION_TTL_MS, invite } from '../../ops/invite.ts';
 import { DEFAULT_JOIN_TIMEOUT_MS, join } from '../../ops/join.ts';
 import { type LeaveProgress, leave } from '../../ops/leave.ts';
 import type { Command, CommandContext } from '../command.ts';
-import { parseDuration } from '../duration.ts';
 import { emit } from '../output.ts';
 import { renderTable } from '../table.ts';
 

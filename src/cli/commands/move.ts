@@ -1,8 +1,8 @@
+import { parseDuration } from '../../core/duration.ts';
 import { counted } from '../../core/explain/age.ts';
 import { type DrainProgress, drainPeer, undrainPeer } from '../../ops/drain.ts';
 import { offload, type UnoffloadProgress, unoffload } from '../../ops/offload.ts';
 import type { Command, CommandContext } from '../command.ts';
-import { parseDuration } from '../duration.ts';
 import { emit } from '../output.ts';
 
 const DEFAULT_TIMEOUT_MS = 120_000;

@@ -1,5 +1,5 @@
 import type { Container, KubeObject, Pod, ProjectedSource, Volume } from '../kube-objects.ts';
-import { UNREACHABLE_TAINT, VIRTUAL_NODE_TAINT } from '../labels.ts';
+import { VIRTUAL_NODE_TAINT } from '../labels.ts';
 
 /**
  * What manifests/30-admission.yaml does to pods, for API servers that do not serve MutatingAdmissionPolicy.
@@ -17,8 +17,6 @@ export interface Offloading extends KubeObject {
   spec?: { strategy?: string };
 }
 
-/** As in the policy: how long after the loss of a peer its pods are replaced. */
-const FAILOVER_SECONDS = 5;
 /** What pod-security "baseline" allows to be added. */
 const BASELINE_CAPABILITIES = new Set(
   'AUDIT_WRITE CHOWN DAC_OVERRIDE FOWNER FSETID KILL MKNOD NET_BIND_SERVICE SETFCAP SETGID SETPCAP SETUID SYS_CHROOT'.split(
@@ -50,7 +48,6 @@ function tolerations({ spec }: Pod): AddOperation[] {
     ...operations,
     add('/0', { key: 'node.kubernetes.io/not-ready', ...exists }),
     add('/0', { key: 'node.kubernetes.io/unreachable', ...exists }),
-    add('/0', { key: UNREACHABLE_TAINT, ...exists, tolerationSeconds: FAILOVER_SECONDS }),
     add('/0', { key: VIRTUAL_NODE_TAINT, operator: 'Exists', effect: 'NoSchedule' }),
   ];
 }

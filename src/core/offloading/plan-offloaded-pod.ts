@@ -36,6 +36,8 @@ export interface OffloadedPodObservation {
   /** The peer was found unreachable by own failed contact. */
   peerUnreachable: boolean;
   /** The last answer to a submission of this pod in this process, and when the next try is due. */
+  /** It was replaced because its peer was lost, and what replaces it is not Ready yet; how long (ms) that may go on. */
+  replacementPendingMs?: number | undefined;
   lastVerdict: { verdict: PodVerdict; retryAt: number } | undefined;
   /** The digest of a change that the provider refused: the same one is not sent again. */
   refusedDigest?: string | undefined;
@@ -48,6 +50,9 @@ export interface OffloadedPodPlan {
   actions: OffloadingAction[];
   requeueAfterMs?: number;
 }
+
+/** How often it is looked whether a replacement is Ready by now. */
+const REPLACEMENT_LOOK_MS = 500;
 
 const NOTHING: OffloadedPodPlan = { actions: [] };
 
@@ -92,12 +97,13 @@ function planAfterEnd(remote: RemotePod | undefined, remoteKnown: boolean): Offl
   return { actions: [{ type: 'delete-remote', verify: false }] };
 }
 
-function planDeletion(
-  { remote, remoteKnown, peerGone, address }: OffloadedPodObservation,
-  local: Pod,
-): OffloadedPodPlan {
+function planDeletion(observed: OffloadedPodObservation, local: Pod): OffloadedPodPlan {
+  const { remote, remoteKnown, peerGone, address, replacementPendingMs = 0 } = observed;
   if (remote !== undefined && !peerGone) {
     const actions = reflectStatus(local, remote, address);
+    // It turned out healthy, and serves until the other one does.
+    if (remoteKnown && !remote.deleting && replacementPendingMs > 0 && isReady(remote.status))
+      return { actions, requeueAfterMs: Math.min(replacementPendingMs, REPLACEMENT_LOOK_MS) };
     const grace = local.metadata.deletionGracePeriodSeconds;
     if (remoteKnown && !remote.deleting) {
       actions.push({
@@ -150,6 +156,10 @@ function reflectStatus(local: Pod, remote: RemotePod, address: ShownAddress): Of
 function patched(local: Pod, wanted: LocalStatus): OffloadingAction[] {
   const patch = statusPatch(local, wanted);
   return patch === undefined ? [] : [{ type: 'patch-status', patch }];
+}
+
+function isReady(status: PodStatus | undefined): boolean {
+  return status?.conditions?.some((one) => one.type === 'Ready' && one.status === 'True') === true;
 }
 
 /** True when containers of the pod have run, or may have: it must not be started a second time. */

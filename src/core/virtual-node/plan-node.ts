@@ -52,7 +52,7 @@ export function nodeTaints(current: readonly Taint[], state: PeerReachability): 
   const foreign = current.filter((taint) => taint.key !== VIRTUAL_NODE_TAINT && taint.key !== UNREACHABLE_TAINT);
   const own: Taint[] = [{ key: VIRTUAL_NODE_TAINT, effect: 'NoSchedule' }];
   if (state === 'Unreachable') {
-    own.push({ key: UNREACHABLE_TAINT, effect: 'NoSchedule' }, { key: UNREACHABLE_TAINT, effect: 'NoExecute' });
+    own.push({ key: UNREACHABLE_TAINT, effect: 'NoSchedule' });
   }
   return [...own, ...foreign];
 }

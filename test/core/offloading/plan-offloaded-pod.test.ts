@@ -187,3 +187,15 @@ test('a change of the pod is sent until the provider shows it, and not again onc
   ])
     expect(plan(observed)).not.toContainEqual(expect.objectContaining({ type: 'update-remote' }));
 });
+
+test('a superseded pod that turned out healthy serves until its replacement is Ready, or for too long', () => {
+  const readyStatus: PodStatus = { ...running, conditions: [{ type: 'Ready', status: 'True' }] };
+  const going = pod(readyStatus, { deletionTimestamp: '2026-01-01T00:00:30Z', deletionGracePeriodSeconds: 30 });
+  const types = (observed: Partial<OffloadedPodObservation>) =>
+    plan({ local: going, ...observed }).map(({ type }) => type);
+  const healthy = remote({ status: readyStatus });
+  expect(types({ remote: healthy, replacementPendingMs: 1_000 })).not.toContain('delete-remote');
+  expect(types({ remote: healthy, replacementPendingMs: 0 })).toContain('delete-remote');
+  expect(types({ remote: healthy })).toContain('delete-remote');
+  expect(types({ remote: remote({ status: running }), replacementPendingMs: 1_000 })).toContain('delete-remote');
+});

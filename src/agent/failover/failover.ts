@@ -1,0 +1,136 @@
+import { failoverRuleOf, failoverSettingsOf } from '../../core/failover/failover-rule.ts';
+import { disruptionPatch, planFailover } from '../../core/failover/plan-failover.ts';
+import { type KubeObject, type Node, objectKey, type Pod } from '../../core/kube-objects.ts';
+import { PEER_LABEL } from '../../core/labels.ts';
+import { FEDERATION_NAME, type FederationObject } from '../../core/membership/peer-object.ts';
+import { isConflict, isNotFound } from '../../kube/api-error.ts';
+import { PODS } from '../../kube/resources.ts';
+import type { Store } from '../../kube/store.ts';
+import { type Clock, toKubeTime } from '../../runtime/clock.ts';
+import { type Controller, createController, type ReconcileResult } from '../../runtime/controller.ts';
+import type { Logger } from '../../runtime/logger.ts';
+import type { NodeIdentities, PeerLinks } from '../ports.ts';
+
+export interface FailoverDeps {
+  pods: Store<Pod>;
+  nodes: Store<Node>;
+  offloadings: Store<KubeObject>;
+  federations: Store<FederationObject>;
+  links: PeerLinks;
+  identities: NodeIdentities;
+  clock: Clock;
+  logger: Logger;
+}
+
+/** All lost peers share what room there is: they are one key. */
+const KEY = 'all';
+/** How often it is looked whether there is room by now for pods that had nowhere to go. */
+const LOOK_AGAIN_MS = 1_000;
+/** A single-node API server takes these writes in a few milliseconds; more would only queue there. */
+const AT_ONCE = 16;
+
+/**
+ * Replaces pods of lost peers: deletes them here, as their node, so that their controllers make others. It is the agent that
+ * does it and not a NoExecute taint, because a taint moves pods also when there is nowhere to go.
+ */
+export class Failover {
+  readonly controller: Controller;
+  readonly #deps: FailoverDeps;
+  /** When the loss of a peer was noticed, by its ID; monotonic ms. */
+  readonly #lostAt = new Map<string, number>();
+  #returnedAt: number | undefined;
+  /** Pods that were replaced, or have nowhere to go: known until no peer is lost any more. */
+  readonly #evicted = new Set<string>();
+  readonly #told = new Set<string>();
+
+  constructor(deps: FailoverDeps) {
+    this.#deps = deps;
+    const { clock, logger } = deps;
+    this.controller = createController({ name: 'failover', reconcile: () => this.#reconcile(), clock, logger });
+    deps.links.onChange((id, change) => {
+      if (change === 'state' || change === 'added' || change === 'removed') this.#look(id);
+    });
+    // Settings and pods may change while a peer is away; without a lost peer there is nothing to look at.
+    const look = (): void => {
+      if (this.#lostAt.size > 0) this.controller.enqueue(KEY);
+    };
+    for (const store of [deps.pods, deps.nodes, deps.offloadings, deps.federations] as Store<KubeObject>[])
+      store.onChange(look);
+    deps.identities.onReady(look);
+  }
+
+  async run(signal: AbortSignal): Promise<void> {
+    const { pods, nodes, offloadings, federations, links } = this.#deps;
+    await Promise.all([pods, nodes, offloadings, federations].map((store) => store.whenSynced()));
+    for (const { id } of links.list()) this.#look(id);
+    await this.controller.run(signal);
+  }
+
+  #look(peerId: string): void {
+    const now = this.#deps.clock.monotonic();
+    if (this.#deps.links.get(peerId)?.state !== 'Unreachable') {
+      if (this.#lostAt.delete(peerId)) this.#returnedAt = now;
+    } else if (!this.#lostAt.has(peerId)) this.#lostAt.set(peerId, now);
+    this.controller.enqueue(KEY);
+  }
+
+  async #reconcile(): Promise<ReconcileResult> {
+    if (this.#lostAt.size === 0) {
+      this.#told.clear();
+      this.#evicted.clear();
+      return undefined;
+    }
+    const { pods, nodes, offloadings, federations, clock, logger } = this.#deps;
+    const federation = failoverSettingsOf(federations.get(FEDERATION_NAME));
+    const { evict, stuck, nextInMs } = planFailover({
+      lost: this.#lostNodes(),
+      nodes: nodes.list(),
+      // The cache may not show yet what was done a moment ago.
+      pods: pods.list().filter((pod) => !this.#evicted.has(pod.metadata.uid ?? '')),
+      ruleOf: (pod) =>
+        failoverRuleOf(pod, failoverSettingsOf(offloadings.get(`${pod.metadata.namespace}/offloading`)), federation),
+      returnedAt: this.#returnedAt,
+      now: clock.monotonic(),
+    });
+    for (let first = 0; first < evict.length; first += AT_ONCE)
+      await Promise.all(evict.slice(first, first + AT_ONCE).map((pod) => this.#evict(pod)));
+    for (const pod of stuck) {
+      const { uid = '' } = pod.metadata;
+      if (this.#told.has(uid)) continue;
+      this.#told.add(uid);
+      logger.warn({ pod: objectKey(pod) }, 'the peer of a pod is lost, and no other member has room for it; it stays');
+    }
+    const soonest = Math.min(
+      nextInMs ?? Number.POSITIVE_INFINITY,
+      stuck.length > 0 ? LOOK_AGAIN_MS : Number.POSITIVE_INFINITY,
+    );
+    return Number.isFinite(soonest) ? { requeueAfterMs: soonest } : undefined;
+  }
+
+  #lostNodes(): Map<string, number> {
+    const lost = new Map<string, number>();
+    for (const node of this.#deps.nodes.list()) {
+      const since = this.#lostAt.get(node.metadata.labels?.[PEER_LABEL] ?? '');
+      if (since !== undefined) lost.set(node.metadata.name, since);
+    }
+    return lost;
+  }
+
+  async #evict(pod: Pod): Promise<void> {
+    const { identities, clock, logger } = this.#deps;
+    const { namespace, name, uid = '' } = pod.metadata;
+    const { nodeName = '' } = pod.spec;
+    const node = identities.client(nodeName);
+    // Its certificate is on the way; onReady tells when it is there.
+    if (node === undefined) return;
+    const now = toKubeTime(clock.now());
+    try {
+      await node.patch(PODS, { namespace, name, subresource: 'status' }, disruptionPatch(pod, now), 'strategic');
+      await node.delete(PODS, { namespace, name }, { uid });
+      this.#evicted.add(uid);
+      logger.info({ pod: objectKey(pod), node: nodeName }, 'the peer of a pod is lost; the pod is replaced');
+    } catch (error) {
+      if (!isNotFound(error) && !isConflict(error)) throw error;
+    }
+  }
+}

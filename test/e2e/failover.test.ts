@@ -1,0 +1,179 @@
+import { setTimeout as sleep } from 'node:timers/promises';
+import { describe, expect, test } from 'vitest';
+import type { Node, Pod } from '../../src/core/kube-objects.ts';
+import { fault } from './faults.ts';
+import {
+  apply,
+  deployment,
+  eventually,
+  fingerprints,
+  get,
+  isReady,
+  kubectl,
+  list,
+  offloadedNamespace,
+  pod,
+  podSpec,
+  readyPods,
+  restartAgents,
+  twins,
+} from './lab.ts';
+
+/** What happens to pods whose peer is lost (product.md, *Promises when things fail*). */
+
+/** 3 s to notice the loss, 5 s to wait, 2 s to start. */
+const REPLACED_WITHIN_MS = 10_000;
+/** A peer that was lost often is heard for up to a minute before it counts again. */
+const CALM_WITHIN_MS = 90_000;
+
+async function isNodeReady(cluster: string, peer: string): Promise<boolean> {
+  return isReady(await get<Node>(cluster, ['node', `headcut-${peer}`]));
+}
+
+async function readyElsewhere(cluster: string, namespace: string, ...lost: string[]): Promise<Pod[]> {
+  const gone = lost.map((peer) => `headcut-${peer}`);
+  const pods = await list<Pod>(cluster, ['-n', namespace, 'pods']);
+  return pods.filter((one) => isReady(one) && !gone.includes(one.spec.nodeName ?? ''));
+}
+
+/** Everything is well again, and as many pods as wanted are there. */
+async function calm(namespace: string, replicas: number): Promise<Pod[]> {
+  await eventually(async () => {
+    for (const peer of ['b', 'c']) expect(await isNodeReady('a', peer)).toBe(true);
+  }, CALM_WITHIN_MS);
+  return readyPods('a', namespace, replicas);
+}
+
+async function timed(work: () => Promise<void>): Promise<number> {
+  const start = performance.now();
+  await work();
+  return performance.now() - start;
+}
+
+describe.each([
+  ['whose link is cut', 'cut c'],
+  ['that freezes', 'freeze c'],
+])('a peer %s', (_name, words) => {
+  test('has its replicas replaced in 10 s; the others are not touched, and superseded copies go when it is back', async () => {
+    await using namespace = await offloadedNamespace('a');
+    const { name } = namespace;
+    await apply('a', deployment(name, 'web', 6));
+    const before = await readyPods('a', name, 6);
+    const kept = fingerprints(before.filter((one) => one.spec.nodeName !== 'headcut-c'));
+    expect(kept.length).toBeLessThan(6);
+    await using lost = await fault(words);
+    const tookMs = await timed(() =>
+      eventually(async () => expect(await readyElsewhere('a', name, 'c')).toHaveLength(6), 2 * REPLACED_WITHIN_MS),
+    );
+    console.info(`replaced after ${Math.round(tookMs)} ms`);
+    expect(tookMs).toBeLessThan(REPLACED_WITHIN_MS);
+    expect(fingerprints(await readyElsewhere('a', name, 'c'))).toEqual(expect.arrayContaining(kept));
+    await lost.end();
+    const after = await calm(name, 6);
+    expect(fingerprints(after)).toEqual(expect.arrayContaining(kept));
+    await eventually(async () =>
+      expect(await twins('c', name)).toHaveLength(after.filter((one) => one.spec.nodeName === 'headcut-c').length),
+    );
+  });
+});
+
+describe('the time of failover', () => {
+  test('is that of the namespace, and of a pod template before it', async () => {
+    await using namespace = await offloadedNamespace('a');
+    const { name } = namespace;
+    await apply('a', {
+      apiVersion: 'headcut.dev/v1alpha1',
+      kind: 'Offloading',
+      metadata: { name: 'offloading', namespace: name },
+      spec: { failover: { after: '0s' } },
+    });
+    const never = deployment(name, 'never', 3) as { spec: { template: { metadata: { annotations?: object } } } };
+    never.spec.template.metadata.annotations = { 'headcut.dev/failover-after': 'Never' };
+    await apply('a', deployment(name, 'now', 3), never);
+    const before = await readyPods('a', name, 6);
+    const stay = before.filter((one) => one.metadata.labels?.app === 'never');
+    await using lost = await fault('cut c');
+    const tookMs = await timed(() =>
+      eventually(async () => {
+        const ready = await readyElsewhere('a', name, 'c');
+        expect(ready.filter((one) => one.metadata.labels?.app === 'now')).toHaveLength(3);
+      }),
+    );
+    console.info(`replaced after ${Math.round(tookMs)} ms`);
+    expect(tookMs).toBeLessThan(REPLACED_WITHIN_MS / 2);
+    await sleep(REPLACED_WITHIN_MS);
+    const present = await list<Pod>('a', ['-n', name, 'pods', '-l', 'app=never']);
+    expect(fingerprints(present)).toEqual(fingerprints(stay));
+    await lost.end();
+    const after = await calm(name, 6);
+    expect(fingerprints(after)).toEqual(expect.arrayContaining(fingerprints(stay)));
+  });
+
+  test('refuses what is no time, and says what is', async () => {
+    const failover = (after: string) => JSON.stringify({ spec: { failover: { after } } });
+    const patch = (after: string) =>
+      kubectl('a', ['patch', 'federation/headcut', '--type=merge', '--dry-run=server', '-p', failover(after)]);
+    await patch('Never');
+    await patch('1m30s');
+    await expect(patch('soon')).rejects.toThrow('must be Never or a duration');
+  });
+});
+
+describe('when there is nowhere to go', () => {
+  test('nothing moves, and everything is as before when the peers come back', async () => {
+    await using namespace = await offloadedNamespace('a');
+    const { name } = namespace;
+    // A fresh agent holds no former failures against its peers, which would come back one by one.
+    await restartAgents('a');
+    await calm(name, 0);
+    await kubectl('a', ['cordon', 'a']);
+    try {
+      await apply('a', deployment(name, 'web', 4));
+      const before = await readyPods('a', name, 4);
+      await using lost = await fault('cut a');
+      await eventually(async () => {
+        for (const peer of ['b', 'c']) expect(await isNodeReady('a', peer)).toBe(false);
+      });
+      await sleep(REPLACED_WITHIN_MS);
+      expect(fingerprints(await list<Pod>('a', ['-n', name, 'pods']))).toEqual(fingerprints(before));
+      await lost.end();
+      expect(fingerprints(await calm(name, 4))).toEqual(fingerprints(before));
+    } finally {
+      await kubectl('a', ['uncordon', 'a']);
+    }
+  });
+
+  test('pods move home when all peers are lost and home has room', async () => {
+    await using namespace = await offloadedNamespace('a');
+    const { name } = namespace;
+    await apply('a', deployment(name, 'web', 6));
+    await readyPods('a', name, 6);
+    await using _ = await fault('cut a');
+    await eventually(
+      async () => expect(await readyElsewhere('a', name, 'b', 'c')).toHaveLength(6),
+      2 * REPLACED_WITHIN_MS,
+    );
+  });
+});
+
+test("a Job's pod that ends while the link is down succeeded once, and a bare pod waits for its peer", async () => {
+  await using namespace = await offloadedNamespace('a');
+  const { name } = namespace;
+  const onC = { nodeSelector: { 'kubernetes.io/hostname': 'headcut-c' } };
+  const template = {
+    spec: { ...podSpec(onC, { command: ['sh', '-c', 'sleep 8'] }), restartPolicy: 'Never' },
+  };
+  await apply('a', pod(name, 'bare', podSpec(onC)), {
+    apiVersion: 'batch/v1',
+    kind: 'Job',
+    metadata: { name: 'job', namespace: name },
+    spec: { template },
+  });
+  const before = await readyPods('a', name, 2);
+  await using lost = await fault('cut a c');
+  await sleep(15_000);
+  await lost.end();
+  await kubectl('a', ['-n', name, 'wait', 'job/job', '--for=condition=Complete', '--timeout=90s']);
+  const after = await list<Pod>('a', ['-n', name, 'pods']);
+  expect(fingerprints(after)).toEqual(fingerprints(before));
+});

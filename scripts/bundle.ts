@@ -18,6 +18,8 @@ export interface BundleEntry {
 export const agentEntry: BundleEntry = { source: 'src/bin/agent.ts', output: 'agent.mjs' };
 /** What changes a node's network: a program of its own, as it has a right that the agent has not. */
 export const networkEntry: BundleEntry = { source: 'src/bin/network.ts', output: 'network.mjs' };
+/** What holds a fenced pod back until it may start. */
+export const gateEntry: BundleEntry = { source: 'src/bin/gate.ts', output: 'gate.mjs' };
 /**
  * The command line in two: a first file that is next to nothing, so that the second one can come from node's compile cache.
  * That is CommonJS, where what is loaded when needed brings node's modules (HTTP, TLS …) only then; an ES module names all of
@@ -26,7 +28,7 @@ export const networkEntry: BundleEntry = { source: 'src/bin/network.ts', output:
 export const cliEntry: BundleEntry = { source: 'src/bin/cli.ts', output: 'headcut.mjs' };
 export const cliMainEntry: BundleEntry = { source: 'src/bin/cli-main.ts', output: 'headcut-main.cjs' };
 
-const entries = [agentEntry, networkEntry, cliEntry, cliMainEntry];
+const entries = [agentEntry, networkEntry, gateEntry, cliEntry, cliMainEntry];
 
 export interface BundleOptions {
   readonly root: string;

@@ -5,7 +5,7 @@ import type { Caches } from './caches.ts';
 import type { AgentParts } from './compose.ts';
 import { DnsGate } from './dns/dns-gate.ts';
 import { HomeApiGate } from './home-api/home-api-gate.ts';
-import type { PeerLinks, PodAddresses } from './ports.ts';
+import type { PeerLinks, PodAddresses, PodLeases } from './ports.ts';
 import { ServiceMirrors } from './service/service-mirrors.ts';
 import { OffloadedPodIndex } from './shadow-pod/offloaded-pod-index.ts';
 
@@ -14,6 +14,7 @@ interface ComposedParts {
   caches: Caches;
   membership: PeerLinks;
   addresses: PodAddresses;
+  leases: PodLeases;
 }
 
 /** The Services (manifests/) behind which the agent serves offloaded pods. */
@@ -22,7 +23,8 @@ const HOME_API_SERVICE = 'headcut-home-api';
 const DNS_PORT = 53;
 
 /** What pods of peers find here as at home: Services, names, and the API server. */
-export function composeForOffloadedPods(parts: AgentParts, { client, caches, membership, addresses }: ComposedParts) {
+export function composeForOffloadedPods(parts: AgentParts, composed: ComposedParts) {
+  const { client, caches, membership, addresses, leases } = composed;
   const { config, clock, logger, resolvConf } = parts;
   const { pods, shadowPods, mirrors: services, mirrorSlices: slices, ownServices } = caches;
   const { nameservers, clusterDomain } = parseResolvConf(resolvConf);
@@ -43,11 +45,16 @@ export function composeForOffloadedPods(parts: AgentParts, { client, caches, mem
     logger,
   });
   const servers = nameservers.map((host) => ({ host, port: DNS_PORT }));
-  const dnsGate = new DnsGate({ pods: index, servers, clusterDomain, homeApi, clock, logger });
+  const mayStart = (uid: string): boolean => {
+    const shadow = shadowPods.list().find(({ spec }) => spec.originUID === uid);
+    return shadow !== undefined && leases.mayRun(shadow);
+  };
+  const dnsGate = new DnsGate({ pods: index, servers, clusterDomain, homeApi, mayStart, clock, logger });
   const homeApiGate = new HomeApiGate({ pods: index, links: membership, logger });
   const surroundings = (): PodSurroundings | undefined => {
     const nameserver = addressOf(DNS_SERVICE);
-    return nameserver === undefined ? undefined : { nameserver, homeApi: homeApi(), clusterDomain };
+    const image = pods.get(`${config.namespace}/${config.podName}`)?.spec.containers[0]?.image;
+    return nameserver === undefined ? undefined : { nameserver, homeApi: homeApi(), clusterDomain, image };
   };
   return { mirrors, dnsGate, homeApiGate, surroundings };
 }

@@ -17,8 +17,9 @@ import { PROTOCOL_VERSION, RELAY_STREAM } from '../wire/endpoints.ts';
 import type { PeerHello } from '../wire/peer-connection.ts';
 import { AdmissionWebhook } from './admission/admission-webhook.ts';
 import { type Caches, createCaches } from './caches.ts';
+import { composeConsumer } from './compose-consumer.ts';
 import { composeDiagnosis } from './compose-diagnosis.ts';
-import { composeFailover } from './compose-failover.ts';
+import { composeFencing } from './compose-fencing.ts';
 import { composeForOffloadedPods } from './compose-offloaded-pods.ts';
 import type { AgentConfig } from './config.ts';
 import type { DnsGate } from './dns/dns-gate.ts';
@@ -29,9 +30,6 @@ import { createHomeApiStream } from './home-api/home-api-stream.ts';
 import { HOME_API_STREAM } from './home-api/stream-name.ts';
 import { loadIdentity } from './identity/identity.ts';
 import { IdentityMemory } from './identity/identity-memory.ts';
-import { CallerCheck } from './kubelet-server/authentication.ts';
-import { KubeletServer } from './kubelet-server/kubelet-server.ts';
-import { VirtualNodeStats } from './kubelet-server/node-stats.ts';
 import { AdmissionGate } from './membership/admission-gate.ts';
 import { createJoinRequests } from './membership/join-requests.ts';
 import { Membership } from './membership/membership.ts';
@@ -47,16 +45,13 @@ import { PeerHosts } from './network/peer-hosts.ts';
 import { PACKET_STREAM, PeerPaths } from './network/peer-paths.ts';
 import { UdpProber } from './network/udp-prober.ts';
 import { Offers } from './offer/offers.ts';
-import { Offloading } from './offloading/offloading.ts';
 import { createJoinDesk } from './peer-server/join-desk.ts';
 import { PeerServer } from './peer-server/peer-server.ts';
 import { createKubeletStats } from './pod-stats/kubelet-stats.ts';
 import { createPodStreams } from './pod-streams/pod-streams.ts';
-import type { PeerAddresses, PeerServing, PodAddresses, SessionSource } from './ports.ts';
+import type { PeerServing, PodLeases, SessionSource } from './ports.ts';
 import type { ServiceMirrors } from './service/service-mirrors.ts';
-import { ServiceSender } from './service/service-sender.ts';
 import { ShadowPods } from './shadow-pod/shadow-pods.ts';
-import { VirtualNodeController } from './virtual-node/virtual-nodes.ts';
 
 export interface AgentParts {
   config: AgentConfig;
@@ -91,10 +86,10 @@ export async function composeAgent(parts: AgentParts): Promise<Agent> {
   const { membership, identity } = members;
   const network = await composeNetwork(parts, client, caches, members);
   const addresses = network.state;
-  const offloaded = composeForOffloadedPods(parts, { client, caches, membership, addresses });
-  const provider = composeProvider(parts, client, caches, membership, offloaded);
-  const consumer = composeConsumer(parts, { client, caches, membership, addresses, countWrite });
-  const failover = composeFailover(parts, { caches, membership, identities: consumer.virtualNodes });
+  const { leases, grants, fencing } = composeFencing(parts, { caches, membership });
+  const offloaded = composeForOffloadedPods(parts, { client, caches, membership, addresses, leases });
+  const provider = composeProvider(parts, { client, caches, membership, offloaded, leases });
+  const consumer = composeConsumer(parts, { client, caches, membership, addresses, fencing, countWrite });
   const homeApiStream = createHomeApiStream({
     pods: caches.pods,
     nodes: consumer.virtualNodes,
@@ -120,6 +115,7 @@ export async function composeAgent(parts: AgentParts): Promise<Agent> {
     },
     join: createJoinDesk({ ownId: identity.id, client, namespace: config.namespace, roster: membership.roster, clock }),
     reach: (peerId) => diagnoser.reach(peerId),
+    grants,
     clock,
     logger,
   });
@@ -133,7 +129,7 @@ export async function composeAgent(parts: AgentParts): Promise<Agent> {
     consumer.services.controller,
     consumer.virtualNodes.controller,
     consumer.offloading.controller,
-    failover.controller,
+    consumer.failover.controller,
   ];
   health = createHealthServer({
     unsynced: () => Object.entries(caches).flatMap(([name, cache]) => (cache.synced ? [] : [name])),
@@ -153,11 +149,12 @@ export async function composeAgent(parts: AgentParts): Promise<Agent> {
     network.status.controller,
     provider.offers,
     provider.shadowPods,
+    leases,
     offloaded.mirrors,
     consumer.services,
     consumer.virtualNodes,
     consumer.offloading,
-    failover,
+    consumer.failover,
     new AdmissionWebhook({ client, host: config.hostIp, port: config.webhookPort, clock, logger }),
   ];
   const { dnsGate, homeApiGate } = offloaded;
@@ -267,12 +264,16 @@ async function composeNetwork(
 
 function composeProvider(
   parts: AgentParts,
-  client: KubeClient,
-  caches: Caches,
-  membership: Membership,
-  offloaded: { mirrors: ServiceMirrors; surroundings(): PodSurroundings | undefined },
+  own: {
+    client: KubeClient;
+    caches: Caches;
+    membership: Membership;
+    offloaded: { mirrors: ServiceMirrors; surroundings(): PodSurroundings | undefined };
+    leases: PodLeases;
+  },
 ) {
   const { config, clock, logger } = parts;
+  const { client, caches, membership, offloaded, leases } = own;
   const { pods, nodes, shadowPods: shadows, federations } = caches;
   const settings = (): Record<string, unknown> => federations.get(FEDERATION_NAME)?.spec ?? {};
   const reserve = (): ResourceList => (settings().reserve as ResourceList | undefined) ?? {};
@@ -286,6 +287,7 @@ function composeProvider(
     podSecurityLevel: () => (settings().podSecurityLevel as string | undefined) ?? 'baseline',
     services: offloaded.mirrors,
     surroundings: offloaded.surroundings,
+    leases,
     clock,
     logger,
   });
@@ -299,72 +301,6 @@ function composeProvider(
     },
   };
   return { offers, shadowPods, source };
-}
-
-function composeConsumer(
-  parts: AgentParts,
-  own: {
-    client: KubeClient;
-    caches: Caches;
-    membership: Membership;
-    addresses: PeerAddresses & PodAddresses;
-    countWrite(method: string, path: string, status: number): void;
-  },
-) {
-  const { config, connection, clock, logger, random } = parts;
-  const { client, caches, membership, addresses, countWrite } = own;
-  const { pods, nodes } = caches;
-  const callers = new CallerCheck({ client, clock });
-  const { server: apiServer, ca } = connection;
-  const virtualNodes = new VirtualNodeController({
-    client,
-    connectAs: ({ key, certificate }) =>
-      createKubeClient({ server: apiServer, ca, key, cert: certificate }, clock, countWrite),
-    nodes,
-    pods,
-    links: membership,
-    createKubeletPort: (node, peerId) =>
-      new KubeletServer({
-        node,
-        host: config.hostIp,
-        clientCa: ca ?? '',
-        callers,
-        pods,
-        stats: new VirtualNodeStats({ node, nodes, pods, clock }),
-        link: () => membership.get(peerId),
-        logger,
-      }),
-    hostIp: config.hostIp,
-    agentNamespace: config.namespace,
-    firstKubeletPort: config.firstKubeletPort,
-    clock,
-    logger,
-  });
-  const nodesSynced = (): Promise<void> => nodes.whenSynced();
-  const services = new ServiceSender({
-    client,
-    pods,
-    nodesSynced,
-    nodes: virtualNodes,
-    links: membership,
-    addresses,
-    clock,
-    logger,
-  });
-  const offloading = new Offloading({
-    client,
-    pods,
-    nodesSynced,
-    services,
-    links: membership,
-    nodes: virtualNodes,
-    identities: virtualNodes,
-    addresses,
-    clock,
-    random,
-    logger,
-  });
-  return { virtualNodes, services, offloading };
 }
 
 async function runAll(

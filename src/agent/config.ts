@@ -16,6 +16,9 @@ export interface AgentConfig {
   probePort: number;
   /** The folder shared with the process that changes the node's network. */
   networkFolder: string;
+  /** What a new process of this agent has to know of the one before, and the API server need not. */
+  stateFolder: string;
+  podName: string;
   /** Where offloaded pods reach this agent's nameserver and the way to their home's API server (by Services of the manifests). */
   dnsPort: number;
   homeApiPort: number;
@@ -37,6 +40,8 @@ export function readAgentConfig(env: Record<string, string | undefined>): AgentC
     healthPort: port(env, 'HEALTH_PORT', 7444),
     probePort: port(env, 'PROBE_PORT', 7445),
     networkFolder: env.NETWORK_FOLDER ?? '/run/headcut-network',
+    stateFolder: env.STATE_FOLDER ?? '/run/headcut',
+    podName: env.POD_NAME ?? '',
     dnsPort: port(env, 'DNS_PORT', 7446),
     homeApiPort: port(env, 'HOME_API_PORT', 7447),
     webhookPort: port(env, 'WEBHOOK_PORT', 7448),

@@ -10,6 +10,7 @@ import type { Offer } from '../core/offer/offer.ts';
 import type { PodSubmission, PodVerdict, RemotePod } from '../core/offloading/pod-submission.ts';
 import type { RemotePodStats } from '../core/pod-stats/summary.ts';
 import type { SentService, ServiceProblem } from '../core/service/sent-service.ts';
+import type { ShadowPod } from '../core/shadow-pod/shadow-pod.ts';
 import type { KubeClient } from '../kube/client.ts';
 import type { PeerConnection } from '../wire/peer-connection.ts';
 
@@ -38,6 +39,8 @@ export interface PeerLink {
   updateServices(namespace: string, services: SentService[], signal?: AbortSignal): Promise<ServiceProblem[]>;
   /** `query`: follow, previous, tailLines, sinceSeconds, sinceTime, timestamps, limitBytes as the kubelet API names them. */
   streamLogs(uid: string, container: string, query: URLSearchParams, signal: AbortSignal): Promise<Readable>;
+  /** Asks whether fenced pods of the peer may go on here; throws when it does not say yes in time. */
+  renewLease(signal: AbortSignal): Promise<void>;
   /** What our pods there use. */
   readStats(options: { onlyCpuAndMemory: boolean }, signal?: AbortSignal): Promise<RemotePodStats[]>;
   /** A raw stream to the part of the peer's agent that serves `name` (PeerStreamServer); throws CodedError when it refuses. */
@@ -139,6 +142,26 @@ export interface Admission {
   /** Holds room for a pod until it shows up among the cluster's pods, or is released. Same UID again: same answer, held once. */
   reserve(uid: string, pod: Pod, peerId: string): { ok: true } | { ok: false; reason: string; message: string };
   release(uid: string): void;
+}
+
+/** Whether fenced pods of consumers may run here. Implemented by the fencing feature, used by the provider side. */
+export interface PodLeases {
+  /** Gets the consent of a pod's home, before the pod is made. Throws Unavailable. */
+  ensure(consumer: string): Promise<void>;
+  /** True while a pod may start, or start again. One that is not fenced always may. */
+  mayRun(shadow: ShadowPod): boolean;
+  /** True for a pod that has to stop, and to stay so. */
+  isFenced(shadow: ShadowPod): boolean;
+  /** Called with the key of a shadow pod whose time is over, or that may run again. */
+  onChange(listener: (key: string) => void): void;
+}
+
+/** The consumer's side of fencing. Implemented by the fencing feature, used by offloading and failover. */
+export interface PodFencing {
+  /** How long (ms) this cluster may be out of contact before the pod's provider stops it; undefined for one that is not fenced. */
+  afterMs(pod: Pod): number | undefined;
+  /** How long (ms) it takes until the pod is sure to have stopped on a peer out of contact, 0 when it has; undefined as above. */
+  stoppedInMs(pod: Pod, peerId: string): number | undefined;
 }
 
 /** Logs and streams of real pods on this cluster. */

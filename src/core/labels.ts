@@ -18,6 +18,10 @@ export const UNREACHABLE_TAINT = 'headcut.dev/unreachable';
 /** Pod annotation (of a pod template): how long after the loss of its peer the pod is replaced, such as `30s`, or `Never`. */
 export const FAILOVER_AFTER_ANNOTATION = 'headcut.dev/failover-after';
 
+/** Pod annotations (of a pod template): whether the pod is fenced (`Required` or `None`), and after which time, such as `30s`. */
+export const FENCING_ANNOTATION = 'headcut.dev/fencing';
+export const FENCING_AFTER_ANNOTATION = 'headcut.dev/fencing-after';
+
 /** On reflected objects, twin namespaces, shadow pods and their pods: where they come from. */
 export const ORIGIN_CLUSTER_LABEL = 'headcut.dev/origin-cluster';
 export const ORIGIN_NAMESPACE_LABEL = 'headcut.dev/origin-namespace';

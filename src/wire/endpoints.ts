@@ -145,8 +145,11 @@ export const ENDPOINTS = {
       virtualNode: Type.String({ maxLength: 253 }),
       objects: Type.Array(ConfigObjectSchema, { maxItems: 200 }),
       services: Type.Optional(ServicesSchema),
+      fencing: Type.Optional(Type.Object({ afterSeconds: Type.Integer({ minimum: 1, maximum: 86_400 }) })),
     }),
   },
+  /** May the caller go on with fenced pods of the callee? An answer is a yes, from the moment of the question on. */
+  lease: { method: 'POST', path: '/v1/lease', bodyLimit: 1024 },
   /** What the owner changed of a pod since it was submitted. */
   updatePod: {
     method: 'PUT',

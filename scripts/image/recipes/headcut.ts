@@ -2,7 +2,7 @@
 import { existsSync } from 'node:fs';
 import { readFile, writeFile } from 'node:fs/promises';
 import { basename, join } from 'node:path';
-import { agentEntry, bundleEntry, cliEntry, cliMainEntry, networkEntry } from '../../bundle.ts';
+import { agentEntry, bundleEntry, cliEntry, cliMainEntry, gateEntry, networkEntry } from '../../bundle.ts';
 import type { Architecture } from '../architecture.ts';
 import { cachedFile } from '../cache.ts';
 import { hashFiles, hashOf } from '../fingerprint.ts';
@@ -14,7 +14,7 @@ import { libraryEntries } from '../shared-libraries.ts';
 import type { TarEntry } from '../tar-archive.ts';
 
 const nodePath = 'usr/local/bin/node';
-const bundles = [agentEntry, networkEntry, cliEntry, cliMainEntry];
+const bundles = [agentEntry, networkEntry, gateEntry, cliEntry, cliMainEntry];
 
 /** What the pod network is made with: programs as Debian's packages have them. */
 const networkTools = ['usr/sbin/nft', 'bin/ip', 'usr/bin/wg', 'usr/bin/wireguard-go'];

@@ -12,6 +12,7 @@ import {
 } from '../../core/dns/message.ts';
 import { fateOf, type OriginView } from '../../core/dns/origin-names.ts';
 import { toOriginAnswer } from '../../core/dns/to-origin-answer.ts';
+import { uidOfGateName } from '../../core/shadow-pod/start-gate.ts';
 import type { Clock } from '../../runtime/clock.ts';
 import {
   askDns,
@@ -30,6 +31,8 @@ export interface DnsGateDeps {
   clusterDomain: string;
   /** Where offloaded pods reach the API server of their home; undefined while that is not offered. */
   homeApi(): string | undefined;
+  /** Whether the pod with this UID at home may start now. */
+  mayStart(uid: string): boolean;
   clock: Clock;
   logger: Logger;
 }
@@ -98,6 +101,9 @@ export class DnsGate {
     const respond = (sections: Sections): Buffer => toAnswer(query, sections, transport);
     const question = questionOf(query);
     if (typeof question === 'number') return respond({ rcode: question });
+    const gated = uidOfGateName(question.name);
+    if (gated !== undefined)
+      return respond(this.#deps.mayStart(gated) ? goAhead(question) : { rcode: RCODE.nameError });
     const pod = await this.#deps.pods.find(client);
     if (pod === undefined) return respond({ rcode: RCODE.refused });
     const view = this.#viewOf(pod);
@@ -164,6 +170,11 @@ export class DnsGate {
       homeApi: homeApi(),
     };
   }
+}
+
+/** The address means nothing; it is there. */
+function goAhead({ name, type }: DnsQuestion): Sections {
+  return { rcode: RCODE.noError, answers: type === 'A' ? [{ type: 'A', name, ttl: 0, data: '127.0.0.1' }] : [] };
 }
 
 function homeApiRecords(question: DnsQuestion, view: OriginView): DnsRecord[] {

@@ -1,4 +1,9 @@
-import { failoverRuleOf, failoverSettingsOf } from '../../core/failover/failover-rule.ts';
+import {
+  type FailoverRule,
+  type FailoverSettings,
+  failoverRuleOf,
+  failoverSettingsOf,
+} from '../../core/failover/failover-rule.ts';
 import { disruptionPatch, planFailover } from '../../core/failover/plan-failover.ts';
 import { type KubeObject, type Node, objectKey, type Pod } from '../../core/kube-objects.ts';
 import { PEER_LABEL } from '../../core/labels.ts';
@@ -9,7 +14,7 @@ import type { Store } from '../../kube/store.ts';
 import { type Clock, toKubeTime } from '../../runtime/clock.ts';
 import { type Controller, createController, type ReconcileResult } from '../../runtime/controller.ts';
 import type { Logger } from '../../runtime/logger.ts';
-import type { NodeIdentities, PeerLinks } from '../ports.ts';
+import type { NodeIdentities, PeerLinks, PodFencing } from '../ports.ts';
 
 export interface FailoverDeps {
   pods: Store<Pod>;
@@ -18,6 +23,7 @@ export interface FailoverDeps {
   federations: Store<FederationObject>;
   links: PeerLinks;
   identities: NodeIdentities;
+  fencing: PodFencing;
   clock: Clock;
   logger: Logger;
 }
@@ -80,15 +86,14 @@ export class Failover {
       this.#evicted.clear();
       return undefined;
     }
-    const { pods, nodes, offloadings, federations, clock, logger } = this.#deps;
+    const { pods, nodes, federations, clock, logger } = this.#deps;
     const federation = failoverSettingsOf(federations.get(FEDERATION_NAME));
     const { evict, stuck, nextInMs } = planFailover({
       lost: this.#lostNodes(),
       nodes: nodes.list(),
       // The cache may not show yet what was done a moment ago.
       pods: pods.list().filter((pod) => !this.#evicted.has(pod.metadata.uid ?? '')),
-      ruleOf: (pod) =>
-        failoverRuleOf(pod, failoverSettingsOf(offloadings.get(`${pod.metadata.namespace}/offloading`)), federation),
+      ruleOf: (pod) => this.#ruleOf(pod, federation),
       returnedAt: this.#returnedAt,
       now: clock.monotonic(),
     });
@@ -105,6 +110,13 @@ export class Failover {
       stuck.length > 0 ? LOOK_AGAIN_MS : Number.POSITIVE_INFINITY,
     );
     return Number.isFinite(soonest) ? { requeueAfterMs: soonest } : undefined;
+  }
+
+  #ruleOf(pod: Pod, federation: FailoverSettings | undefined): FailoverRule {
+    const { offloadings, nodes, fencing } = this.#deps;
+    const peerId = nodes.get(pod.spec.nodeName ?? '')?.metadata.labels?.[PEER_LABEL] ?? '';
+    const namespace = failoverSettingsOf(offloadings.get(`${pod.metadata.namespace}/offloading`));
+    return failoverRuleOf(pod, namespace, federation, fencing.stoppedInMs(pod, peerId));
   }
 
   #lostNodes(): Map<string, number> {

@@ -75,6 +75,10 @@ export abstract class PeerCalls {
     return parseServiceProblems(answer);
   }
 
+  async renewLease(signal: AbortSignal): Promise<void> {
+    await this.call(ENDPOINTS.lease.method, ENDPOINTS.lease.path, undefined, signal);
+  }
+
   async readStats(options: { onlyCpuAndMemory: boolean }, signal?: AbortSignal): Promise<RemotePodStats[]> {
     const { method, path } = ENDPOINTS.stats;
     const answer = await this.call(

@@ -10,7 +10,15 @@ import type { Store } from '../../kube/store.ts';
 import { type Clock, toKubeTime } from '../../runtime/clock.ts';
 import { type Controller, createController, type ReconcileResult } from '../../runtime/controller.ts';
 import type { Logger } from '../../runtime/logger.ts';
-import type { NodeIdentities, PeerAddresses, PeerLink, PeerLinks, ServiceSource, VirtualNodes } from '../ports.ts';
+import type {
+  NodeIdentities,
+  PeerAddresses,
+  PeerLink,
+  PeerLinks,
+  PodFencing,
+  ServiceSource,
+  VirtualNodes,
+} from '../ports.ts';
 import { type ApplyTarget, applyAction, recordEvent } from './apply.ts';
 import { PodTokens } from './pod-tokens.ts';
 import { ReferencedObjects } from './referenced-objects.ts';
@@ -27,6 +35,7 @@ export interface OffloadingDeps {
   identities: NodeIdentities;
   addresses: PeerAddresses;
   services: ServiceSource;
+  fencing: PodFencing;
   clock: Clock;
   random(): number;
   logger: Logger;
@@ -129,6 +138,7 @@ export class Offloading {
       peerGone: false,
       peerUnreachable: link.state === 'Unreachable',
       replacementPendingMs: link.podsSynced ? this.#superseded.leftMs(local) : undefined,
+      stoppedInMs: local && this.#deps.fencing.stoppedInMs(local, link.id),
       lastVerdict,
       refusedDigest: this.#refusedChanges.get(uid),
       now: this.#deps.clock.monotonic(),
@@ -159,11 +169,13 @@ export class Offloading {
     if (objects === undefined || services === 'unknown') return { requeueAfterMs: LOOK_AGAIN_MS };
     const tokens = await this.#tokens.request(node, local);
     const { status: _, ...pod } = local;
+    const fencedMs = this.#deps.fencing.afterMs(local);
     const verdict = await link.submitPod(uid, {
       pod: pod as Pod,
       virtualNode: local.spec.nodeName ?? '',
       objects: [...objects.map(toSentObject), ...tokens],
       ...(services === 'told' ? {} : { services }),
+      ...(fencedMs === undefined ? {} : { fencing: { afterSeconds: Math.ceil(fencedMs / 1_000) } }),
     });
     const before = this.#attempts.get(uid);
     const sameKind = before !== undefined && kindOf(before.verdict) === kindOf(verdict);

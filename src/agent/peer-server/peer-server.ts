@@ -55,6 +55,8 @@ export interface PeerServerDeps {
   join(request: JoinRequest): Promise<JoinAnswer>;
   /** Tries the endpoints of a peer. */
   reach(peerId: string): Promise<EndpointReach[]>;
+  /** Notes that a peer was told to go on with our fenced pods. */
+  grants: { grant(peerId: string): void };
   clock: Clock;
   logger: Logger;
 }
@@ -201,6 +203,10 @@ export class PeerServer implements PeerServing {
     this.#route(this.#peersApp, ENDPOINTS.reach, async (_request, peerId) => ({
       endpoints: await this.#deps.reach(peerId),
     }));
+    this.#route(this.#peersApp, ENDPOINTS.lease, async (_request, peerId) => {
+      this.#deps.grants.grant(peerId);
+      return {};
+    });
     this.#route(this.#peersApp, ENDPOINTS.deletePod, async (request, peerId) => {
       await provider.delete(peerId, uidOf(request), graceOf(request));
       return {};

@@ -16,7 +16,7 @@ import type { Store } from '../../kube/store.ts';
 import type { Clock } from '../../runtime/clock.ts';
 import { type Controller, createController, type ReconcileResult } from '../../runtime/controller.ts';
 import type { Logger } from '../../runtime/logger.ts';
-import type { Admission, PodProvider, ServiceMirrorDesk } from '../ports.ts';
+import type { Admission, PodLeases, PodProvider, ServiceMirrorDesk } from '../ports.ts';
 import { applyPodChanges } from './pod-changes.ts';
 import { PodEvents } from './pod-events.ts';
 import { ReflectedObjects } from './reflected-objects.ts';
@@ -34,6 +34,7 @@ export interface ShadowPodsDeps {
   podSecurityLevel(): string;
   /** Undefined while it is not known, or what pods need of it is not installed. */
   surroundings(): PodSurroundings | undefined;
+  leases: PodLeases;
   clock: Clock;
   logger: Logger;
 }
@@ -197,6 +198,7 @@ export class ShadowPods implements PodProvider {
   async #accept(shadow: ShadowPod, submission: PodSubmission): Promise<PodVerdict> {
     const { client } = this.#deps;
     const origin = { cluster: shadow.spec.originCluster, namespace: shadow.spec.originNamespace };
+    if (shadow.spec.fencing !== undefined) await this.#deps.leases.ensure(origin.cluster);
     const twin = await this.#twins.ensure(origin);
     this.#events.follow(twin);
     try {
@@ -235,13 +237,14 @@ export class ShadowPods implements PodProvider {
   }
 
   async #reconcile(key: string): Promise<ReconcileResult> {
-    const { shadowPods, pods, clock } = this.#deps;
+    const { shadowPods, pods, clock, leases } = this.#deps;
     const shadow = shadowPods.get(key);
     if (shadow === undefined) return;
     if (this.#submitting.has(shadow.spec.originUID)) return { requeueAfterMs: 1_000 };
     this.#events.follow(shadow.metadata.namespace ?? '');
     const deleting = this.#deleting.has(shadow.spec.originUID);
-    const plan = planShadowPod({ shadow, pod: pods.get(key), deleting, now: clock.now() });
+    const [fenced, mayRun] = [leases.isFenced(shadow), leases.mayRun(shadow)];
+    const plan = planShadowPod({ shadow, pod: pods.get(key), deleting, fenced, mayRun, now: clock.now() });
     for (const action of plan.actions) await this.#apply(key, shadow, action);
     return plan.requeueAfterMs === undefined ? undefined : { requeueAfterMs: plan.requeueAfterMs };
   }
@@ -284,7 +287,8 @@ export class ShadowPods implements PodProvider {
   }
 
   #listen(): void {
-    const { pods, shadowPods } = this.#deps;
+    const { pods, shadowPods, leases } = this.#deps;
+    leases.onChange((key) => this.controller.enqueue(key));
     shadowPods.onChange((key, after, before) => {
       if (after !== undefined) this.#keyByUid.set(after.spec.originUID, key);
       else if (before !== undefined) this.#forget(before);

@@ -9,7 +9,9 @@ export interface FailoverSettings {
 }
 
 /** What happens to a pod whose peer is lost. */
-export type FailoverRule = { move: true; afterMs: number } | { move: false; why: string };
+export type FailoverRule =
+  /** `stoppedInMs`: from now until its provider has stopped it for sure, if it is fenced. */
+  { move: true; afterMs: number; stoppedInMs?: number } | { move: false; why: string };
 
 export const NEVER = 'Never';
 /** product.md: replicas Ready elsewhere ≤ 10 s after the loss: 3 s to notice it, 5 s to see whether it passes, 2 s to start. */
@@ -23,23 +25,26 @@ export const DEFAULT_JOBS_AFTER = '5m';
 /**
  * Whether, and how long after the loss of its peer was noticed, a pod is replaced: by its own annotation, else by its
  * namespace's Offloading, else by the Federation.
+ * @param stoppedInMs from now until its provider has stopped it for sure; undefined for a pod that is not fenced
  */
 export function failoverRuleOf(
   pod: Pod,
   namespace: FailoverSettings | undefined,
   federation: FailoverSettings | undefined,
+  stoppedInMs?: number,
 ): FailoverRule {
   const controller = controllerOf(pod);
   if (controller === undefined) return { move: false, why: 'no controller would make another one' };
   if (controller.kind === 'DaemonSet') return { move: false, why: 'it belongs to its node' };
-  if (controller.kind === 'StatefulSet') return { move: false, why: 'there must never be two of it' };
+  if (controller.kind === 'StatefulSet' && stoppedInMs === undefined)
+    return { move: false, why: 'there must never be two of it' };
   const isJob = controller.kind === 'Job';
   const setting = isJob ? 'jobsAfter' : 'after';
   const asked = pod.metadata.annotations?.[FAILOVER_AFTER_ANNOTATION];
   const wanted = [asked, namespace?.[setting], federation?.[setting]].find(isSetting);
   const after = wanted ?? (isJob ? DEFAULT_JOBS_AFTER : DEFAULT_AFTER);
   if (after === NEVER) return { move: false, why: 'its failover is set to Never' };
-  return { move: true, afterMs: parseDuration(after) };
+  return { move: true, afterMs: parseDuration(after), ...(stoppedInMs === undefined ? {} : { stoppedInMs }) };
 }
 
 /** `spec.failover` of an object, which its schema checked. */

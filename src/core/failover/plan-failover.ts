@@ -75,13 +75,13 @@ interface Due {
   at: number;
 }
 
-function dueOf({ lost, ruleOf, returnedAt }: FailoverObservation, pod: Pod): Due[] {
+function dueOf({ lost, ruleOf, returnedAt, now }: FailoverObservation, pod: Pod): Due[] {
   const since = lost.get(pod.spec.nodeName ?? '');
   if (since === undefined || pod.metadata.deletionTimestamp !== undefined || isTerminal(pod.status)) return [];
   const rule = ruleOf(pod);
   if (!rule.move) return [];
   const settled = returnedAt === undefined ? 0 : returnedAt + SETTLE_MS;
-  return [{ pod, at: Math.max(since + rule.afterMs, settled) }];
+  return [{ pod, at: Math.max(since + rule.afterMs, settled, now + (rule.stoppedInMs ?? 0)) }];
 }
 
 /** In an order that does not depend on that of the input. */

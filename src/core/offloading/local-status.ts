@@ -23,13 +23,17 @@ const PASSING_CONDITIONS = ['PodResizePending', 'PodResizeInProgress'];
  */
 export type ShownAddress = string | null | undefined;
 
-/** The status that an offloaded pod shows on the consumer. The host's address is left out: it is of use at the provider only. */
-export function toLocalStatus(remote: PodStatus, local: Pod, address?: ShownAddress): LocalStatus {
+/**
+ * The status that an offloaded pod shows on the consumer. The host's address is left out: it is of use at the provider only.
+ * @param extra a condition of our own
+ */
+export function toLocalStatus(remote: PodStatus, local: Pod, address?: ShownAddress, extra?: Condition): LocalStatus {
   const status: LocalStatus = {};
   for (const field of COPIED_FIELDS) if (remote[field] !== undefined) Object.assign(status, { [field]: remote[field] });
   const conditions = (remote.conditions ?? [])
     .filter((condition) => !HOME_CONDITIONS.has(condition.type))
     .map((condition) => withoutNulls({ ...condition, observedGeneration: undefined }) as Condition);
+  if (extra !== undefined) conditions.push(extra);
   if (conditions.length > 0) status.conditions = conditions;
   if (local.metadata.generation !== undefined) status.observedGeneration = local.metadata.generation;
   return { ...(withoutNulls(status) as LocalStatus), ...(address === undefined ? {} : { podIP: address }) };

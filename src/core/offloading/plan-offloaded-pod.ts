@@ -1,3 +1,4 @@
+import { fencingCondition } from '../fencing/fencing-rule.ts';
 import type { Pod, PodStatus } from '../kube-objects.ts';
 import { isTerminal } from '../pod-phase.ts';
 import {
@@ -38,6 +39,8 @@ export interface OffloadedPodObservation {
   /** The last answer to a submission of this pod in this process, and when the next try is due. */
   /** It was replaced because its peer was lost, and what replaces it is not Ready yet; how long (ms) that may go on. */
   replacementPendingMs?: number | undefined;
+  /** How long (ms) until the provider is sure to have stopped it, if it is fenced: its name may be used again then. */
+  stoppedInMs?: number | undefined;
   lastVerdict: { verdict: PodVerdict; retryAt: number } | undefined;
   /** The digest of a change that the provider refused: the same one is not sent again. */
   refusedDigest?: string | undefined;
@@ -63,7 +66,7 @@ export function planOffloadedPod(observed: OffloadedPodObservation): OffloadedPo
     if (remote === undefined || !remoteKnown || remote.deleting) return NOTHING;
     return { actions: [{ type: 'delete-remote', verify: true }] };
   }
-  if (observed.peerUnreachable && !isTerminal(local.status)) return planUnreachable(observed, local);
+  if (observed.peerUnreachable) return planUnreachable(observed, local);
   if (local.metadata.deletionTimestamp !== undefined) return planDeletion(observed, local);
   if (isTerminal(local.status)) return planAfterEnd(remote, remoteKnown);
   if (observed.peerGone) return NOTHING;
@@ -85,10 +88,17 @@ function planChange(
 }
 
 /** Nothing can be asked and nothing is known; but nobody shall be sent there. */
-function planUnreachable({ wallTime, peerGone }: OffloadedPodObservation, local: Pod): OffloadedPodPlan {
-  if (peerGone && local.metadata.deletionTimestamp !== undefined) return { actions: [{ type: 'delete-local' }] };
+function planUnreachable(observed: OffloadedPodObservation, local: Pod): OffloadedPodPlan {
+  const { wallTime, peerGone, stoppedInMs } = observed;
+  const leaving = local.metadata.deletionTimestamp !== undefined;
+  const hasStopped = isTerminal(local.status) || stoppedInMs === 0;
+  if (leaving && (peerGone || hasStopped)) return { actions: [{ type: 'delete-local' }] };
+  if (isTerminal(local.status)) return NOTHING;
   const patch = withdrawReadiness(local, wallTime);
-  return patch === undefined ? NOTHING : { actions: [{ type: 'patch-status', patch }] };
+  return {
+    actions: patch === undefined ? [] : [{ type: 'patch-status', patch }],
+    ...(leaving && stoppedInMs !== undefined ? { requeueAfterMs: stoppedInMs } : {}),
+  };
 }
 
 /** The remote pod of an ended one stays for its logs, unless it never ran. */
@@ -150,7 +160,8 @@ function planRefusal(
 
 function reflectStatus(local: Pod, remote: RemotePod, address: ShownAddress): OffloadingAction[] {
   if (remote.status === undefined || isTerminal(local.status)) return [];
-  return patched(local, toLocalStatus(remote.status, local, address));
+  const fencing = remote.fencing && fencingCondition(remote.fencing.afterSeconds * 1_000);
+  return patched(local, toLocalStatus(remote.status, local, address, fencing));
 }
 
 function patched(local: Pod, wanted: LocalStatus): OffloadingAction[] {

@@ -11,6 +11,12 @@ export interface PodSubmission {
   objects: ConfigObject[];
   /** All Services of the pod's namespace: they are there before it starts. */
   services?: SentService[];
+  /** Stop the pod when its home has been out of contact for this long. */
+  fencing?: Fencing;
+}
+
+export interface Fencing {
+  afterSeconds: number;
 }
 
 /** Why a provider says no. `room`: try elsewhere. `policy`: the pod can never run there as it is. `later`: try again here. */
@@ -41,6 +47,8 @@ export interface RemotePod {
   status?: PodStatus;
   /** True once the provider was told to delete it. */
   deleting: boolean;
+  /** The provider stops it when its home is out of contact. */
+  fencing?: Fencing;
   /** `changesDigest` of the pod as it runs there; undefined before it exists, and from members that take no changes. */
   digest?: string;
   /** A refusal after the pod was admitted (not schedulable, rejected by the API server). */

@@ -4,9 +4,13 @@ import { changesDigest } from '../offloading/pod-changes.ts';
 import type { RemotePod } from '../offloading/pod-submission.ts';
 import { isTerminal } from '../pod-phase.ts';
 import type { ShadowPod, ShadowPodStatus } from './shadow-pod.ts';
+import { withoutGate } from './start-gate.ts';
 
 /** How long an admitted pod may stay unschedulable before it counts as refused for want of room. */
 export const UNSCHEDULABLE_AFTER_MS = 10_000;
+
+/** 0 would remove the pod from the API before its containers have stopped. */
+const FENCE_GRACE_SECONDS = 1;
 
 export type ShadowPodAction =
   | { type: 'create-pod' }
@@ -19,6 +23,10 @@ export interface ShadowPodObservation {
   pod: Pod | undefined;
   /** The consumer asked for its end. */
   deleting: boolean;
+  /** Its home has been out of contact for too long: it has to stop. */
+  fenced: boolean;
+  /** It may start now; a fenced pod needs its home's consent. */
+  mayRun: boolean;
   /** Wall time in ms. */
   now: number;
 }
@@ -33,7 +41,7 @@ export interface ShadowPodPlan {
  * consumer's controllers decide what follows.
  */
 export function planShadowPod(observed: ShadowPodObservation): ShadowPodPlan {
-  const { shadow, pod, deleting } = observed;
+  const { shadow, pod, deleting, fenced, mayRun } = observed;
   const status = shadow.status ?? {};
   if (pod !== undefined && pod.metadata.labels?.[ORIGIN_UID_LABEL] !== shadow.spec.originUID) {
     // The pod of a former shadow pod of this name; it is on its way out or an orphan.
@@ -42,16 +50,21 @@ export function planShadowPod(observed: ShadowPodObservation): ShadowPodPlan {
   }
   if (deleting || status.refusal !== undefined) return planEnd(observed, deleting);
   if (pod === undefined) {
-    if (status.podUID === undefined) return { actions: [{ type: 'create-pod' }] };
-    return status.terminal === undefined
-      ? {
-          actions: [
-            { type: 'write-status', status: { ...status, phase: 'Failed', terminal: vanishedStatus(observed.now) } },
-          ],
-        }
-      : { actions: [] };
+    if (status.terminal !== undefined) return { actions: [] };
+    if (status.podUID === undefined && !fenced) return { actions: mayRun ? [{ type: 'create-pod' }] : [] };
+    const terminal = endedStatus(fenced ? FENCED : VANISHED, observed.now);
+    return { actions: [{ type: 'write-status', status: { ...status, phase: 'Failed', terminal } }] };
   }
+  if (fenced && !isTerminal(pod.status)) return planFence(pod);
   return planRunning(observed, pod, status);
+}
+
+/** It is stopped without the time that it asks for, which its replacement does not wait for. */
+function planFence({ metadata }: Pod): ShadowPodPlan {
+  const { uid, deletionTimestamp, deletionGracePeriodSeconds } = metadata;
+  const ends = deletionTimestamp !== undefined && (deletionGracePeriodSeconds ?? 0) <= FENCE_GRACE_SECONDS;
+  if (uid === undefined || ends) return { actions: [] };
+  return { actions: [{ type: 'delete-pod', uid, gracePeriodSeconds: FENCE_GRACE_SECONDS }] };
 }
 
 function planEnd({ shadow, pod }: ShadowPodObservation, deleting: boolean): ShadowPodPlan {
@@ -103,17 +116,23 @@ function roomRefusal(condition: Condition): NonNullable<ShadowPodStatus['refusal
   return { kind: 'room', reason: resource === undefined ? 'Unschedulable' : `OutOf${resource}`, message };
 }
 
-function vanishedStatus(now: number): PodStatus {
-  const message = 'the pod was removed on the provider, not by its owner';
+const VANISHED = { reason: 'RemovedOnProvider', message: 'the pod was removed on the provider, not by its owner' };
+const FENCED = {
+  reason: 'Fenced',
+  message:
+    'the provider was out of contact with this cluster for too long and stopped the pod, so that it can be replaced',
+};
+
+function endedStatus(why: { reason: string; message: string }, now: number): PodStatus {
   const at = new Date(now).toISOString().slice(0, 19);
-  return { phase: 'Failed', reason: 'RemovedOnProvider', message, startTime: `${at}Z` };
+  return { phase: 'Failed', ...why, startTime: `${at}Z` };
 }
 
 /** What the consumer is told of a shadow pod. */
 export function toRemotePod(observed: Pick<ShadowPodObservation, 'shadow' | 'pod' | 'deleting'>): RemotePod {
   const { shadow, pod, deleting } = observed;
   const own = pod?.metadata.labels?.[ORIGIN_UID_LABEL] === shadow.spec.originUID ? pod : undefined;
-  const status = shadow.status?.terminal ?? own?.status;
+  const status = shadow.status?.terminal ?? (own?.status && withoutGate(own.status));
   const refusal = shadow.status?.refusal;
   return {
     uid: shadow.spec.originUID,
@@ -122,6 +141,7 @@ export function toRemotePod(observed: Pick<ShadowPodObservation, 'shadow' | 'pod
     deleting: deleting || own?.metadata.deletionTimestamp !== undefined,
     // Without a pod there is nothing to change yet.
     ...(own === undefined ? {} : { digest: changesDigest(shadow.spec.pod) }),
+    ...(shadow.spec.fencing === undefined ? {} : { fencing: shadow.spec.fencing }),
     ...(status === undefined ? {} : { status }),
     ...(refusal === undefined ? {} : { refusal }),
   };

@@ -6,7 +6,7 @@ import {
   ORIGIN_NAMESPACE_LABEL,
   ORIGIN_UID_LABEL,
 } from '../labels.ts';
-import type { PodSubmission, RefusalKind } from '../offloading/pod-submission.ts';
+import type { Fencing, PodSubmission, RefusalKind } from '../offloading/pod-submission.ts';
 import { twinNamespaceName } from './twin-namespace.ts';
 
 /** The wanted pod on the provider (kind ShadowPod). */
@@ -19,6 +19,8 @@ export interface ShadowPod extends KubeObject {
     virtualNode: string;
     /** The consumer's pod, untranslated. */
     pod: Pod;
+    /** Stop it when its home has been out of contact for this long. */
+    fencing?: Fencing;
   };
   status?: ShadowPodStatus;
 }
@@ -34,7 +36,7 @@ export interface ShadowPodStatus {
 
 /** The shadow pod of a submission; it has the name of the pod. */
 export function toShadowPod(cluster: string, submission: PodSubmission): ShadowPod {
-  const { pod, virtualNode } = submission;
+  const { pod, virtualNode, fencing } = submission;
   const { name, namespace = '', uid = '' } = pod.metadata;
   // A pod is made without debuggers; they follow as a change of it.
   const { ephemeralContainers: _, ...spec } = pod.spec;
@@ -56,6 +58,7 @@ export function toShadowPod(cluster: string, submission: PodSubmission): ShadowP
       originUID: uid,
       virtualNode,
       pod: { metadata: pod.metadata, spec },
+      ...(fencing === undefined ? {} : { fencing: { afterSeconds: fencing.afterSeconds } }),
     },
   };
 }

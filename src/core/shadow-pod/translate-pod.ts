@@ -1,3 +1,4 @@
+import { CodedError } from '../coded-error.ts';
 import { asksClusterDns, toPodDns } from '../dns/pod-dns.ts';
 import type {
   Container,
@@ -23,6 +24,7 @@ import {
 } from '../labels.ts';
 import { reflectedConfigMapName, tokenKey, tokenSecretName } from '../reflection/reflected-object.ts';
 import type { ShadowPod } from './shadow-pod.ts';
+import { gateContainer } from './start-gate.ts';
 
 /**
  * Fields of a pod spec that speak of the consumer's nodes, scheduler, priorities or accounts and mean nothing, or something
@@ -69,6 +71,8 @@ export interface PodSurroundings {
   /** Undefined where it is not offered. */
   homeApi: string | undefined;
   clusterDomain: string;
+  /** The agent's own image, for the gate of fenced pods; undefined while it is not known. */
+  image?: string | undefined;
 }
 
 /** The pod that the provider's agent makes from a shadow pod. Deterministic. */
@@ -114,18 +118,20 @@ function ownerReference(shadow: ShadowPod, uid: string) {
 }
 
 function translateSpec(shadow: ShadowPod, surroundings: PodSurroundings): PodSpec {
-  const { originUID: originUid, originNamespace: namespace } = shadow.spec;
+  const { originUID: originUid, originNamespace: namespace, fencing } = shadow.spec;
   const { spec } = shadow.spec.pod;
   const kept: PodSpec = { ...spec };
   for (const field of HOME_ONLY_FIELDS) delete kept[field];
-  const { initContainers, volumes, tolerations } = spec;
+  const { volumes, tolerations } = spec;
+  const initContainers = [
+    ...(fencing === undefined ? [] : [gateContainer(spec, originUid, gateNeeds(surroundings))]),
+    ...(spec.initContainers ?? []).map((container) => toContainer(container, surroundings)),
+  ];
   return {
     ...kept,
     ...(asksClusterDns(spec) ? toPodDns(spec, { namespace, ...surroundings }) : homeApiAlias(spec, surroundings)),
     containers: spec.containers.map((container) => toContainer(container, surroundings)),
-    ...(initContainers === undefined
-      ? {}
-      : { initContainers: initContainers.map((container) => toContainer(container, surroundings)) }),
+    ...(initContainers.length === 0 ? {} : { initContainers }),
     ...(volumes === undefined ? {} : { volumes: volumes.map((volume) => translateVolume(volume, originUid)) }),
     ...(tolerations === undefined ? {} : { tolerations: tolerations.filter(isForeignToleration) }),
     affinity: NOT_ON_VIRTUAL_NODES,
@@ -133,6 +139,14 @@ function translateSpec(shadow: ShadowPod, surroundings: PodSurroundings): PodSpe
     automountServiceAccountToken: false,
     enableServiceLinks: false,
   };
+}
+
+function gateNeeds({ image, nameserver }: PodSurroundings): { image: string; nameserver: string } {
+  if (image !== undefined) return { image, nameserver };
+  throw new CodedError(
+    'Unavailable',
+    'the agent does not know its own image yet, of which fenced pods need a container',
+  );
 }
 
 /** Tolerations of headcut's taints, and those for failing nodes, which the provider's own defaults replace. */

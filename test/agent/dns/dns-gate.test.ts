@@ -2,6 +2,7 @@ import dnsPacket from 'dns-packet';
 import { afterEach, describe, expect, test } from 'vitest';
 import { DnsGate } from '../../../src/agent/dns/dns-gate.ts';
 import type { OffloadedPods } from '../../../src/agent/ports.ts';
+import { gateName } from '../../../src/core/shadow-pod/start-gate.ts';
 import { systemClock } from '../../../src/runtime/clock.ts';
 import { askDns, type DnsListener, type DnsTransport, listenForDns } from '../../../src/runtime/dns-transport.ts';
 import { silentLogger } from '../../../src/runtime/logger.ts';
@@ -46,6 +47,7 @@ async function startGate(ports: number[], pods = podOf): Promise<number> {
     servers: ports.map((port) => ({ host: HOST, port })),
     clusterDomain: 'cluster.local',
     homeApi: () => '10.96.8.8',
+    mayStart: (uid) => uid === 'allowed',
     clock: systemClock,
     logger: silentLogger,
   });
@@ -60,6 +62,12 @@ async function ask(port: number, name: string, transport: DnsTransport = 'udp') 
 }
 
 describe('the nameserver of offloaded pods', () => {
+  test("lets a fenced pod start when its home consents, also before the pod's address is known", async () => {
+    const port = await startGate([], { ...podOf, find: () => Promise.resolve(undefined) });
+    expect(await ask(port, gateName('allowed'))).toMatchObject({ code: 0, answers: [{ data: '127.0.0.1' }] });
+    expect(await ask(port, gateName('other'))).toMatchObject({ code: 3, answers: [] });
+  });
+
   test.each(['udp', 'tcp'] as const)('answers a name of the home cluster over %s', async (transport) => {
     const cluster = await startCluster();
     const port = await startGate([cluster.port]);

@@ -103,6 +103,7 @@ export async function startAgent(cluster: TestCluster): Promise<TestAgent> {
     stats: { statsFor: never },
     peerStreams: { echo: echoStream, relay: membership.relayServer },
     reach: () => Promise.resolve([{ endpoint: '192.0.2.1:7443', ok: true }]),
+    grants: { grant: () => {} },
     join: never,
   });
   cluster.port = await server.listen('127.0.0.1', cluster.port);

@@ -159,6 +159,7 @@ export async function startServer(
     streams: options.streams ?? noStreams,
     stats: { statsFor: () => Promise.resolve([]) },
     peerStreams: {},
+    grants: { grant: () => {} },
     reach: () => Promise.resolve([{ endpoint: '192.0.2.1:7443', ok: true }]),
     join: options.join ?? (() => Promise.reject(new CodedError('FailedPrecondition', 'no invitations'))),
     clock: systemClock,

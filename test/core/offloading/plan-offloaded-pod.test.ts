@@ -38,6 +38,24 @@ function plan(observed: Partial<OffloadedPodObservation>) {
   return planOffloadedPod({ ...base, ...observed }).actions;
 }
 
+describe('a deleted pod whose peer is unreachable', () => {
+  const leaving = pod(running, { deletionTimestamp: '2026-01-01T00:00:30Z' });
+  const kinds = (local: Pod, stoppedInMs?: number) =>
+    plan({ local, remoteKnown: false, peerUnreachable: true, stoppedInMs }).map(({ type }) => type);
+
+  test('keeps its name until it is sure to have stopped', () => {
+    expect(kinds(leaving)).not.toContain('delete-local');
+    expect(kinds(leaving, 5_000)).not.toContain('delete-local');
+    expect(kinds(leaving, 0)).toEqual(['delete-local']);
+    expect(kinds(pod(running), 0)).not.toContain('delete-local');
+  });
+
+  test('goes at once when it had ended before', () => {
+    const ended = pod({ ...running, phase: 'Succeeded' }, { deletionTimestamp: '2026-01-01T00:00:30Z' });
+    expect(kinds(ended)).toEqual(['delete-local']);
+  });
+});
+
 describe('an offloaded pod', () => {
   test('is submitted when the provider certainly has none', () => {
     expect(plan({ local: pod() })).toEqual([{ type: 'submit' }]);

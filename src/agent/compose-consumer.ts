@@ -1,0 +1,93 @@
+import { createKubeClient, type KubeClient } from '../kube/client.ts';
+import type { Caches } from './caches.ts';
+import type { AgentParts } from './compose.ts';
+import { Failover } from './failover/failover.ts';
+import { CallerCheck } from './kubelet-server/authentication.ts';
+import { KubeletServer } from './kubelet-server/kubelet-server.ts';
+import { VirtualNodeStats } from './kubelet-server/node-stats.ts';
+import type { Membership } from './membership/membership.ts';
+import { Offloading } from './offloading/offloading.ts';
+import type { PeerAddresses, PodAddresses, PodFencing } from './ports.ts';
+import { ServiceSender } from './service/service-sender.ts';
+import { VirtualNodeController } from './virtual-node/virtual-nodes.ts';
+
+/** What this cluster needs to run its pods on peers: virtual nodes, the way there and back, and what is done when a peer is lost. */
+export function composeConsumer(
+  parts: AgentParts,
+  own: {
+    client: KubeClient;
+    caches: Caches;
+    membership: Membership;
+    addresses: PeerAddresses & PodAddresses;
+    fencing: PodFencing;
+    countWrite(method: string, path: string, status: number): void;
+  },
+) {
+  const { config, connection, clock, logger, random } = parts;
+  const { client, caches, membership, addresses, fencing, countWrite } = own;
+  const { pods, nodes } = caches;
+  const callers = new CallerCheck({ client, clock });
+  const { server: apiServer, ca } = connection;
+  const virtualNodes = new VirtualNodeController({
+    client,
+    connectAs: ({ key, certificate }) =>
+      createKubeClient({ server: apiServer, ca, key, cert: certificate }, clock, countWrite),
+    nodes,
+    pods,
+    links: membership,
+    createKubeletPort: (node, peerId) =>
+      new KubeletServer({
+        node,
+        host: config.hostIp,
+        clientCa: ca ?? '',
+        callers,
+        pods,
+        stats: new VirtualNodeStats({ node, nodes, pods, clock }),
+        link: () => membership.get(peerId),
+        logger,
+      }),
+    hostIp: config.hostIp,
+    agentNamespace: config.namespace,
+    firstKubeletPort: config.firstKubeletPort,
+    clock,
+    logger,
+  });
+  const nodesSynced = (): Promise<void> => nodes.whenSynced();
+  const services = new ServiceSender({
+    client,
+    pods,
+    nodesSynced,
+    nodes: virtualNodes,
+    links: membership,
+    addresses,
+    clock,
+    logger,
+  });
+  const offloading = new Offloading({
+    client,
+    pods,
+    nodesSynced,
+    services,
+    fencing,
+    links: membership,
+    nodes: virtualNodes,
+    identities: virtualNodes,
+    addresses,
+    clock,
+    random,
+    logger,
+  });
+  const { offloadings, federations } = caches;
+  const failover = new Failover({
+    pods,
+    nodes,
+    offloadings,
+    federations,
+    links: membership,
+    identities: virtualNodes,
+    fencing,
+    clock,
+    logger,
+  });
+  return { virtualNodes, services, offloading, failover };
+}

@@ -1,0 +1,22 @@
+import { uptime } from 'node:os';
+import type { Caches } from './caches.ts';
+import type { AgentParts } from './compose.ts';
+import { LeaseGrants } from './fencing/lease-grants.ts';
+import { createLeaseMemory } from './fencing/lease-memory.ts';
+import { Leases } from './fencing/leases.ts';
+import { createPodFencing } from './fencing/pod-fencing.ts';
+import type { PeerLinks } from './ports.ts';
+
+/** Both sides of fencing: what is asked of the homes of pods here, and what is known about our pods elsewhere. */
+export function composeFencing(
+  { config, clock, logger }: AgentParts,
+  { caches, membership }: { caches: Caches; membership: PeerLinks },
+) {
+  // Goes on while the machine sleeps, other than the monotonic clock of the process.
+  const uptimeMs = (): number => uptime() * 1_000;
+  const grants = new LeaseGrants(uptimeMs);
+  const memory = createLeaseMemory(config.stateFolder);
+  const { shadowPods } = caches;
+  const leases = new Leases({ shadowPods, links: membership, memory, uptime: uptimeMs, clock, logger });
+  return { leases, grants, fencing: createPodFencing(caches, grants) };
+}

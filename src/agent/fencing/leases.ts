@@ -1,0 +1,155 @@
+import { messageOf } from '../../core/coded-error.ts';
+import { leaseEndsAt, RENEW_EVERY_MS } from '../../core/fencing/lease.ts';
+import { objectKey } from '../../core/kube-objects.ts';
+import type { ShadowPod } from '../../core/shadow-pod/shadow-pod.ts';
+import type { Store } from '../../kube/store.ts';
+import type { Clock } from '../../runtime/clock.ts';
+import { withDeadline } from '../../runtime/deadline.ts';
+import type { Logger } from '../../runtime/logger.ts';
+import type { PeerLinks, PodLeases } from '../ports.ts';
+import type { LeaseMemory } from './lease-memory.ts';
+
+export interface LeasesDeps {
+  shadowPods: Store<ShadowPod>;
+  links: PeerLinks;
+  memory: LeaseMemory;
+  /** Ms of a clock that goes on while the machine sleeps. */
+  uptime(): number;
+  clock: Clock;
+  logger: Logger;
+}
+
+const TICK_MS = 250;
+const IDLE_TICK_MS = 2_000;
+const ASK_WITHIN_MS = 2_000;
+/**
+ * An agent that knows of no lease (the machine started, or the agent's pod is a new one) has this long to get one before it
+ * stops what runs: peers have to be reached first. Pods that start meanwhile wait for the lease (gate).
+ */
+const FIRST_LEASE_MS = 20_000;
+
+/** The provider's side of fencing: stops a consumer's fenced pods when it has been out of contact with it for too long. */
+export class Leases implements PodLeases {
+  readonly #deps: LeasesDeps;
+  readonly #startedAt: number;
+  readonly #askedAt = new Map<string, number>();
+  readonly #asking = new Map<string, Promise<void>>();
+  /** When the running question was sent. */
+  readonly #sentAt = new Map<string, number>();
+  /** UIDs of pods whose time is over. That is final: their replacements may run by now. */
+  readonly #fenced = new Set<string>();
+  readonly #listeners: ((key: string) => void)[] = [];
+
+  constructor(deps: LeasesDeps) {
+    this.#deps = deps;
+    this.#startedAt = deps.uptime();
+  }
+
+  onChange(listener: (key: string) => void): void {
+    this.#listeners.push(listener);
+  }
+
+  isFenced(shadow: ShadowPod): boolean {
+    return this.#fenced.has(shadow.spec.originUID);
+  }
+
+  mayRun(shadow: ShadowPod): boolean {
+    const afterMs = fencingMs(shadow);
+    if (afterMs === undefined) return true;
+    if (this.isFenced(shadow)) return false;
+    const askedAt = this.#askedAt.get(shadow.spec.originCluster);
+    return askedAt !== undefined && this.#deps.uptime() < leaseEndsAt(askedAt, afterMs);
+  }
+
+  async ensure(consumer: string): Promise<void> {
+    const askedAt = this.#askedAt.get(consumer);
+    if (askedAt !== undefined && this.#deps.uptime() - askedAt < 2 * RENEW_EVERY_MS) return;
+    await this.#renew(consumer);
+  }
+
+  async run(signal: AbortSignal): Promise<void> {
+    const { shadowPods, memory, clock } = this.#deps;
+    for (const [consumer, askedAt] of await memory.load()) this.#askedAt.set(consumer, askedAt);
+    await shadowPods.whenSynced();
+    while (!signal.aborted) {
+      const held = this.#held();
+      for (const [consumer, shadows] of held) {
+        this.#expire(consumer, shadows);
+        this.#renewIfDue(consumer);
+      }
+      await clock.sleep(held.size > 0 ? TICK_MS : IDLE_TICK_MS, signal).catch(() => {});
+    }
+  }
+
+  /** Fenced pods that have not ended, by consumer. */
+  #held(): Map<string, ShadowPod[]> {
+    const held = new Map<string, ShadowPod[]>();
+    const uids = new Set<string>();
+    for (const shadow of this.#deps.shadowPods.list()) {
+      if (fencingMs(shadow) === undefined || shadow.status?.terminal !== undefined) continue;
+      const { originCluster, originUID } = shadow.spec;
+      uids.add(originUID);
+      held.set(originCluster, [...(held.get(originCluster) ?? []), shadow]);
+    }
+    for (const uid of this.#fenced) if (!uids.has(uid)) this.#fenced.delete(uid);
+    return held;
+  }
+
+  #expire(consumer: string, shadows: readonly ShadowPod[]): void {
+    const { uptime, logger } = this.#deps;
+    const askedAt = this.#askedAt.get(consumer);
+    for (const shadow of shadows) {
+      const afterMs = fencingMs(shadow) ?? 0;
+      const endsAt = askedAt === undefined ? this.#startedAt + FIRST_LEASE_MS : leaseEndsAt(askedAt, afterMs);
+      if (uptime() < endsAt || this.isFenced(shadow)) continue;
+      this.#fenced.add(shadow.spec.originUID);
+      logger.warn(
+        { pod: objectKey(shadow), consumer },
+        'out of contact with the home of a fenced pod for too long; the pod is stopped',
+      );
+      this.#tell(shadow);
+    }
+  }
+
+  #renewIfDue(consumer: string): void {
+    const lastAt = Math.max(this.#sentAt.get(consumer) ?? 0, this.#askedAt.get(consumer) ?? 0);
+    if (this.#deps.uptime() - lastAt < RENEW_EVERY_MS) return;
+    this.#renew(consumer).catch((error: unknown) =>
+      this.#deps.logger.debug({ consumer, problem: messageOf(error) }, 'no lease for fenced pods'),
+    );
+  }
+
+  #renew(consumer: string): Promise<void> {
+    const running = this.#asking.get(consumer);
+    if (running !== undefined) return running;
+    const asking = this.#ask(consumer).finally(() => this.#asking.delete(consumer));
+    this.#asking.set(consumer, asking);
+    return asking;
+  }
+
+  async #ask(consumer: string): Promise<void> {
+    const { links, uptime, clock, memory, logger } = this.#deps;
+    const sentAt = uptime();
+    this.#sentAt.set(consumer, sentAt);
+    const link = links.get(consumer);
+    if (link === undefined) throw new Error('it is no member any more');
+    await withDeadline(clock, { ms: ASK_WITHIN_MS }, (signal) => link.renewLease(signal));
+    const shadows = this.#held().get(consumer) ?? [];
+    // Whose time was over before the answer came stays stopped: it may run elsewhere.
+    this.#expire(consumer, shadows);
+    const waited = shadows.filter((shadow) => !this.mayRun(shadow));
+    this.#askedAt.set(consumer, sentAt);
+    for (const shadow of waited) this.#tell(shadow);
+    await memory
+      .save(this.#askedAt)
+      .catch((err: unknown) => logger.warn({ err }, 'leases of fenced pods not kept over a restart of the agent'));
+  }
+
+  #tell(shadow: ShadowPod): void {
+    for (const listener of this.#listeners) listener(objectKey(shadow));
+  }
+}
+
+function fencingMs({ spec }: ShadowPod): number | undefined {
+  return spec.fencing === undefined ? undefined : spec.fencing.afterSeconds * 1_000;
+}

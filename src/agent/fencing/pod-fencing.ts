@@ -1,0 +1,26 @@
+import { fencingAfterMs, fencingSettingsOf } from '../../core/fencing/fencing-rule.ts';
+import type { KubeObject, Pod } from '../../core/kube-objects.ts';
+import { FEDERATION_NAME, type FederationObject } from '../../core/membership/peer-object.ts';
+import type { Store } from '../../kube/store.ts';
+import type { PodFencing } from '../ports.ts';
+import type { LeaseGrants } from './lease-grants.ts';
+
+/** Which pods are fenced, by the settings on this cluster, and when they are sure to have stopped, by the leases that it gave. */
+export function createPodFencing(
+  stores: { offloadings: Store<KubeObject>; federations: Store<FederationObject> },
+  grants: Pick<LeaseGrants, 'fencedInMs'>,
+): PodFencing {
+  const afterMs = (pod: Pod): number | undefined =>
+    fencingAfterMs(
+      pod,
+      fencingSettingsOf(stores.offloadings.get(`${pod.metadata.namespace}/offloading`)),
+      fencingSettingsOf(stores.federations.get(FEDERATION_NAME)),
+    );
+  return {
+    afterMs,
+    stoppedInMs: (pod, peerId) => {
+      const after = afterMs(pod);
+      return after === undefined ? undefined : grants.fencedInMs(peerId, after);
+    },
+  };
+}

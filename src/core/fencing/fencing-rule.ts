@@ -1,0 +1,72 @@
+import { parseDuration } from '../duration.ts';
+import { controllerOf } from '../failover/failover-rule.ts';
+import type { Condition, KubeObject, Pod } from '../kube-objects.ts';
+import { FENCING_AFTER_ANNOTATION, FENCING_ANNOTATION } from '../labels.ts';
+
+/** `spec.fencing` of a Federation and of an Offloading. */
+export interface FencingSettings {
+  mode?: FencingMode;
+  after?: string;
+}
+
+/** Which pods are fenced: all of them, those of StatefulSets, or none. */
+export type FencingMode = 'Required' | 'StatefulSets' | 'None';
+
+/** Long enough for the restart of an agent and for short breaks of a link; what is fenced is away for at least as long. */
+export const DEFAULT_FENCING_AFTER = '30s';
+/** Below this a busy machine would be taken for a lost one. */
+export const MIN_FENCING_MS = 10_000;
+
+/** Shows at home that, and after which time, the provider stops the pod. */
+export const FENCING_CONDITION = 'headcut.dev/Fencing';
+
+/**
+ * How long (ms) its consumer may be out of contact before the provider stops the pod; undefined for one that is not fenced. What
+ * its provider was told stands on the pod and counts, else its annotations, its namespace's Offloading, the Federation.
+ */
+export function fencingAfterMs(
+  pod: Pod,
+  namespace: FencingSettings | undefined,
+  federation: FencingSettings | undefined,
+): number | undefined {
+  const told = toldFencingMs(pod);
+  if (told !== undefined) return told;
+  const asked = pod.metadata.annotations?.[FENCING_ANNOTATION];
+  const mode = isMode(asked) ? asked : (namespace?.mode ?? federation?.mode ?? 'StatefulSets');
+  if (mode === 'None' || (mode === 'StatefulSets' && controllerOf(pod)?.kind !== 'StatefulSet')) return undefined;
+  const after = [pod.metadata.annotations?.[FENCING_AFTER_ANNOTATION], namespace?.after, federation?.after].find(
+    isDuration,
+  );
+  return Math.max(MIN_FENCING_MS, parseDuration(after ?? DEFAULT_FENCING_AFTER));
+}
+
+/** `spec.fencing` of an object, which its schema checked. */
+export function fencingSettingsOf(object: KubeObject | undefined): FencingSettings | undefined {
+  return (object?.spec as { fencing?: FencingSettings } | undefined)?.fencing;
+}
+
+/** The condition of a pod that its provider fences. */
+export function fencingCondition(afterMs: number): Condition {
+  const seconds = Math.round(afterMs / 1_000);
+  return {
+    type: FENCING_CONDITION,
+    status: 'True',
+    reason: `After${seconds}s`,
+    message: `its provider stops it when it has been out of contact with this cluster for ${seconds} s; only then is it replaced`,
+  };
+}
+
+function toldFencingMs(pod: Pod): number | undefined {
+  const reason = pod.status?.conditions?.find(({ type }) => type === FENCING_CONDITION)?.reason;
+  const seconds = /^After(\d+)s$/.exec(reason ?? '')?.[1];
+  return seconds === undefined ? undefined : Number(seconds) * 1_000;
+}
+
+/** An annotation is checked by nobody: what cannot be read does not count. */
+function isMode(text: string | undefined): text is FencingMode {
+  return text === 'Required' || text === 'StatefulSets' || text === 'None';
+}
+
+function isDuration(text: string | undefined): text is string {
+  return text !== undefined && /^(\d+(ms|s|m|h))+$/.test(text);
+}

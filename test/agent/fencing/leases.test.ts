@@ -1,0 +1,140 @@
+import { mkdtemp, rm, writeFile } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { afterEach, describe, expect, test } from 'vitest';
+import { LeaseGrants } from '../../../src/agent/fencing/lease-grants.ts';
+import { createLeaseMemory } from '../../../src/agent/fencing/lease-memory.ts';
+import { Leases } from '../../../src/agent/fencing/leases.ts';
+import type { PeerLink, PeerLinks } from '../../../src/agent/ports.ts';
+import { type ShadowPod, toShadowPod } from '../../../src/core/shadow-pod/shadow-pod.ts';
+import type { Store } from '../../../src/kube/store.ts';
+import { systemClock } from '../../../src/runtime/clock.ts';
+import { silentLogger } from '../../../src/runtime/logger.ts';
+import { eventually } from '../peer-server/peer-server-fixture.ts';
+
+const SPEED = 20;
+const clock = {
+  ...systemClock,
+  monotonic: () => systemClock.monotonic() * SPEED,
+  sleep: (ms: number, signal?: AbortSignal) => systemClock.sleep(ms / SPEED, signal),
+};
+
+const stops: (() => unknown)[] = [];
+
+afterEach(async () => {
+  for (const stop of stops.splice(0)) await stop();
+});
+
+function shadowOf(fencing: { afterSeconds: number } | undefined): ShadowPod {
+  const pod = { metadata: { name: 'db-0', namespace: 'demo', uid: 'u1' }, spec: { containers: [{ name: 'db' }] } };
+  const submission = { pod, virtualNode: 'headcut-b', objects: [], ...(fencing === undefined ? {} : { fencing }) };
+  return toShadowPod('consumer', submission);
+}
+
+/** A provider with one pod of a consumer that answers as `answer` says; its memory is `kept`. */
+function start(
+  shadow: ShadowPod,
+  answer: () => Promise<void>,
+  kept = new Map<string, number>(),
+): { leases: Leases; kept: Map<string, number> } {
+  const link = { renewLease: answer } as unknown as PeerLink;
+  const leases = new Leases({
+    shadowPods: { list: () => [shadow], whenSynced: () => Promise.resolve() } as unknown as Store<ShadowPod>,
+    links: { get: () => link } as unknown as PeerLinks,
+    memory: {
+      load: () => Promise.resolve(new Map(kept)),
+      save: (askedAt) => {
+        for (const [consumer, at] of askedAt) kept.set(consumer, at);
+        return Promise.resolve();
+      },
+    },
+    uptime: clock.monotonic,
+    clock,
+    logger: silentLogger,
+  });
+  const stop = new AbortController();
+  stops.push(() => stop.abort());
+  void leases.run(stop.signal);
+  return { leases, kept };
+}
+
+const yes = (): Promise<void> => Promise.resolve();
+const no = (): Promise<void> => Promise.reject(new Error('cannot reach it'));
+
+describe('a fenced pod', () => {
+  test('goes on as long as its home answers, and is stopped for good after its time without an answer', async () => {
+    let answer = yes;
+    const shadow = shadowOf({ afterSeconds: 10 });
+    const { leases } = start(shadow, () => answer());
+    await eventually(() => leases.mayRun(shadow));
+    await clock.sleep(15_000);
+    expect([leases.mayRun(shadow), leases.isFenced(shadow)]).toEqual([true, false]);
+    answer = no;
+    const silentSince = clock.monotonic();
+    await eventually(() => leases.isFenced(shadow));
+    const took = clock.monotonic() - silentSince;
+    expect(took).toBeGreaterThan(6_000);
+    expect(took).toBeLessThan(14_000);
+    answer = yes;
+    await clock.sleep(5_000);
+    expect([leases.mayRun(shadow), leases.isFenced(shadow)]).toEqual([false, true]);
+  });
+
+  test('may not start before its home answered, and is stopped when it does not', async () => {
+    const shadow = shadowOf({ afterSeconds: 10 });
+    const { leases } = start(shadow, no);
+    expect(leases.mayRun(shadow)).toBe(false);
+    await expect(leases.ensure('consumer')).rejects.toThrow('cannot reach it');
+    await eventually(() => leases.isFenced(shadow));
+  });
+
+  test('is stopped at once by an agent that starts after its time', async () => {
+    const shadow = shadowOf({ afterSeconds: 10 });
+    const startedAt = clock.monotonic();
+    const { leases } = start(shadow, no, new Map([['consumer', startedAt - 11_000]]));
+    await eventually(() => leases.isFenced(shadow));
+    expect(clock.monotonic() - startedAt).toBeLessThan(10_000);
+  });
+
+  test('that was out of contact for too long while the machine stood still is stopped, also when its home answers again', async () => {
+    const shadow = shadowOf({ afterSeconds: 10 });
+    const kept = new Map([['consumer', clock.monotonic() - 11_000]]);
+    const { leases } = start(shadow, yes, kept);
+    await eventually(() => leases.isFenced(shadow));
+    await clock.sleep(3_000);
+    expect(leases.mayRun(shadow)).toBe(false);
+  });
+
+  test('is another thing than one that is not fenced', async () => {
+    const shadow = shadowOf(undefined);
+    const { leases } = start(shadow, no);
+    await clock.sleep(25_000);
+    expect([leases.mayRun(shadow), leases.isFenced(shadow)]).toEqual([true, false]);
+  });
+});
+
+test('the consumer waits for its own time from its last answer on, or from its start', () => {
+  let now = 100_000;
+  const grants = new LeaseGrants(() => now);
+  const whole = grants.fencedInMs('p', 30_000);
+  expect(whole).toBeGreaterThanOrEqual(40_000);
+  now += 20_000;
+  expect(grants.fencedInMs('p', 30_000)).toBe(whole - 20_000);
+  grants.grant('p');
+  expect(grants.fencedInMs('p', 30_000)).toBe(whole);
+  now += whole;
+  expect(grants.fencedInMs('p', 30_000)).toBe(0);
+});
+
+test('what was agreed is known to the next process, and is void after the machine started anew', async () => {
+  const folder = await mkdtemp(join(tmpdir(), 'headcut-leases-'));
+  stops.push(() => rm(folder, { recursive: true }));
+  const memory = createLeaseMemory(folder);
+  expect([...(await memory.load())]).toEqual([]);
+  await memory.save(new Map([['consumer', 123]]));
+  expect([...(await createLeaseMemory(folder).load())]).toEqual([['consumer', 123]]);
+  await writeFile(join(folder, 'leases.json'), JSON.stringify({ boot: 'another', askedAt: { consumer: 123 } }));
+  expect([...(await memory.load())]).toEqual([]);
+  await writeFile(join(folder, 'leases.json'), 'half');
+  expect([...(await memory.load())]).toEqual([]);
+});

@@ -1,0 +1,94 @@
+import { type FileHandle, open, readdir, readFile } from 'node:fs/promises';
+import { setTimeout as sleep } from 'node:timers/promises';
+import { podSpec } from './lab.ts';
+
+/** A container that writes the machine's uptime (s) into its log twenty times a second; all clusters of the lab share that clock. */
+export function loggingPodSpec(mark: string, more: object = {}): object {
+  const script = 'while true; do read now rest < /proc/uptime; echo $now >> /data/log; sleep 0.05; done';
+  const container = { command: ['sh', '-c', script, mark], volumeMounts: [{ name: 'data', mountPath: '/data' }] };
+  return podSpec({ volumes: [{ name: 'data', emptyDir: {} }], ...more }, container);
+}
+
+export interface RunLog extends AsyncDisposable {
+  /** When which container ran: seconds of uptime, in order of their beginnings. */
+  intervals(): Promise<Interval[]>;
+}
+
+export interface Interval {
+  container: string;
+  from: number;
+  to: number;
+}
+
+const LOOK_EVERY_MS = 100;
+/** A longer silence is a stop: of a container that is frozen, or starts again. */
+const GAP_SECONDS = 1;
+
+/**
+ * Holds on to the log of every container with this mark on this machine, whatever cluster it runs in; a log that is open can be
+ * read also when the pod and its volume are gone.
+ */
+export function followRunLogs(mark: string): RunLog {
+  const logs = new Map<string, FileHandle>();
+  const seen = new Set<string>();
+  const stop = new AbortController();
+  const look = async (): Promise<void> => {
+    for (const pid of await readdir('/proc')) {
+      if (!/^\d+$/.test(pid) || seen.has(pid)) continue;
+      const command = await readFile(`/proc/${pid}/cmdline`, 'utf8').catch(() => '');
+      if (command.startsWith('/')) seen.add(pid);
+      if (!command.includes('/data/log') || !command.includes(`\0${mark}\0`)) continue;
+      const file = await open(`/proc/${pid}/root/data/log`).catch(() => undefined);
+      if (file === undefined) continue;
+      seen.add(pid);
+      const { dev, ino } = await file.stat();
+      if (logs.has(`${dev}:${ino}`)) await file.close();
+      else logs.set(`${dev}:${ino}`, file);
+    }
+  };
+  const following = (async () => {
+    while (!stop.signal.aborted) {
+      await look();
+      await sleep(LOOK_EVERY_MS);
+    }
+  })();
+  return {
+    async intervals() {
+      const all = await Promise.all(
+        [...logs].map(async ([container, file]) => toIntervals(container, await textOf(file))),
+      );
+      return all.flat().sort((a, b) => a.from - b.from);
+    },
+    async [Symbol.asyncDispose]() {
+      stop.abort();
+      await following;
+      for (const file of logs.values()) await file.close();
+    },
+  };
+}
+
+/** Seconds for which two containers ran at once: 0 when there never were two. */
+export function overlapSeconds(intervals: readonly Interval[]): number {
+  let overlap = 0;
+  for (const [index, one] of intervals.entries())
+    for (const other of intervals.slice(index + 1))
+      if (one.container !== other.container) overlap = Math.max(overlap, Math.min(one.to, other.to) - other.from);
+  return Math.max(0, overlap);
+}
+
+async function textOf(file: FileHandle): Promise<string> {
+  const { size } = await file.stat();
+  const { buffer, bytesRead } = await file.read(Buffer.alloc(size), 0, size, 0);
+  return buffer.toString('utf8', 0, bytesRead);
+}
+
+function toIntervals(container: string, text: string): Interval[] {
+  const intervals: Interval[] = [];
+  for (const at of text.split('\n').map(Number)) {
+    if (!(at > 0)) continue;
+    const last = intervals.at(-1);
+    if (last !== undefined && at - last.to <= GAP_SECONDS) last.to = at;
+    else intervals.push({ container, from: at, to: at });
+  }
+  return intervals;
+}

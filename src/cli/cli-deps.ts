@@ -27,6 +27,8 @@ export interface CliDeps {
   out(text: string): void;
   outRaw(data: Uint8Array): Promise<void>;
   error(text: string): void;
+  /** Runs the lab of the source tree with these arguments, on our own terminal. @returns its exit code */
+  runLab(args: readonly string[]): Promise<number>;
   writeFile(path: string, data: Uint8Array): Promise<void>;
 }
 

@@ -71,7 +71,8 @@ async function candidates(
     const known: readonly FlagName[] = command === undefined ? GLOBAL_FLAGS : [...command.flags, ...GLOBAL_FLAGS];
     return known.map((flag) => `--${flag}`);
   }
-  if (name === undefined) return [...commands.map((one) => one.name), 'version', 'completion', 'help'];
+  if (name === undefined)
+    return [...commands.map((one) => one.name), 'lab', 'install', 'uninstall', 'version', 'completion', 'help'];
   if (name === 'completion') return SHELLS;
   if (name === 'help') return commands.map((one) => one.name);
   if (name === 'explain' && args.length === 1) return explained(args[0] ?? '', flags, sources);

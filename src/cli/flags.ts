@@ -18,6 +18,7 @@ export const FLAGS = {
   namespace: { type: 'string', short: 'n', value: 'NAMESPACE', description: "the namespace; default: the context's" },
   'all-namespaces': { type: 'boolean', short: 'A', description: 'all namespaces' },
   output: { type: 'string', short: 'o', value: 'json|yaml|wide|name', description: 'another form of the output' },
+  wait: { type: 'boolean', description: 'wait until it has come about' },
   timeout: { type: 'string', value: '60s', description: 'give up after this time' },
   ttl: { type: 'string', value: '15m', description: 'how long the token can be used' },
   uses: { type: 'string', value: 'COUNT', description: 'how many clusters the token admits; one by default' },

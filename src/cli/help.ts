@@ -11,6 +11,7 @@ export function usageOf({ name, args }: Pick<Command, 'name' | 'args'>): string 
 /** The page of all commands. */
 export function overviewHelp(): string {
   const own = [
+    row('lab COMMAND', 'real clusters side by side on this machine, to try things out; headcut lab help says more'),
     row('version', 'print the versions of this command and of the agent'),
     row('completion bash|zsh|fish', 'print a script that lets the shell complete commands, peers and namespaces'),
     row('help [COMMAND]', 'show this, or how to use one command'),

@@ -13,6 +13,7 @@ export type { CliDeps } from './cli-deps.ts';
 
 /** Runs one command; the result is the exit code. */
 export async function runCli(argv: string[], deps: CliDeps): Promise<number> {
+  if (argv[0] === 'lab') return runLab(argv.slice(1), deps);
   const installExit = await runInstallCommand(argv, deps);
   if (installExit !== undefined) return installExit;
   try {
@@ -35,6 +36,16 @@ export async function runCli(argv: string[], deps: CliDeps): Promise<number> {
     if (!(error instanceof UsageError)) return EXIT.failed;
     deps.error('run headcut help to see the commands');
     return EXIT.usage;
+  }
+}
+
+/** The lab has arguments and help of its own. */
+async function runLab(args: readonly string[], deps: CliDeps): Promise<number> {
+  try {
+    return await deps.runLab(args);
+  } catch (error) {
+    deps.error(`error: ${messageOf(error)}`);
+    return EXIT.failed;
   }
 }
 

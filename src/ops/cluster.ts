@@ -22,7 +22,7 @@ export async function readFederation(client: Pick<KubeClient, 'get'>): Promise<F
       'FailedPrecondition',
       installed
         ? 'the headcut agent has not started here yet; look at kubectl -n headcut-system get pods'
-        : 'headcut is not installed in this cluster; run kubectl apply -f manifests/ first',
+        : 'headcut is not installed in this cluster; run headcut install first',
     );
   }
 }

@@ -1,4 +1,4 @@
-import { CodedError } from '../core/coded-error.ts';
+import { CodedError, hasCode } from '../core/coded-error.ts';
 import type { Node, Pod } from '../core/kube-objects.ts';
 import { PEER_LABEL } from '../core/labels.ts';
 import type { PeerObject } from '../core/membership/peer-object.ts';
@@ -28,6 +28,16 @@ export async function* drainPeer(
     (await client.list<Pod>(PODS, { query: { fieldSelector: `spec.nodeName=${name}` } })).items;
   if (options.dryRun) return yield { type: 'gone', count: (await there()).length };
   yield* evictPods(client, there, options);
+}
+
+/** Sends no more pods to a peer. @returns whether that changed anything; undefined where it has no virtual node, so no pods of ours either */
+export async function cordonPeer(client: KubeClient, peer: string): Promise<boolean | undefined> {
+  try {
+    return await setUnschedulable(client, await nodeOf(client, peer), true, false);
+  } catch (error) {
+    if (hasCode(error, 'FailedPrecondition', 'NotFound')) return undefined;
+    throw error;
+  }
 }
 
 /** Lets pods go to the peer again. @returns the node, and whether it was cordoned */

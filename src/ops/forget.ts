@@ -1,41 +1,99 @@
 import { CodedError } from '../core/coded-error.ts';
+import { counted } from '../core/explain/age.ts';
+import type { KubeObject, Node, Pod } from '../core/kube-objects.ts';
+import { PEER_LABEL } from '../core/labels.ts';
 import type { PeerObject } from '../core/membership/peer-object.ts';
+import { isTerminal } from '../core/pod-phase.ts';
 import { isNotFound } from '../kube/api-error.ts';
 import type { KubeClient } from '../kube/client.ts';
-import { PEERS } from '../kube/resources.ts';
+import { NODES, PEERS, PODS } from '../kube/resources.ts';
 import type { Clock } from '../runtime/clock.ts';
 import { explain } from './cluster.ts';
 
-const GONE_WITHIN_MS = 5_000;
+const GONE_WITHIN_MS = 10_000;
 const POLL_MS = 200;
+
+export interface ForgetOptions {
+  clock: Clock;
+  signal: AbortSignal;
+  dryRun: boolean;
+}
+
+export interface Forgotten {
+  name: string;
+  id: string;
+  /** Pods of this cluster that were bound to it. */
+  pods: number;
+  /** Its virtual node, where that is still there: the agent of this cluster removes it, once it runs. */
+  nodeLeft?: string;
+}
 
 /**
  * Ends the membership of a peer for this cluster alone, whether it lives or not; what others say about it is believed no more.
  * The same as kubectl delete peer. Bounded in time.
  */
 export async function forgetPeer(
-  client: Pick<KubeClient, 'get' | 'delete'>,
+  client: Pick<KubeClient, 'get' | 'list' | 'delete'>,
   name: string,
-  clock: Clock,
-): Promise<{ name: string; id: string }> {
+  { clock, signal, dryRun }: ForgetOptions,
+): Promise<Forgotten> {
   try {
-    const peer = await client.get<PeerObject>(PEERS, { name });
-    const { uid } = peer.metadata;
+    const { metadata, spec } = await client.get<PeerObject>(PEERS, { name });
+    const [node] = await virtualNodes(client, spec.id);
+    const pods = node === undefined ? 0 : await countPods(client, node.metadata.name);
+    const forgotten = { name, id: spec.id, pods };
+    if (dryRun) return forgotten;
+    const { uid } = metadata;
     await client.delete(PEERS, { name }, uid === undefined ? {} : { uid });
     const until = clock.monotonic() + GONE_WITHIN_MS;
-    while (clock.monotonic() < until && (await exists(client, name, uid))) await clock.sleep(POLL_MS);
-    return { name, id: peer.spec.id };
+    const wait = async (isThere: () => Promise<boolean>): Promise<boolean> => {
+      while (await isThere()) {
+        if (clock.monotonic() >= until) return false;
+        await clock.sleep(POLL_MS, signal);
+      }
+      return true;
+    };
+    if (!(await wait(async () => (await peerOf(client, name, uid)) !== undefined)))
+      throw new CodedError(
+        'Unavailable',
+        `peer ${name} is to be deleted, and something holds it: ${await holders(client, name)}; take that away`,
+      );
+    if (node === undefined || (await wait(async () => (await virtualNodes(client, spec.id)).length > 0)))
+      return forgotten;
+    return { ...forgotten, nodeLeft: node.metadata.name };
   } catch (error) {
-    if (isNotFound(error)) throw new CodedError('NotFound', `there is no peer ${name}; headcut status lists them`);
+    if (signal.aborted) throw signal.reason;
+    if (isNotFound(error)) throw new CodedError('NotFound', `there is no peer ${name}; headcut peers lists them`);
     throw explain(error);
   }
 }
 
-async function exists(client: Pick<KubeClient, 'get'>, name: string, uid: string | undefined): Promise<boolean> {
+async function virtualNodes(client: Pick<KubeClient, 'list'>, id: string): Promise<Node[]> {
+  return (await client.list<Node>(NODES, { query: { labelSelector: `${PEER_LABEL}=${id}` } })).items;
+}
+
+async function countPods(client: Pick<KubeClient, 'list'>, node: string): Promise<number> {
+  const { items } = await client.list<Pod>(PODS, { query: { fieldSelector: `spec.nodeName=${node}` } });
+  return items.filter((pod) => !isTerminal(pod.status)).length;
+}
+
+/** The Peer object, unless it is another one by now. */
+async function peerOf(
+  client: Pick<KubeClient, 'get'>,
+  name: string,
+  uid: string | undefined,
+): Promise<KubeObject | undefined> {
   try {
-    return (await client.get(PEERS, { name })).metadata.uid === uid;
+    const peer = await client.get(PEERS, { name });
+    return peer.metadata.uid === uid ? peer : undefined;
   } catch (error) {
-    if (isNotFound(error)) return false;
+    if (isNotFound(error)) return undefined;
     throw error;
   }
+}
+
+/** The agent puts no finalizers on peers; somebody else may. */
+async function holders(client: Pick<KubeClient, 'get'>, name: string): Promise<string> {
+  const { finalizers = [] } = (await client.get(PEERS, { name })).metadata;
+  return counted(finalizers.length, 'finalizer') + (finalizers.length === 0 ? '' : ` (${finalizers.join(', ')})`);
 }

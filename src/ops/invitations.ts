@@ -11,7 +11,7 @@ import { isNotFound } from '../kube/api-error.ts';
 import type { KubeClient } from '../kube/client.ts';
 import { SECRETS } from '../kube/resources.ts';
 import type { Clock } from '../runtime/clock.ts';
-import { explain } from './cluster.ts';
+import { explain, readFederation } from './cluster.ts';
 
 /** An invitation that was made here. Its secret is nowhere but in the token. */
 export interface InvitationStatus {
@@ -26,13 +26,41 @@ export interface InvitationStatus {
 type InvitationSecret = KubeObject & { data?: Record<string, string> };
 
 /** All invitations that are known still, the one that ends last first. */
-export async function listInvitations(client: Pick<KubeClient, 'list'>, clock: Clock): Promise<InvitationStatus[]> {
+export async function listInvitations(
+  client: Pick<KubeClient, 'list' | 'get'>,
+  clock: Clock,
+): Promise<InvitationStatus[]> {
   try {
     const query = { labelSelector: INVITATION_LABEL };
     const { items } = await client.list<InvitationSecret>(SECRETS, { namespace: AGENT_NAMESPACE, query });
+    // None, or no headcut: the namespace of its agent need not be there to be listed.
+    if (items.length === 0) await readFederation(client);
     return items.map((secret) => toStatus(secret, clock.now())).sort((a, b) => (a.expiresAt < b.expiresAt ? 1 : -1));
   } catch (error) {
     throw explain(error);
+  }
+}
+
+const POLL_MS = 1_000;
+
+/** Gives the name of each cluster that joins with an invitation, until nobody can any more. Throws FailedPrecondition when that was nobody. */
+export async function* awaitUse(
+  client: Pick<KubeClient, 'list' | 'get'>,
+  invitation: string,
+  { clock, signal }: { clock: Clock; signal: AbortSignal },
+): AsyncGenerator<string> {
+  let told = 0;
+  for (;;) {
+    const found = (await listInvitations(client, clock)).find((one) => one.invitation === invitation);
+    for (const name of found?.usedBy.slice(told) ?? []) yield name;
+    told = Math.max(told, found?.usedBy.length ?? 0);
+    if (found?.state === 'Open') await clock.sleep(POLL_MS, signal);
+    else if (told > 0) return;
+    else
+      throw new CodedError(
+        'FailedPrecondition',
+        `nobody joined with invitation ${invitation}, which has ${found === undefined ? 'been ended' : 'expired'}; run headcut invite again`,
+      );
   }
 }
 

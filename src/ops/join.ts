@@ -19,6 +19,7 @@ import { explain, readFederation } from './cluster.ts';
 export interface JoinOptions {
   timeoutMs: number;
   clock: Clock;
+  signal: AbortSignal;
 }
 
 export const DEFAULT_JOIN_TIMEOUT_MS = 60_000;
@@ -45,6 +46,7 @@ export async function join(client: KubeClient, text: string, options: JoinOption
   try {
     return await handOver(client, text.trim(), token, options);
   } catch (error) {
+    if (options.signal.aborted) throw options.signal.reason;
     throw explain(error);
   }
 }
@@ -78,14 +80,14 @@ async function createAnew(client: KubeClient, secret: KubeObject): Promise<KubeO
 }
 
 async function waitForResult(client: KubeClient, created: KubeObject, options: JoinOptions): Promise<JoinResult> {
-  const { clock, timeoutMs } = options;
+  const { clock, timeoutMs, signal } = options;
   const { namespace, name } = created.metadata;
   const until = clock.monotonic() + timeoutMs;
   while (clock.monotonic() < until) {
     const { metadata } = await client.get(SECRETS, { namespace, name });
     const result = metadata.annotations?.[JOIN_RESULT_ANNOTATION];
     if (result !== undefined) return JSON.parse(result) as JoinResult;
-    await clock.sleep(POLL_MS);
+    await clock.sleep(POLL_MS, signal);
   }
   throw new CodedError(
     'Unavailable',

@@ -12,40 +12,71 @@ const POLL_MS = 250;
 
 export interface LeaveOptions {
   clock: Clock;
+  /** Aborts while pods are moved: then this stays a member. Later the agent goes on by itself. */
+  signal: AbortSignal;
+  /** Sends no more pods to a peer. @returns whether that changed anything; undefined where no pods of ours can be */
+  closeDoor(peer: string): Promise<boolean | undefined>;
+  /** Takes back what closeDoor changed. */
+  openDoor(peer: string): Promise<void>;
   /** Moves the pods away that are on a peer; bounded in time. What it throws is told, and the leave goes on. */
   moveAway(peer: string): Promise<void>;
 }
 
 export type LeaveProgress =
+  /** It is in no federation, so there is nothing to do. */
+  | { type: 'no-member' }
   | { type: 'moving'; peer: string }
   | { type: 'not-moved'; peer: string; error: unknown }
   | { type: 'leaving'; members: number }
   | { type: 'left'; members: number }
-  /** The agent did not do it: the others notice only that this member is away. */
-  | { type: 'left-silently'; members: number };
+  /** The agent did not do it: the others, who know this member by `name`, notice only that it is away. */
+  | { type: 'left-silently'; members: number; name: string };
 
 /** Moves this member's pods home and ends its membership for everybody. Never hangs; harmless when it is no member. */
 export async function* leave(client: KubeClient, options: LeaveOptions): AsyncGenerator<LeaveProgress> {
-  const { clock, moveAway } = options;
+  const { clock, signal } = options;
   try {
-    await readFederation(client);
+    const { metadata, status } = await readFederation(client);
     const peers = await listNames(client);
+    if (peers.length === 0 && metadata.annotations?.[LEAVE_ANNOTATION] === undefined)
+      return yield { type: 'no-member' };
+    yield* moveHome(peers, options);
+    yield { type: 'leaving', members: peers.length };
+    const annotations = { [LEAVE_ANNOTATION]: new Date(clock.now()).toISOString() };
+    await client.patch(FEDERATIONS, { name: FEDERATION_NAME }, { metadata: { annotations } });
+    if (await isDone(client, clock, signal)) return yield { type: 'left', members: peers.length };
+    for (const name of await listNames(client)) await remove(client, name);
+    yield { type: 'left-silently', members: peers.length, name: status?.name ?? '' };
+  } catch (error) {
+    if (signal.aborted) throw signal.reason;
+    throw error instanceof CodedError ? error : explain(error);
+  }
+}
+
+/** All doors are closed before the first pod moves, or it would only go on to the next peer. */
+async function* moveHome(peers: readonly string[], options: LeaveOptions): AsyncGenerator<LeaveProgress> {
+  const { signal, closeDoor, openDoor, moveAway } = options;
+  const closed: string[] = [];
+  try {
+    const withNode: string[] = [];
     for (const peer of peers) {
+      const changed = await closeDoor(peer);
+      if (changed !== undefined) withNode.push(peer);
+      if (changed === true) closed.push(peer);
+    }
+    for (const peer of withNode) {
       yield { type: 'moving', peer };
       try {
         await moveAway(peer);
       } catch (error) {
+        signal.throwIfAborted();
         yield { type: 'not-moved', peer, error };
       }
     }
-    yield { type: 'leaving', members: peers.length };
-    const annotations = { [LEAVE_ANNOTATION]: new Date(clock.now()).toISOString() };
-    await client.patch(FEDERATIONS, { name: FEDERATION_NAME }, { metadata: { annotations } });
-    if (await isDone(client, clock)) return yield { type: 'left', members: peers.length };
-    for (const name of await listNames(client)) await remove(client, name);
-    yield { type: 'left-silently', members: peers.length };
+    signal.throwIfAborted();
   } catch (error) {
-    throw error instanceof CodedError ? error : explain(error);
+    for (const peer of closed) await openDoor(peer);
+    throw error;
   }
 }
 
@@ -54,12 +85,12 @@ async function listNames(client: KubeClient): Promise<string[]> {
 }
 
 /** The agent takes the annotation away once everybody was told. */
-async function isDone(client: KubeClient, clock: Clock): Promise<boolean> {
+async function isDone(client: KubeClient, clock: Clock, signal: AbortSignal): Promise<boolean> {
   const until = clock.monotonic() + FAREWELL_WITHIN_MS;
   while (clock.monotonic() < until) {
     const { metadata } = await readFederation(client);
     if (metadata.annotations?.[LEAVE_ANNOTATION] === undefined && (await listNames(client)).length === 0) return true;
-    await clock.sleep(POLL_MS);
+    await clock.sleep(POLL_MS, signal);
   }
   return false;
 }

@@ -145,6 +145,8 @@ export class FixedCluster {
   readonly writes: string[] = [];
   readonly objects: Record<string, KubeObject[]>;
   closed = 0;
+  /** What an agent would do when it sees the change. */
+  onPatch: (plural: string, patch: unknown) => void = () => {};
 
   constructor(objects: Record<string, KubeObject[]> = OBJECTS) {
     this.objects = structuredClone(objects);
@@ -173,6 +175,7 @@ export class FixedCluster {
     },
     patch: (type: ResourceType, { name }: { name: string }, patch: unknown) => {
       this.writes.push(`patch ${type.plural}/${name} ${JSON.stringify(patch)}`);
+      this.onPatch(type.plural, patch);
       return Promise.resolve({});
     },
     create: (type: ResourceType, object: KubeObject, options: { subresource?: string } = {}) => {
@@ -181,6 +184,13 @@ export class FixedCluster {
       if (options.subresource === 'eviction')
         this.objects.pods = (this.objects.pods ?? []).filter((one) => one.metadata.name !== object.metadata.name);
       return Promise.resolve(object);
+    },
+    delete: (type: ResourceType, { name }: { name: string }) => {
+      this.writes.push(`delete ${type.plural}/${name}`);
+      const before = this.objects[type.plural] ?? [];
+      this.objects[type.plural] = before.filter((one) => one.metadata.name !== name);
+      if (before.some((one) => one.metadata.name === name)) return Promise.resolve();
+      return Promise.reject(new ApiError(404, { message: `${type.plural} "${name}" not found`, reason: 'NotFound' }));
     },
     close: () => {
       this.closed += 1;

@@ -35,6 +35,14 @@ describe('headcut', () => {
     expect([out, connected]).toEqual(['', false]);
   });
 
+  it('hands everything after "lab" to the lab as it is, and passes its exit code on', async () => {
+    const seen: (readonly string[])[] = [];
+    const runLab = async (args: readonly string[]) => seen.push(args) + 2;
+    const { code, connected } = await run(['lab', 'shell', 'b', '--name', 'x', '-h'], undefined, { runLab });
+    expect([code, connected, seen]).toEqual([3, false, [['shell', 'b', '--name', 'x', '-h']]]);
+    expect(await run(['lab', 'up'])).toMatchObject({ code: 1, error: 'error: no lab here\n' });
+  });
+
   it('exits with 1 when the operation fails', async () => {
     expect(await run(['status'])).toMatchObject({ code: 1, error: 'error: no cluster here\n', out: '' });
   });

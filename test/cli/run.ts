@@ -35,6 +35,7 @@ export async function run(argv: string[], client?: KubeClient, more: Partial<Cli
     error: (text) => {
       result.error += `${text}\n`;
     },
+    runLab: () => Promise.reject(new Error('no lab here')),
     writeFile: (path, data) => {
       result.files[path] = data;
       return Promise.resolve();

@@ -4,6 +4,7 @@ import { type DrainProgress, drainPeer, undrainPeer } from '../../ops/drain.ts';
 import { offload, type UnoffloadProgress, unoffload } from '../../ops/offload.ts';
 import type { Command, CommandContext } from '../command.ts';
 import { emit } from '../output.ts';
+import { reportSteps } from '../steps.ts';
 
 const DEFAULT_TIMEOUT_MS = 120_000;
 
@@ -72,24 +73,8 @@ function evictOptions({ flags, clock, signal }: CommandContext) {
   };
 }
 
-/** Tells the steps as they happen, with the time since the start; as data they come at the end. */
-async function report(
-  context: CommandContext,
-  steps: AsyncIterable<UnoffloadProgress | DrainProgress>,
-): Promise<undefined> {
-  const start = context.clock.monotonic();
-  const done: (UnoffloadProgress | DrainProgress)[] = [];
-  for await (const step of steps) {
-    done.push(step);
-    const seconds = ((context.clock.monotonic() - start) / 1000).toFixed(1).padStart(5);
-    if (context.form === 'text') context.out(`[${seconds}s] ${describe(step, context.flags['dry-run'] === true)}`);
-  }
-  if (context.form !== 'text' && context.form !== 'wide')
-    await emit(context, {
-      data: done,
-      text: () => '',
-      names: () => done.flatMap((step) => ('pod' in step ? [`pod/${step.pod.split('/')[1]}`] : [])),
-    });
+function report(context: CommandContext, steps: AsyncIterable<UnoffloadProgress | DrainProgress>): Promise<undefined> {
+  return reportSteps(context, steps, (step) => describe(step, context.flags['dry-run'] === true));
 }
 
 function describe(step: UnoffloadProgress | DrainProgress, dryRun: boolean): string {

@@ -58,9 +58,9 @@ async function joinCluster(context: LabContext, inviting: ClusterTopology, joini
     const { status } = await home.get<FederationObject>(FEDERATIONS, { name: FEDERATION_NAME });
     const { items } = await away.list<PeerObject>(PEERS);
     if (items.some((peer) => peer.spec.id === status?.id)) return;
-    const { clock } = context;
+    const { clock, signal } = context;
     const { token } = await invite(home, { ttlMs: DEFAULT_INVITATION_TTL_MS, randomBytes, clock });
-    await joinFederation(away, token, { timeoutMs: DEFAULT_JOIN_TIMEOUT_MS, clock });
+    await joinFederation(away, token, { timeoutMs: DEFAULT_JOIN_TIMEOUT_MS, clock, signal });
     context.progress.say(`cluster ${joining.name} joined by an invitation of ${inviting.name}`);
   } finally {
     await Promise.all([home.close(), away.close()]);

@@ -11,7 +11,7 @@ import { agentPods, readAgentPage } from '../agent-logs.ts';
 import { installObjects } from '../install-objects.ts';
 import { type Check, type CheckContext, type Finding, failed, ok, skipped, warning } from './check.ts';
 
-const INSTALL = 'run kubectl apply -f manifests/ with the manifests of this version';
+const INSTALL = 'run headcut install of this version, or kubectl apply -f manifests/ with its manifests';
 
 const MAX_SKEW_MS = 5_000;
 

@@ -6,6 +6,7 @@ import type { Duplex, Readable } from 'node:stream';
 import type { EndpointReach, PeerDiagnosis } from '../core/diagnosis/diagnosis.ts';
 import type { ConfigObject, Pod } from '../core/kube-objects.ts';
 import type { PeerRecord } from '../core/membership/peer-record.ts';
+import type { RosterVersions } from '../core/membership/roster-digest.ts';
 import type { Offer } from '../core/offer/offer.ts';
 import type { PodSubmission, PodVerdict, RemotePod } from '../core/offloading/pod-submission.ts';
 import type { RemotePodStats } from '../core/pod-stats/summary.ts';
@@ -231,6 +232,10 @@ export interface Roster {
   records(): PeerRecord[];
   /** What members tell each other: all members, and the last words of those who left. */
   told(): PeerRecord[];
+  /** Says whether another member knows the same (core/membership/roster-digest). */
+  digest(): string;
+  /** What a member that has these versions lacks. */
+  missingFrom(versions: RosterVersions): PeerRecord[];
   /** Takes over what a member told; unknown members need a voucher. */
   tell(records: PeerRecord[], from: string): Promise<void>;
   /** A newcomer that spent an invitation: vouched for and stored. */

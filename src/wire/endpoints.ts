@@ -2,7 +2,8 @@ import Type from 'typebox';
 
 /** The peer protocol, once: what the server serves, the client calls, and tests and docs go through. */
 
-export const PROTOCOL_VERSION = 2;
+/** 3: members compare digests of their rosters; a session that does not ask for them gets whole rosters, as in 2. */
+export const PROTOCOL_VERSION = 3;
 
 /** TLS server names: which of the two doors of the peer port a client wants. */
 export const JOIN_SERVER_NAME = 'join.headcut';
@@ -128,12 +129,25 @@ export const ENDPOINTS = {
       signature: Base64,
     }),
   },
+  /** With `roster=digest`: the session says digests of the roster, not the roster. */
   session: { method: 'GET', path: '/v1/session', bodyLimit: 1024 },
   roster: {
     method: 'POST',
     path: '/v1/roster',
     bodyLimit: MIB,
     body: Type.Object({ records: Type.Array(PeerRecordSchema, { maxItems: 500 }) }),
+  },
+  /** What the caller lacks of the callee's roster: RosterDifference. */
+  rosterDifference: {
+    method: 'POST',
+    path: '/v1/roster/difference',
+    bodyLimit: 64 * 1024,
+    body: Type.Object({
+      versions: Type.Record(Type.String(), Type.Integer({ minimum: 1 }), {
+        maxProperties: 1_200,
+        propertyNames: { maxLength: 16 },
+      }),
+    }),
   },
   submitPod: {
     method: 'PUT',

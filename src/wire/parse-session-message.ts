@@ -26,6 +26,7 @@ const RemotePod = Type.Object({
 const SCHEMAS: Record<SessionMessage['type'], TSchema> = {
   hello: Type.Object({ id: Text, protocol: Type.Integer(), version: Text }),
   roster: Type.Object({ records: Type.Array(PeerRecordSchema, { maxItems: 500 }) }),
+  'roster-digest': Type.Object({ digest: Type.String({ maxLength: 64 }) }),
   offer: Type.Object({ offer: Offer }),
   pods: Type.Object({ pods: Type.Array(RemotePod) }),
   pod: Type.Object({ pod: RemotePod }),

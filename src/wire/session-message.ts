@@ -10,6 +10,8 @@ import type { RemotePod } from '../core/offloading/pod-submission.ts';
 export type SessionMessage =
   | { type: 'hello'; id: string; protocol: number; version: string }
   | { type: 'roster'; records: PeerRecord[] }
+  /** Instead of the roster, for peers that ask for it: whether theirs is another one (core/membership/roster-digest). */
+  | { type: 'roster-digest'; digest: string }
   | { type: 'offer'; offer: Offer }
   /** All offloaded pods of this consumer; what is missing does not exist here. Only sent when the provider's caches are warm. */
   | { type: 'pods'; pods: RemotePod[] }

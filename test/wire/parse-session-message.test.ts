@@ -21,6 +21,7 @@ describe('parseSessionMessage', () => {
   it.each<SessionMessage>([
     { type: 'hello', id: 'x', protocol: 1, version: '0' },
     { type: 'roster', records: [] },
+    { type: 'roster-digest', digest: 'x' },
     { type: 'offer', offer },
     { type: 'pods', pods: [pod] },
     { type: 'pod', pod },

@@ -34,8 +34,8 @@ export interface MemberLinkDeps extends SessionDeps {
   serve(stream: Duplex): void;
   onChange(change: PeerChange): void;
   onRecords(records: PeerRecord[]): void;
-  /** A session was opened: what the peer should know can be told now. */
-  onOpen(): void;
+  /** The peer said the digest of its roster. */
+  onDigest(digest: string): void;
   /** The way to the peer is another one: direct, through a third, or as good as gone. */
   onWay(): void;
   /** The peer told whom it reaches. */
@@ -250,17 +250,18 @@ export class MemberLink extends PeerCalls implements PeerLink {
     }
     if (message.type === 'heartbeat' && message.now !== undefined)
       this.clockSkewMs = message.now - this.#deps.clock.now();
-    const opened = !this.#contact.open;
     this.#changed(this.#contact.heard(now));
     this.#take(message);
-    if (opened) this.#deps.onOpen();
   }
 
   #take(message: SessionMessage): void {
-    const { onChange, onRecords } = this.#deps;
+    const { onChange, onRecords, onDigest } = this.#deps;
     switch (message.type) {
       case 'roster':
         onRecords(message.records);
+        break;
+      case 'roster-digest':
+        onDigest(message.digest);
         break;
       case 'reach':
         this.#reach = new Map(Object.entries(message.members));

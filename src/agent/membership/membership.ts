@@ -3,10 +3,9 @@ import { preferEndpoint } from '../../core/membership/endpoint.ts';
 import type { PeerObject } from '../../core/membership/peer-object.ts';
 import type { PeerRecord } from '../../core/membership/peer-record.ts';
 import { considerRecords, peerObjectName } from '../../core/membership/roster.ts';
-import { isVouchedBy, problemOfRecord, signVouch } from '../../core/membership/signed-record.ts';
-import { isAlreadyExists, isNotFound } from '../../kube/api-error.ts';
+import type { RosterVersions } from '../../core/membership/roster-digest.ts';
+import { problemOfRecord, signVouch } from '../../core/membership/signed-record.ts';
 import type { KubeClient } from '../../kube/client.ts';
-import { PEERS } from '../../kube/resources.ts';
 import type { Store } from '../../kube/store.ts';
 import type { Clock } from '../../runtime/clock.ts';
 import type { Logger } from '../../runtime/logger.ts';
@@ -16,9 +15,12 @@ import type { PeerChange, PeerConnections, PeerLinks, PeerServing, PeerStreamSer
 import type { AdmissionGate } from './admission-gate.ts';
 import { MemberLink } from './member-link.ts';
 import type { OwnRecord } from './own-record.ts';
+import { PeerObjectWriter } from './peer-object-writer.ts';
 import { Reach } from './reach.ts';
 import { Relays } from './relays.ts';
 import { RemovedMembers, type RemovedMembersStore } from './removed-members.ts';
+import { RosterExchange } from './roster-exchange.ts';
+import { ToldRoster } from './told-roster.ts';
 
 export interface MembershipDeps {
   client: Pick<KubeClient, 'get' | 'create' | 'patch' | 'delete'>;
@@ -50,8 +52,6 @@ interface Member {
 const TICK_MS = 200;
 /** A tick later than this means that this process, or its machine, stood still: that silence is nobody else's fault. */
 const LATE_TICK_MS = 2 * TICK_MS;
-/** Members that join together are told together. */
-const PUSH_AFTER_MS = 50;
 /** Who cannot be told within this learns it from the others. */
 const FAREWELL_WITHIN_MS = 5_000;
 
@@ -67,18 +67,29 @@ export class Membership implements PeerLinks {
   readonly #rejected = new Map<string, string>();
   /** Writes go one after the other, so that two tellers of the same newcomer make one object. */
   #writing: Promise<unknown> = Promise.resolve();
-  #records: PeerRecord[] | undefined;
+  readonly #objects: PeerObjectWriter;
+  readonly #told: ToldRoster;
+  readonly #exchange: RosterExchange;
   #signal: AbortSignal | undefined;
-  #pushing = false;
   #joining: string | undefined;
 
   constructor(deps: MembershipDeps) {
     this.#deps = deps;
-    const { identity, hello, clock } = deps;
+    const { identity, hello, clock, own, logger } = deps;
     this.#relays = new Relays({ links: this, dialing: { identity, hello, clock }, clock });
     this.#removed = new RemovedMembers(deps.removed);
+    this.#objects = new PeerObjectWriter(deps.client);
+    const members = (): Map<string, PeerRecord> => this.#knownRecords();
+    this.#told = new ToldRoster({ own, key: identity.key, members, removed: this.#removed });
+    this.#exchange = new RosterExchange({
+      own: this.#told,
+      ask: (id) => this.#differenceWith(id),
+      tell: (records, id) => this.tell(records, id),
+      clock,
+      logger,
+    });
     deps.peers.onChange((name, after, before) => this.#onObject(name, after, before));
-    deps.own.onChange(() => this.#rosterChanged());
+    own.onChange(() => this.#rosterChanged());
   }
 
   get synced(): boolean {
@@ -106,7 +117,9 @@ export class Membership implements PeerLinks {
   get roster(): Roster {
     return {
       records: () => this.records(),
-      told: () => [...this.records(), ...this.#removed.left()],
+      told: () => this.#told.withLeft(),
+      digest: () => this.#told.digest(),
+      missingFrom: (versions) => this.#told.missingFrom(versions),
       tell: (records, from) => this.tell(records, from),
       admit: (record) => this.admit(record),
       onChange: (listener) => void this.#rosterListeners.push(listener),
@@ -128,11 +141,7 @@ export class Membership implements PeerLinks {
 
   /** The own record first. Each other one carries the voucher of a member that is in the list, or our own. */
   records(): PeerRecord[] {
-    this.#records ??= [
-      this.#deps.own.record(),
-      ...[...this.#members.values()].map(({ record }) => this.#withVoucher(record)),
-    ];
-    return this.#records;
+    return this.#told.records();
   }
 
   tell(records: PeerRecord[], from: string): Promise<void> {
@@ -182,13 +191,13 @@ export class Membership implements PeerLinks {
 
   /** Tells everybody who can be reached that this is no member any more, and forgets them all. Bounded in time. */
   async leave(): Promise<void> {
-    const { own, client, clock, logger } = this.#deps;
+    const { own, clock, logger } = this.#deps;
     await own.leave();
     const connected = this.list().filter((link) => link.state === 'Connected');
     const telling = Promise.allSettled(connected.map((link) => link.pushRoster([own.record()])));
     await Promise.race([telling, clock.sleep(FAREWELL_WITHIN_MS)]);
     await this.#serially(async () => {
-      for (const { objectName } of this.#members.values()) await deletePeer(client, objectName);
+      for (const { objectName } of this.#members.values()) await this.#objects.delete(objectName);
     });
     logger.info({ told: connected.length }, 'left the federation');
   }
@@ -211,8 +220,7 @@ export class Membership implements PeerLinks {
 
   async #takeOver(told: PeerRecord[], from: string): Promise<void> {
     const { own, gate, logger } = this.#deps;
-    const known = new Map([...this.#members].map(([id, member]) => [id, member.record]));
-    for (const decision of considerRecords(told, known, own.record())) {
+    for (const decision of considerRecords(told, this.#knownRecords(), own.record())) {
       if (decision.type === 'reject') {
         // The same story comes with each session: one line for it is enough.
         if (this.#rejected.get(decision.id) === decision.reason) continue;
@@ -232,41 +240,25 @@ export class Membership implements PeerLinks {
     await this.#removed.leave(record);
     if (member === undefined) return;
     this.#deps.logger.info({ peer: member.objectName, id: record.id }, 'member left');
-    await deletePeer(this.#deps.client, member.objectName);
+    await this.#objects.delete(member.objectName);
   }
 
   async #create(record: PeerRecord, from: string): Promise<void> {
     await this.#removed.welcome([record.id]);
-    const { client, own, logger, peers } = this.#deps;
+    const { own, logger, peers } = this.#deps;
     const taken = new Map<string, string>(peers.list().map((peer) => [peer.metadata.name, peer.spec.id]));
     for (const member of this.#members.values()) taken.set(member.objectName, member.record.id);
     taken.set(own.record().name, own.id);
     const name = peerObjectName(record, taken);
-    const created = await this.#createObject(client, { metadata: { name }, spec: record });
+    const created = await this.#objects.create(name, record);
     logger.info({ peer: name, id: record.id, from }, 'new member');
     this.#adopt(created.metadata.name, created.metadata.uid, created.spec);
-  }
-
-  /** Under its name, or told apart by its ID when another member has that name by now. */
-  async #createObject(client: MembershipDeps['client'], peer: PeerObject): Promise<PeerObject> {
-    try {
-      return await client.create<PeerObject>(PEERS, peer);
-    } catch (error) {
-      if (!isAlreadyExists(error)) throw error;
-    }
-    const existing = await client.get<PeerObject>(PEERS, { name: peer.metadata.name });
-    if (existing.spec.id === peer.spec.id) return existing;
-    const name = `${peer.spec.name}-${peer.spec.id.slice(0, 6)}`;
-    return client.create<PeerObject>(PEERS, { ...peer, metadata: { name } });
   }
 
   async #update(record: PeerRecord): Promise<void> {
     const member = this.#members.get(record.id);
     if (member === undefined) return;
-    // A merge patch: what the record has no more must be said.
-    const leaves = member.record.network !== undefined && record.network === undefined;
-    const spec = leaves ? { ...record, network: null } : record;
-    await this.#deps.client.patch(PEERS, { name: member.objectName }, { spec });
+    await this.#objects.update(member.objectName, member.record, record);
     this.#adopt(member.objectName, member.uid, record);
   }
 
@@ -302,10 +294,10 @@ export class Membership implements PeerLinks {
         dialPeer(latest, preferEndpoint(latest.endpoints, last), { identity, hello, clock }, signal),
       dialAlone: (latest, endpoint, signal) => dialAlone(latest, endpoint, { identity, clock }, signal),
       serve: (stream) => serving.serve(id, stream),
-      onChange: (change) => this.#emit(id, change),
+      onChange: (change) => this.#onLinkChange(id, change),
       onRecords: (records) =>
         void this.tell(records, id).catch((err: unknown) => this.#warn(err, 'members not stored')),
-      onOpen: () => this.#push(id),
+      onDigest: (digest) => this.#exchange.heard(id, digest),
       onWay: () => this.reach.refresh(),
       onReach: () => this.#hearsayChanged(),
     });
@@ -327,6 +319,7 @@ export class Membership implements PeerLinks {
         this.#warn(err, 'removal of a member not kept'),
       );
     member.stop.abort();
+    this.#exchange.gone(id);
     logger.info({ peer: member.objectName, id }, 'member removed');
     this.#emit(id, 'removed');
     this.#rosterChanged();
@@ -336,38 +329,30 @@ export class Membership implements PeerLinks {
     void member.link.run(member.stop.signal);
   }
 
-  #withVoucher(record: PeerRecord): PeerRecord {
-    const { own, identity } = this.#deps;
-    const by = record.vouch?.by;
-    const voucher = by === own.id ? own.record() : this.#members.get(by ?? '')?.record;
-    if (voucher !== undefined && isVouchedBy(record, voucher)) return record;
-    return { ...record, vouch: signVouch(record.id, own.id, identity.key) };
+  #rosterChanged(): void {
+    this.#told.changed();
+    for (const listener of this.#rosterListeners) listener();
+    this.#exchange.look();
   }
 
-  #rosterChanged(): void {
-    this.#records = undefined;
-    for (const listener of this.#rosterListeners) listener();
-    if (this.#pushing || this.#signal === undefined) return;
-    this.#pushing = true;
-    this.#deps.clock.sleep(PUSH_AFTER_MS, this.#signal).then(
-      () => {
-        this.#pushing = false;
-        for (const { link } of this.#members.values()) if (link.state === 'Connected') this.#push(link.id);
-      },
-      () => {},
-    );
+  #knownRecords(): Map<string, PeerRecord> {
+    return new Map([...this.#members].map(([id, member]) => [id, member.record]));
+  }
+
+  /** How to ask a peer for what is missing here. */
+  #differenceWith(id: string) {
+    const link = this.get(id);
+    if (link === undefined || link.state === 'Unreachable') return undefined;
+    return (versions: RosterVersions, signal: AbortSignal) => link.rosterDifference(versions, signal);
   }
 
   #hearsayChanged(): void {
     for (const link of this.list()) if (link.state === 'Unreachable') this.#emit(link.id, 'state');
   }
 
-  /** Tells a peer all members. Sessions tell them too; this is for a peer that cannot connect to us. */
-  #push(id: string): void {
-    const link = this.get(id);
-    link
-      ?.pushRoster(this.roster.told())
-      .catch((err: unknown) => this.#deps.logger.debug({ peer: link.name, err }, 'roster not pushed'));
+  #onLinkChange(id: string, change: PeerChange): void {
+    this.#emit(id, change);
+    if (change === 'state') this.#exchange.look();
   }
 
   #emit(id: string, change: PeerChange): void {
@@ -388,13 +373,5 @@ export class Membership implements PeerLinks {
     const done = this.#writing.then(work, work);
     this.#writing = done.catch(() => {});
     return done;
-  }
-}
-
-async function deletePeer(client: Pick<KubeClient, 'delete'>, name: string): Promise<void> {
-  try {
-    await client.delete(PEERS, { name });
-  } catch (error) {
-    if (!isNotFound(error)) throw error;
   }
 }

@@ -2,6 +2,7 @@ import type { Duplex, Readable } from 'node:stream';
 import { CodedError } from '../../core/coded-error.ts';
 import type { ConfigObject, Pod } from '../../core/kube-objects.ts';
 import type { PeerRecord } from '../../core/membership/peer-record.ts';
+import type { RosterVersions } from '../../core/membership/roster-digest.ts';
 import type { PodSubmission, PodVerdict } from '../../core/offloading/pod-submission.ts';
 import type { RemotePodStats } from '../../core/pod-stats/summary.ts';
 import type { SentService, ServiceProblem } from '../../core/service/sent-service.ts';
@@ -9,6 +10,7 @@ import { ENDPOINTS, STREAM_PROTOCOL, streamPath, toPath } from '../../wire/endpo
 import { parseServiceProblems } from '../../wire/parse-service-problems.ts';
 import { PeerClient, readText, toPeerError } from '../../wire/peer-client.ts';
 import { parseRemoteStats } from '../../wire/remote-stats.ts';
+import { parseRosterDifference, type RosterDifference } from '../../wire/roster-difference.ts';
 import type { UpgradeRequest, UpgradeResponse } from '../ports.ts';
 import { openPodUpgrade } from './pod-upgrade.ts';
 
@@ -46,6 +48,11 @@ export abstract class PeerCalls {
 
   async pushRoster(records: PeerRecord[]): Promise<void> {
     await this.call(ENDPOINTS.roster.method, ENDPOINTS.roster.path, { records });
+  }
+
+  async rosterDifference(versions: RosterVersions, signal: AbortSignal): Promise<RosterDifference> {
+    const { method, path } = ENDPOINTS.rosterDifference;
+    return parseRosterDifference(await this.call(method, path, { versions }, signal));
   }
 
   async submitPod(uid: string, submission: PodSubmission, signal?: AbortSignal): Promise<PodVerdict> {

@@ -43,6 +43,11 @@ export class RemovedMembers {
     return [...this.#left.values()];
   }
 
+  /** IDs of those who were removed here by hand. */
+  forgotten(): Iterable<string> {
+    return this.#forgotten;
+  }
+
   forget(id: string): Promise<void> {
     this.#forgotten.add(id);
     return this.#save();

@@ -1,4 +1,9 @@
-import { createServer as createHttpServer, type Server as HttpServer, type IncomingMessage } from 'node:http';
+import {
+  createServer as createHttpServer,
+  type Server as HttpServer,
+  type IncomingMessage,
+  type ServerResponse,
+} from 'node:http';
 import { createServer as createHttpsServer, type Server as HttpsServer } from 'node:https';
 import type { AddressInfo } from 'node:net';
 import type { Duplex } from 'node:stream';
@@ -7,6 +12,7 @@ import { CodedError, hasCode, httpStatusOf, messageOf } from '../../core/coded-e
 import type { EndpointReach } from '../../core/diagnosis/diagnosis.ts';
 import type { ConfigObject, Pod } from '../../core/kube-objects.ts';
 import type { PeerRecord } from '../../core/membership/peer-record.ts';
+import type { RosterVersions } from '../../core/membership/roster-digest.ts';
 import type { PodSubmission } from '../../core/offloading/pod-submission.ts';
 import { type Bucket, type RateLimit, takeToken } from '../../core/rate-limit.ts';
 import type { SentService } from '../../core/service/sent-service.ts';
@@ -23,6 +29,7 @@ import {
 } from '../../wire/endpoints.ts';
 import type { JoinAnswer, JoinRequest } from '../../wire/join-client.ts';
 import type { PeerHello } from '../../wire/peer-connection.ts';
+import type { RosterDifference } from '../../wire/roster-difference.ts';
 import type {
   PeerConnections,
   PeerServing,
@@ -188,6 +195,10 @@ export class PeerServer implements PeerServing {
       await roster.tell((request.body as { records: PeerRecord[] }).records, peerId);
       return {};
     });
+    this.#route(this.#peersApp, ENDPOINTS.rosterDifference, async (request) => {
+      const { versions } = request.body as { versions: RosterVersions };
+      return { digest: roster.digest(), records: roster.missingFrom(versions) } satisfies RosterDifference;
+    });
     this.#route(this.#peersApp, ENDPOINTS.submitPod, (request, peerId) =>
       provider.submit(peerId, uidOf(request), request.body as PodSubmission),
     );
@@ -229,7 +240,7 @@ export class PeerServer implements PeerServing {
         const peerId = this.#caller(request.raw.socket);
         reply.hijack();
         reply.raw.writeHead(200, { 'content-type': 'application/x-ndjson' });
-        this.#openSession(peerId, reply.raw);
+        this.#openSession(peerId, reply.raw, (request.query as { roster?: string }).roster === 'digest');
       },
     });
     this.#peersApp.route({
@@ -269,12 +280,12 @@ export class PeerServer implements PeerServing {
     });
   }
 
-  #openSession(peerId: string, out: import('node:http').ServerResponse): void {
+  #openSession(peerId: string, out: ServerResponse, byDigest: boolean): void {
     const { source, roster, connections, clock, identity, hello: own } = this.#deps;
     // A peer has one session: a newer one replaces the older, which may be half-open.
     for (const session of this.#sessions) if (session.peerId === peerId) session.close();
     const hello = { type: 'hello', id: identity.id, protocol: own.protocol, version: own.version } as const;
-    const session = new SessionStream(peerId, out, { source, roster, connections, hello, clock });
+    const session = new SessionStream(peerId, out, { source, roster, byDigest, connections, hello, clock });
     this.#sessions.add(session);
     out.on('close', () => this.#sessions.delete(session));
   }

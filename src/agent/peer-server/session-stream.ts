@@ -8,7 +8,9 @@ const COALESCE_MS = 20;
 
 export interface SessionDeps {
   source: SessionSource;
-  roster: Pick<Roster, 'told'>;
+  roster: Pick<Roster, 'told' | 'digest'>;
+  /** The peer compares digests; else it gets whole rosters. */
+  byDigest: boolean;
   connections: Pick<PeerConnections, 'reach'>;
   hello: Extract<SessionMessage, { type: 'hello' }>;
   clock: Clock;
@@ -22,6 +24,8 @@ export class SessionStream {
   readonly #changedPods = new Set<string>();
   #offer = true;
   #roster = true;
+  /** The one that was told last. */
+  #digest: string | undefined;
   #reach: boolean;
   #allPods = true;
   #closed = false;
@@ -86,8 +90,8 @@ export class SessionStream {
   }
 
   #flush(): void {
-    const { source, roster, connections } = this.#deps;
-    if (this.#roster) this.#write({ type: 'roster', records: roster.told() });
+    const { source, connections } = this.#deps;
+    if (this.#roster) this.#tellRoster();
     this.#roster = false;
     if (this.#reach) this.#write({ type: 'reach', members: connections.reach() });
     this.#reach = false;
@@ -109,6 +113,14 @@ export class SessionStream {
       this.#write(pod === undefined ? { type: 'pod-gone', uid } : { type: 'pod', pod });
     }
     this.#changedPods.clear();
+  }
+
+  #tellRoster(): void {
+    const { roster, byDigest } = this.#deps;
+    const digest = roster.digest();
+    if (!byDigest) this.#write({ type: 'roster', records: roster.told() });
+    else if (digest !== this.#digest) this.#write({ type: 'roster-digest', digest });
+    this.#digest = digest;
   }
 
   #write(message: SessionMessage): void {

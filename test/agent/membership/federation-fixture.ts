@@ -10,6 +10,7 @@ import type { FederationObject } from '../../../src/core/membership/peer-object.
 import type { PeerRecord } from '../../../src/core/membership/peer-record.ts';
 import { type Clock, systemClock } from '../../../src/runtime/clock.ts';
 import { silentLogger } from '../../../src/runtime/logger.ts';
+import { PROTOCOL_VERSION } from '../../../src/wire/endpoints.ts';
 import { createMember, type TestMember } from '../../core/membership/member-fixture.ts';
 import { FakeProvider, FakeSource } from '../peer-server/peer-server-fixture.ts';
 import { FakePeerObjects } from './fake-peer-objects.ts';
@@ -83,7 +84,7 @@ export async function startAgent(cluster: TestCluster): Promise<TestAgent> {
       return Promise.resolve();
     },
   };
-  const hello = { instance: randomUUID(), protocol: 2, version: 'test' };
+  const hello = { instance: randomUUID(), protocol: PROTOCOL_VERSION, version: 'test' };
   const serving: PeerServing = { serve: (peerId, stream) => server.serve(peerId, stream) };
   const membership = new Membership({ ...common, client: peers, peers, identity, own, hello, serving, removed, gate });
   const changes: string[] = [];

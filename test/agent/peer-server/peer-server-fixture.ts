@@ -3,11 +3,16 @@ import type { PodProvider, PodStreams, Roster, ServiceMirrorDesk, SessionSource 
 import { CodedError } from '../../../src/core/coded-error.ts';
 import type { Pod } from '../../../src/core/kube-objects.ts';
 import type { PeerRecord } from '../../../src/core/membership/peer-record.ts';
+import { digestOfRoster, type RosterVersions, recordsMissingFrom } from '../../../src/core/membership/roster-digest.ts';
 import type { PodSubmission, RemotePod } from '../../../src/core/offloading/pod-submission.ts';
 import type { SentService, ServiceProblem } from '../../../src/core/service/sent-service.ts';
 import { systemClock } from '../../../src/runtime/clock.ts';
 import { silentLogger } from '../../../src/runtime/logger.ts';
+import { dialPeer } from '../../../src/wire/dial-peer.ts';
+import { PROTOCOL_VERSION } from '../../../src/wire/endpoints.ts';
 import type { JoinAnswer, JoinRequest } from '../../../src/wire/join-client.ts';
+import { PeerClient } from '../../../src/wire/peer-client.ts';
+import type { PeerConnection } from '../../../src/wire/peer-connection.ts';
 import { resigned, type TestMember } from '../../core/membership/member-fixture.ts';
 
 /** A roster that tests set. */
@@ -31,6 +36,14 @@ export class FakeRoster implements Roster {
 
   told(): PeerRecord[] {
     return this.#records;
+  }
+
+  digest(): string {
+    return digestOfRoster(this.#records);
+  }
+
+  missingFrom(versions: RosterVersions): PeerRecord[] {
+    return recordsMissingFrom(versions, this.#records, []);
   }
 
   tell(records: PeerRecord[], from: string): Promise<void> {
@@ -146,7 +159,7 @@ export async function startServer(
   const services = new FakeServices();
   const server: PeerServer = new PeerServer({
     identity: member,
-    hello: { instance: 'host', protocol: 2, version: 'test' },
+    hello: { instance: 'host', protocol: PROTOCOL_VERSION, version: 'test' },
     connections: {
       reach: () => ({}),
       onReachChange: () => {},
@@ -175,6 +188,36 @@ export async function startServer(
     port,
     record: resigned(member, { endpoints: [`127.0.0.1:${port}`] }),
   };
+}
+
+/** A client with the key of `member` on one connection, which is dialled at the first call, or again when that failed. */
+export function connectAs(
+  member: TestMember,
+  target: Pick<TestServer, 'record'>,
+  pinned: TestMember,
+): { client: PeerClient; close(): void } {
+  const record = { ...target.record, id: pinned.id, certificate: pinned.certificateDer };
+  const hello = { instance: member.id, protocol: PROTOCOL_VERSION, version: 'test' };
+  const context = { identity: member, hello, clock: systemClock };
+  let dialed: Promise<PeerConnection> | undefined;
+  const open: PeerConnection[] = [];
+  const dial = async (): Promise<PeerConnection> => {
+    const { connection } = await dialPeer(record, record.endpoints, context, AbortSignal.timeout(5_000));
+    open.push(connection);
+    return connection;
+  };
+  const client = new PeerClient(
+    () => record.name,
+    async (within) => {
+      dialed ??= dial();
+      const connection = await dialed.catch((error: unknown) => {
+        dialed = undefined;
+        throw error;
+      });
+      return connection.open(within);
+    },
+  );
+  return { client, close: () => open.forEach((connection) => void connection.close()) };
 }
 
 /** Waits until `probe` gives something; rather long, since machines that test may be busy. */

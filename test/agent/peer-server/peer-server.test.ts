@@ -5,15 +5,12 @@ import { afterEach, beforeAll, describe, expect, it } from 'vitest';
 import type { PodStreams } from '../../../src/agent/ports.ts';
 import { CodedError } from '../../../src/core/coded-error.ts';
 import type { RemotePod } from '../../../src/core/offloading/pod-submission.ts';
-import { systemClock } from '../../../src/runtime/clock.ts';
 import { readLines } from '../../../src/runtime/lines.ts';
-import { dialPeer } from '../../../src/wire/dial-peer.ts';
 import { requestJoin } from '../../../src/wire/join-client.ts';
-import { PeerClient, readText } from '../../../src/wire/peer-client.ts';
-import type { PeerConnection } from '../../../src/wire/peer-connection.ts';
+import { type PeerClient, readText } from '../../../src/wire/peer-client.ts';
 import type { SessionMessage } from '../../../src/wire/session-message.ts';
 import { createMember, type TestMember } from '../../core/membership/member-fixture.ts';
-import { eventually, examplePod, startServer, type TestServer } from './peer-server-fixture.ts';
+import { connectAs, eventually, examplePod, startServer, type TestServer } from './peer-server-fixture.ts';
 
 let host: TestMember;
 let friend: TestMember;
@@ -39,26 +36,9 @@ async function start(...args: Parameters<typeof startServer>): Promise<TestServe
 }
 
 function clientOf(member: TestMember, target: TestServer, pinned: TestMember = host): PeerClient {
-  const record = { ...target.record, id: pinned.id, certificate: pinned.certificateDer };
-  const hello = { instance: member.id, protocol: 2, version: 'test' };
-  let dialed: Promise<PeerConnection> | undefined;
-  const connect = async (): Promise<PeerConnection> => {
-    const context = { identity: member, hello, clock: systemClock };
-    const { connection } = await dialPeer(record, record.endpoints, context, signal());
-    cleanups.push(() => connection.close());
-    return connection;
-  };
-  return new PeerClient(
-    () => record.name,
-    async (within) => {
-      dialed ??= connect();
-      const connection = await dialed.catch((error: unknown) => {
-        dialed = undefined;
-        throw error;
-      });
-      return connection.open(within);
-    },
-  );
+  const { client, close } = connectAs(member, target, pinned);
+  cleanups.push(close);
+  return client;
 }
 
 const signal = (): AbortSignal => AbortSignal.timeout(5_000);

@@ -1,0 +1,43 @@
+import type { PeerObject } from '../../core/membership/peer-object.ts';
+import type { PeerRecord } from '../../core/membership/peer-record.ts';
+import { isAlreadyExists, isNotFound } from '../../kube/api-error.ts';
+import type { KubeClient } from '../../kube/client.ts';
+import { PEERS } from '../../kube/resources.ts';
+
+/** Writes members' records to their Peer objects. */
+export class PeerObjectWriter {
+  readonly #client: Pick<KubeClient, 'get' | 'create' | 'patch' | 'delete'>;
+
+  constructor(client: Pick<KubeClient, 'get' | 'create' | 'patch' | 'delete'>) {
+    this.#client = client;
+  }
+
+  /** Under `name`, or told apart by its ID when another member has that name by now. */
+  async create(name: string, spec: PeerRecord): Promise<PeerObject> {
+    try {
+      return await this.#client.create<PeerObject>(PEERS, { metadata: { name }, spec });
+    } catch (error) {
+      if (!isAlreadyExists(error)) throw error;
+    }
+    const existing = await this.#client.get<PeerObject>(PEERS, { name });
+    if (existing.spec.id === spec.id) return existing;
+    const apart = `${spec.name}-${spec.id.slice(0, 6)}`;
+    return this.#client.create<PeerObject>(PEERS, { metadata: { name: apart }, spec });
+  }
+
+  async update(name: string, before: PeerRecord, record: PeerRecord): Promise<void> {
+    // A merge patch: what the record has no more must be said.
+    const leaves = before.network !== undefined && record.network === undefined;
+    const spec = leaves ? { ...record, network: null } : record;
+    await this.#client.patch(PEERS, { name }, { spec });
+  }
+
+  /** Harmless when it is gone already. */
+  async delete(name: string): Promise<void> {
+    try {
+      await this.#client.delete(PEERS, { name });
+    } catch (error) {
+      if (!isNotFound(error)) throw error;
+    }
+  }
+}

@@ -1,0 +1,70 @@
+import type { PeerRecord } from '../../core/membership/peer-record.ts';
+import {
+  digestOfRoster,
+  type RosterVersions,
+  recordsMissingFrom,
+  versionsOf,
+} from '../../core/membership/roster-digest.ts';
+import { isVouchedBy, signVouch } from '../../core/membership/signed-record.ts';
+import type { OwnRecord } from './own-record.ts';
+import type { RemovedMembers } from './removed-members.ts';
+
+export interface ToldRosterDeps {
+  own: OwnRecord;
+  /** PKCS #8 PEM of this member's key. */
+  key: string;
+  /** The records of the other members by ID. */
+  members(): ReadonlyMap<string, PeerRecord>;
+  removed: RemovedMembers;
+}
+
+/** What this member tells others about the members of the federation. */
+export class ToldRoster {
+  readonly #deps: ToldRosterDeps;
+  #records: PeerRecord[] | undefined;
+  #digest: string | undefined;
+
+  constructor(deps: ToldRosterDeps) {
+    this.#deps = deps;
+  }
+
+  /** A member came, went or changed. */
+  changed(): void {
+    this.#records = undefined;
+    this.#digest = undefined;
+  }
+
+  /** The own record first. Each other one carries the voucher of a member that is in the list, or our own. */
+  records(): PeerRecord[] {
+    const { own, members } = this.#deps;
+    this.#records ??= [own.record(), ...[...members().values()].map((record) => this.#withVoucher(record))];
+    return this.#records;
+  }
+
+  /** All members, and the last words of those who left. */
+  withLeft(): PeerRecord[] {
+    return [...this.records(), ...this.#deps.removed.left()];
+  }
+
+  digest(): string {
+    this.#digest ??= digestOfRoster(this.records());
+    return this.#digest;
+  }
+
+  versions(): RosterVersions {
+    const { removed } = this.#deps;
+    return versionsOf(this.records(), removed.left(), removed.forgotten());
+  }
+
+  missingFrom(versions: RosterVersions): PeerRecord[] {
+    return recordsMissingFrom(versions, this.records(), this.#deps.removed.left());
+  }
+
+  #withVoucher(record: PeerRecord): PeerRecord {
+    const { own, key, members } = this.#deps;
+    const by = record.vouch?.by;
+    const voucher = by === own.id ? own.record() : members().get(by ?? '');
+    if (voucher !== undefined && isVouchedBy(record, voucher)) return record;
+    return { ...record, vouch: signVouch(record.id, own.id, key) };
+  }
+}

@@ -1,0 +1,52 @@
+import { createHash } from 'node:crypto';
+import type { PeerRecord } from './peer-record.ts';
+
+/**
+ * Two members compare what they know: first one digest of all members, and where that differs the versions of each, so that
+ * only records travel that the other side has not. Who left is not part of the digest: members that came later never hear of it.
+ */
+
+/** Incarnations by the short form of the member's ID. */
+export type RosterVersions = Record<string, number>;
+
+/** 80 bits: nobody makes a key whose ID starts like that of another. */
+const SHORT_ID_CHARS = 16;
+/** No record of this member is wanted, however new. */
+const NOTHING_NEWER = Number.MAX_SAFE_INTEGER;
+
+const shortId = (id: string): string => id.slice(0, SHORT_ID_CHARS);
+
+/** The same for all who know the same version of the same members; the order is irrelevant. */
+export function digestOfRoster(records: readonly PeerRecord[]): string {
+  const lines = records.map(({ id, incarnation }) => `${id} ${incarnation}`).sort();
+  return createHash('sha256').update(lines.join('\n')).digest('base64url');
+}
+
+/**
+ * What this member has, for another one to tell what it lacks.
+ * @param refused IDs of members of which nothing is believed any more
+ */
+export function versionsOf(
+  members: readonly PeerRecord[],
+  left: readonly PeerRecord[],
+  refused: Iterable<string>,
+): RosterVersions {
+  const versions: RosterVersions = {};
+  for (const { id, incarnation } of [...left, ...members]) versions[shortId(id)] = incarnation;
+  for (const id of refused) versions[shortId(id)] = NOTHING_NEWER;
+  return versions;
+}
+
+/** The records that somebody who has `versions` lacks: members it does not know or knows less of, and last words of those it takes for members. */
+export function recordsMissingFrom(
+  versions: Readonly<RosterVersions>,
+  members: readonly PeerRecord[],
+  left: readonly PeerRecord[],
+): PeerRecord[] {
+  const before = ({ id }: PeerRecord): number | undefined =>
+    Object.hasOwn(versions, shortId(id)) ? versions[shortId(id)] : undefined;
+  return [
+    ...members.filter((record) => (before(record) ?? 0) < record.incarnation),
+    ...left.filter((record) => (before(record) ?? Number.POSITIVE_INFINITY) < record.incarnation),
+  ];
+}

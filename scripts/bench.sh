@@ -1,13 +1,18 @@
 #!/usr/bin/env bash
-# bench [network]: measures on a lab of its own, named "bench", in one run: offloading against the same work made directly on the
-# provider, or with "network" the pod network against a bare tunnel and the plain link.
+# bench [network|streams|failover] [FLAG…]: measures on a lab of its own, named "bench", in one run; on the lab that HEADCUT_LAB
+# names where it is set. Without a word: offloading against the same work made directly on the provider. network: the pod network
+# against a bare tunnel and the plain link. streams: exec and logs against the same pod asked directly. failover: what faults cost.
 set -euo pipefail
 # shellcheck source=scripts/lib.sh
 . "$(dirname "${BASH_SOURCE[0]}")/lib.sh"
-what="${1:-main}"
+what=main
+case "${1:-}" in network | streams | failover) what="$1" && shift ;; esac
 [ "$what" != network ] || ensure_debian_packages iperf3 wireguard-tools wireguard-go
 ensure_node_modules
-lab="$HEADCUT_ROOT/scripts/lab"
-trap '"$lab" down --name bench' EXIT
-"$lab" up --name bench >&2
-HEADCUT_LAB="$HEADCUT_ROOT/.lab-bench" node "$HEADCUT_ROOT/scripts/bench/$what.ts"
+if [ -z "${HEADCUT_LAB:-}" ]; then
+  lab="$HEADCUT_ROOT/scripts/lab"
+  trap '"$lab" down --name bench' EXIT
+  "$lab" up --name bench >&2
+  export HEADCUT_LAB="$HEADCUT_ROOT/.lab-bench"
+fi
+node "$HEADCUT_ROOT/scripts/bench/$what.ts" "$@"

@@ -1,8 +1,5 @@
-import { execFile } from 'node:child_process';
-import { readdirSync, readFileSync } from 'node:fs';
-import { promisify } from 'node:util';
-
-const run = promisify(execFile);
+import { readFileSync } from 'node:fs';
+import { processWith, run } from './bench-lab.ts';
 
 export interface AgentFigures {
   /** Memory of the container as the kernel counts it, in MB (10^6 bytes). */
@@ -25,17 +22,11 @@ export async function readAgentFigures(host: string, node: string): Promise<Agen
   return { memoryMb: containerMemoryMb(agentProcess(node)), cpuSeconds, writes };
 }
 
+/** Another lab may have a node of this name: its host address tells them apart, but is checked by the caller's host already. */
 function agentProcess(node: string): string {
-  for (const pid of readdirSync('/proc').filter((name) => /^\d+$/.test(name))) {
-    try {
-      const isAgent = readFileSync(`/proc/${pid}/cmdline`, 'utf8').includes('/app/agent.mjs');
-      // Another lab may have a node of this name: its host address tells them apart, but is checked by the caller's host already.
-      if (isAgent && readFileSync(`/proc/${pid}/environ`, 'utf8').split('\0').includes(`HOST_IP=${node}`)) return pid;
-    } catch {
-      // The process ended while we looked.
-    }
-  }
-  throw new Error(`no agent runs at ${node}`);
+  const found = processWith(`HOST_IP=${node}`, '/app/agent.mjs');
+  if (found === undefined) throw new Error(`no agent runs at ${node}`);
+  return found;
 }
 
 /** cgroup v1: memory.usage_in_bytes of the memory hierarchy; v2: memory.current. */

@@ -2,56 +2,31 @@
  * `npm run bench`: prints figures and ratios of offloading. Each time is taken twice in one run: a Deployment made on `a` whose pods all
  * go to `b`, and the same made directly on `b`; their ratio says what the federation costs.
  */
-import { execFile } from 'node:child_process';
 import { statSync } from 'node:fs';
 import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
-import { promisify } from 'node:util';
 import { agentEntry, bundleEntry } from '../bundle.ts';
 import { type AgentFigures, readAgentFigures, writesBetween } from './agent-figures.ts';
+import { apply, deployment, kubectl, offloadedNamespace, onNode, row } from './bench-lab.ts';
 
-const folder = process.env.HEADCUT_LAB ?? '';
 const root = join(import.meta.dirname, '..', '..');
-const run = promisify(execFile);
-
-async function kubectl(cluster: string, args: string[], input?: string): Promise<string> {
-  const child = run(join(folder, 'bin', 'kubectl'), [
-    '--kubeconfig',
-    join(folder, 'kubeconfig'),
-    '--context',
-    cluster,
-    ...args,
-  ]);
-  if (input !== undefined) child.child.stdin?.end(input);
-  return (await child).stdout;
-}
-
-function deployment(name: string, replicas: number, nodeSelector: object): string {
-  const labels = { app: name };
-  const container = { name: 'c', image: 'headcut.dev/demo:0.1.0', resources: { requests: { cpu: '1m' } } };
-  const template = {
-    metadata: { labels },
-    spec: { nodeSelector, terminationGracePeriodSeconds: 0, containers: [container] },
-  };
-  const spec = { replicas, selector: { matchLabels: labels }, template };
-  return JSON.stringify({ apiVersion: 'apps/v1', kind: 'Deployment', metadata: { name, namespace: 'bench' }, spec });
-}
+const NAMESPACE = 'bench';
 
 /** Milliseconds from making the Deployment to all replicas Ready; it is removed afterwards, with `whileReady` in between. */
 async function timeToReady(
   cluster: string,
   replicas: number,
-  nodeSelector: object,
+  spec: object,
   whileReady?: () => Promise<void>,
 ): Promise<number> {
   const name = `bench-${replicas}`;
   const start = performance.now();
-  await kubectl(cluster, ['apply', '-f', '-'], deployment(name, replicas, nodeSelector));
-  await kubectl(cluster, ['-n', 'bench', 'rollout', 'status', `deployment/${name}`, '--timeout=240s']);
+  await apply(cluster, deployment({ namespace: NAMESPACE, name }, replicas, spec));
+  await kubectl(cluster, ['-n', NAMESPACE, 'rollout', 'status', `deployment/${name}`, '--timeout=240s']);
   const took = performance.now() - start;
   await whileReady?.();
-  await kubectl(cluster, ['-n', 'bench', 'delete', 'deployment', name, '--cascade=foreground']);
-  await kubectl(cluster, ['-n', 'bench', 'wait', 'pod', '-l', `app=${name}`, '--for=delete', '--timeout=120s']).catch(
+  await kubectl(cluster, ['-n', NAMESPACE, 'delete', 'deployment', name, '--cascade=foreground']);
+  await kubectl(cluster, ['-n', NAMESPACE, 'wait', 'pod', '-l', `app=${name}`, '--for=delete', '--timeout=120s']).catch(
     () => {},
   );
   return took;
@@ -67,13 +42,9 @@ async function addressOf(cluster: string): Promise<string> {
   ]);
 }
 
-function row(what: string, value: string): void {
-  process.stdout.write(`${what.padEnd(62)} ${value}\n`);
-}
-
 async function main(): Promise<void> {
-  for (const cluster of ['a', 'b']) await kubectl(cluster, ['create', 'namespace', 'bench']);
-  await kubectl('a', ['label', 'namespace', 'bench', 'headcut.dev/offload=true']);
+  await kubectl('b', ['create', 'namespace', NAMESPACE]);
+  await using _ = await offloadedNamespace(NAMESPACE);
   const [hostA, hostB] = [await addressOf('a'), await addressOf('b')];
   const read = async (): Promise<[AgentFigures, AgentFigures]> => [
     await readAgentFigures(hostA, hostA),
@@ -81,15 +52,12 @@ async function main(): Promise<void> {
   ];
 
   // The first pods of a namespace pay for its twin; that is measured too, and first.
-  row(
-    'first offloaded pod of a namespace, ms',
-    (await timeToReady('a', 1, { 'kubernetes.io/hostname': 'headcut-b' })).toFixed(0),
-  );
+  row('first offloaded pod of a namespace, ms', (await timeToReady('a', 1, onNode('headcut-b'))).toFixed(0));
   for (const replicas of [10, 50]) {
     const direct = await timeToReady('b', replicas, {});
     const before = await read();
     let after = before;
-    const offloaded = await timeToReady('a', replicas, { 'kubernetes.io/hostname': 'headcut-b' }, async () => {
+    const offloaded = await timeToReady('a', replicas, onNode('headcut-b'), async () => {
       after = await read();
     });
     row(

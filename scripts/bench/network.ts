@@ -2,16 +2,14 @@
  * `npm run bench:network`: throughput and round trips between pods of two clusters, as ratios to a bare tunnel between the same
  * nodes and to the plain link, all in one run; the same while UDP is blocked; and how soon a new Service answers.
  */
-import { execFile, spawn } from 'node:child_process';
-import { readdirSync, readFileSync } from 'node:fs';
-import { basename, join } from 'node:path';
+import { spawn } from 'node:child_process';
+import { readFileSync } from 'node:fs';
+import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
-import { promisify } from 'node:util';
 import { openBareTunnel, type TunnelEnd } from './bare-tunnel.ts';
+import { apply, deployment, kubectl, labName, offloadedNamespace, onNode, processOf, row, run } from './bench-lab.ts';
 
-const folder = process.env.HEADCUT_LAB ?? '';
-const lab = basename(folder) === '.lab' ? 'lab' : basename(folder).slice('.lab-'.length);
-const run = promisify(execFile);
+const lab = labName();
 
 const IPERF_PORT = 5301;
 const ROUND_TRIP_PORT = 5302;
@@ -30,13 +28,6 @@ interface Figures {
   roundTripUs: number;
   /** Of the whole machine while throughput was measured, per Gbit. */
   cpuSecondsPerGbit: number;
-}
-
-async function kubectl(cluster: string, args: string[], input?: string): Promise<string> {
-  const kubeconfig = ['--kubeconfig', join(folder, 'kubeconfig'), '--context', cluster];
-  const child = run(join(folder, 'bin', 'kubectl'), [...kubeconfig, ...args]);
-  if (input !== undefined) child.child.stdin?.end(input);
-  return (await child).stdout;
 }
 
 const inside = (place: Place, argv: string[]) => run('nsenter', [...place.enter, ...argv]);
@@ -81,21 +72,8 @@ function busySeconds(): number {
   return (user + nice + system + irq + softirq) / 100;
 }
 
-function deployment(name: string, node: string): string {
-  const labels = { app: name };
-  const container = { name: 'c', image: 'headcut.dev/demo:0.1.0', resources: { requests: { cpu: '1m' } } };
-  const nodeSelector = { 'kubernetes.io/hostname': node };
-  const spec = { nodeSelector, terminationGracePeriodSeconds: 0, containers: [container] };
-  return JSON.stringify({
-    apiVersion: 'apps/v1',
-    kind: 'Deployment',
-    metadata: { name, namespace: NAMESPACE },
-    spec: { replicas: 1, selector: { matchLabels: labels }, template: { metadata: { labels }, spec } },
-  });
-}
-
 async function makePod(name: string, node: string): Promise<Place & { name: string }> {
-  await kubectl('a', ['apply', '-f', '-'], deployment(name, node));
+  await apply('a', deployment({ namespace: NAMESPACE, name }, 1, onNode(node)));
   await kubectl('a', ['-n', NAMESPACE, 'rollout', 'status', `deployment/${name}`, '--timeout=60s']);
   const wait = ['-n', NAMESPACE, 'wait', 'pod', '-l', `app=${name}`, '--for=jsonpath={.status.podIP}', '--timeout=60s'];
   await kubectl('a', wait);
@@ -103,18 +81,6 @@ async function makePod(name: string, node: string): Promise<Place & { name: stri
   const text = await kubectl('a', ['-n', NAMESPACE, 'get', 'pods', '-l', `app=${name}`, '-o', `jsonpath=${fields}`]);
   const [pod = '', address = ''] = text.split(' ');
   return { name: pod, address, enter: ['--target', processOf(pod), '--net'] };
-}
-
-/** A process of a pod on this machine, by the host name in its environment. */
-function processOf(pod: string): string {
-  for (const pid of readdirSync('/proc').filter((name) => /^\d+$/.test(name))) {
-    try {
-      if (readFileSync(`/proc/${pid}/environ`, 'utf8').split('\0').includes(`HOSTNAME=${pod}`)) return pid;
-    } catch {
-      // The process ended while we looked.
-    }
-  }
-  throw new Error(`no process of pod ${pod} runs here`);
 }
 
 async function waitForPath(path: string): Promise<number> {
@@ -151,10 +117,6 @@ async function timeToAnswer(from: { name: string }, service: string, app: string
   );
 }
 
-function row(what: string, value: string): void {
-  process.stdout.write(`${what.padEnd(66)} ${value}\n`);
-}
-
 function show(what: string, figures: Figures): void {
   row(`${what}: throughput, Mbit/s`, figures.mbitPerS.toFixed(0));
   row(`${what}: 1-byte round trip, median, µs`, figures.roundTripUs.toFixed(0));
@@ -174,42 +136,37 @@ async function nodeOf(cluster: string, tunnelAddress: string): Promise<TunnelEnd
 }
 
 async function main(): Promise<void> {
-  await kubectl('a', ['create', 'namespace', NAMESPACE]);
-  await kubectl('a', ['label', 'namespace', NAMESPACE, 'headcut.dev/offload=true']);
+  await using _ = await offloadedNamespace(NAMESPACE);
+  const nodes = [await nodeOf('a', '192.0.2.1'), await nodeOf('b', '192.0.2.2')] as const;
+  const [here, there] = [await makePod('here', 'a'), await makePod('there', 'headcut-b')];
+  await waitForPath('UDP');
+
+  const plain = await measure(nodes[0], nodes[1]);
+  show('plain link, node to node', plain);
+  const tunnel = await openBareTunnel(nodes);
+  let bare: Figures;
   try {
-    const nodes = [await nodeOf('a', '192.0.2.1'), await nodeOf('b', '192.0.2.2')] as const;
-    const [here, there] = [await makePod('here', 'a'), await makePod('there', 'headcut-b')];
-    await waitForPath('UDP');
-
-    const plain = await measure(nodes[0], nodes[1]);
-    show('plain link, node to node', plain);
-    const tunnel = await openBareTunnel(nodes);
-    let bare: Figures;
-    try {
-      bare = await measure(nodes[0], { ...nodes[1], address: nodes[1].inside });
-    } finally {
-      await tunnel.close();
-    }
-    show('bare tunnel, node to node', bare);
-    const pods = await measure(here, there);
-    show('pod to pod', pods);
-    compare('pod to pod / bare tunnel', pods, bare);
-    compare('pod to pod / plain link', pods, plain);
-
-    await withUdpBlocked(async () => {
-      row('UDP blocked: until the path is TLS, s', (await waitForPath('TLS')).toFixed(1));
-      const fallback = await measure(here, there);
-      show('pod to pod over TLS', fallback);
-      compare('pod to pod over TLS / bare tunnel', fallback, bare);
-      compare('pod to pod over TLS / plain link', fallback, plain);
-    });
-    row('UDP free again: until the path is UDP, s', (await waitForPath('UDP')).toFixed(1));
-
-    row('new Service, first answer to a pod at home (pod away), ms', await timeToAnswer(here, 'home', 'there'));
-    row('new Service, first answer to an offloaded pod (pod at home), ms', await timeToAnswer(there, 'away', 'here'));
+    bare = await measure(nodes[0], { ...nodes[1], address: nodes[1].inside });
   } finally {
-    await kubectl('a', ['delete', 'namespace', NAMESPACE, '--wait=false']);
+    await tunnel.close();
   }
+  show('bare tunnel, node to node', bare);
+  const pods = await measure(here, there);
+  show('pod to pod', pods);
+  compare('pod to pod / bare tunnel', pods, bare);
+  compare('pod to pod / plain link', pods, plain);
+
+  await withUdpBlocked(async () => {
+    row('UDP blocked: until the path is TLS, s', (await waitForPath('TLS')).toFixed(1));
+    const fallback = await measure(here, there);
+    show('pod to pod over TLS', fallback);
+    compare('pod to pod over TLS / bare tunnel', fallback, bare);
+    compare('pod to pod over TLS / plain link', fallback, plain);
+  });
+  row('UDP free again: until the path is UDP, s', (await waitForPath('UDP')).toFixed(1));
+
+  row('new Service, first answer to a pod at home (pod away), ms', await timeToAnswer(here, 'home', 'there'));
+  row('new Service, first answer to an offloaded pod (pod at home), ms', await timeToAnswer(there, 'away', 'here'));
 }
 
 await main();

@@ -2,17 +2,13 @@
  * `npm run bench:streams`: what the way through two agents costs a stream. The same pod is asked twice in turn: through the consumer `a`,
  * where it is offloaded, and directly on its provider `b`. Printed are medians and their ratio.
  */
-import { type ChildProcessWithoutNullStreams, execFile, spawn } from 'node:child_process';
+import { type ChildProcessWithoutNullStreams, spawn } from 'node:child_process';
 import { createHash } from 'node:crypto';
 import { once } from 'node:events';
-import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
-import { promisify } from 'node:util';
+import { apply, IMAGE, kubectl, kubectlCommand, median, offloadedNamespace, onNode } from './bench-lab.ts';
 
-const folder = process.env.HEADCUT_LAB ?? '';
-const run = promisify(execFile);
 const NAMESPACE = 'bench-streams';
-const IMAGE = 'headcut.dev/demo:0.1.0';
 
 const ECHOES = 200;
 const STARTS = 15;
@@ -31,15 +27,7 @@ interface Side {
 }
 
 function start(cluster: string, args: string[]): ChildProcessWithoutNullStreams {
-  const kubeconfig = ['--kubeconfig', join(folder, 'kubeconfig'), '--context', cluster];
-  return spawn(join(folder, 'bin', 'kubectl'), [...kubeconfig, ...args], { stdio: 'pipe' });
-}
-
-async function kubectl(cluster: string, args: string[], input?: string): Promise<string> {
-  const kubeconfig = ['--kubeconfig', join(folder, 'kubeconfig'), '--context', cluster];
-  const child = run(join(folder, 'bin', 'kubectl'), [...kubeconfig, ...args]);
-  if (input !== undefined) child.child.stdin?.end(input);
-  return (await child).stdout;
+  return spawn(...kubectlCommand(cluster, args), { stdio: 'pipe' });
 }
 
 /**
@@ -121,10 +109,6 @@ async function execRates({ cluster, namespace }: Side): Promise<number[]> {
   return [answer.bytes / 1e6 / answer.seconds];
 }
 
-function median(values: number[]): number {
-  return [...values].sort((a, b) => a - b)[Math.floor(values.length / 2)] ?? Number.NaN;
-}
-
 /** Both sides in turn and twice, so that a busy moment of the machine does not fall on one alone. */
 async function compare(what: string, sides: [Side, Side], measure: (side: Side) => Promise<number[]>): Promise<void> {
   const [direct, offloaded] = sides;
@@ -139,42 +123,21 @@ async function compare(what: string, sides: [Side, Side], measure: (side: Side) 
 async function main(): Promise<void> {
   const script = `yes '${LOG_LINE}' | head -n ${LOG_LINES}; sleep 36000`;
   const container = { name: 'c', image: IMAGE, command: ['sh', '-c', script] };
-  const spec = {
-    nodeSelector: { 'kubernetes.io/hostname': 'headcut-b' },
-    terminationGracePeriodSeconds: 0,
-    containers: [container],
-  };
-  const labels = { 'headcut.dev/offload': 'true' };
-  const items = [
-    { apiVersion: 'v1', kind: 'Namespace', metadata: { name: NAMESPACE, labels } },
-    {
-      apiVersion: 'v1',
-      kind: 'Pod',
-      metadata: { name: 'bench', namespace: NAMESPACE, labels: { app: 'bench' } },
-      spec,
-    },
-  ];
-  await kubectl('a', ['apply', '-f', '-'], JSON.stringify({ apiVersion: 'v1', kind: 'List', items }));
-  try {
-    await kubectl('a', ['-n', NAMESPACE, 'wait', 'pod/bench', '--for=condition=Ready', '--timeout=60s']);
-    const selector = [
-      '-A',
-      '-l',
-      `headcut.dev/origin-namespace=${NAMESPACE}`,
-      '-o',
-      'jsonpath={.items[0].metadata.namespace}',
-    ];
-    const direct = { name: 'direct', cluster: 'b', namespace: await kubectl('b', ['get', 'pods', ...selector]) };
-    const offloaded = { name: 'offloaded', cluster: 'a', namespace: NAMESPACE };
-    await untilLogged(direct);
-    const sides: [Side, Side] = [direct, offloaded];
-    await compare('exec, echo of a line, direct / offloaded, ms', sides, echoTimes);
-    await compare('exec, start to end of `true`, ms', sides, startTimes);
-    await compare('logs, MB/s', sides, logRates);
-    await compare(`exec, ${EXEC_BYTES / 1e6} MB of output, MB/s`, sides, execRates);
-  } finally {
-    await kubectl('a', ['delete', 'namespace', NAMESPACE, '--wait=false']);
-  }
+  const spec = { ...onNode('headcut-b'), terminationGracePeriodSeconds: 0, containers: [container] };
+  const metadata = { name: 'bench', namespace: NAMESPACE, labels: { app: 'bench' } };
+  await using _ = await offloadedNamespace(NAMESPACE);
+  await apply('a', { apiVersion: 'v1', kind: 'Pod', metadata, spec });
+  await kubectl('a', ['-n', NAMESPACE, 'wait', 'pod/bench', '--for=condition=Ready', '--timeout=60s']);
+  const origin = `headcut.dev/origin-namespace=${NAMESPACE}`;
+  const selector = ['-A', '-l', origin, '-o', 'jsonpath={.items[0].metadata.namespace}'];
+  const direct = { name: 'direct', cluster: 'b', namespace: await kubectl('b', ['get', 'pods', ...selector]) };
+  const offloaded = { name: 'offloaded', cluster: 'a', namespace: NAMESPACE };
+  await untilLogged(direct);
+  const sides: [Side, Side] = [direct, offloaded];
+  await compare('exec, echo of a line, direct / offloaded, ms', sides, echoTimes);
+  await compare('exec, start to end of `true`, ms', sides, startTimes);
+  await compare('logs, MB/s', sides, logRates);
+  await compare(`exec, ${EXEC_BYTES / 1e6} MB of output, MB/s`, sides, execRates);
 }
 
 await main();

@@ -3,7 +3,7 @@ import { type Fault, parseFault } from '../../src/lab/faults/fault.ts';
 import { endFault, startFault } from '../../src/lab/faults/run-fault.ts';
 import { openLab } from '../../src/lab/open-lab.ts';
 import { systemClock } from '../../src/runtime/clock.ts';
-import { labName } from './lab.ts';
+import { labFolder, labName } from './reach-lab.ts';
 
 /** Long enough for the start of a cluster, which is how some faults end. */
 const LONGEST_FAULT_MS = 10 * 60_000;
@@ -12,7 +12,7 @@ function lab() {
   return openLab(labName(), {
     clock: systemClock,
     progress: { say: () => {}, elapsedMs: () => 0 },
-    root: dirname(process.env.HEADCUT_LAB ?? ''),
+    root: dirname(labFolder),
     // Nothing is started here but what the lab has a launcher for.
     toolsFolder: '',
     k0sBinary: undefined,

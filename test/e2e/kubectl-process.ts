@@ -1,11 +1,9 @@
 import { type ChildProcess, spawn } from 'node:child_process';
 import { createHash } from 'node:crypto';
 import { once } from 'node:events';
-import { join } from 'node:path';
+import { kubectlCommand } from './reach-lab.ts';
 
 /** kubectl as a process whose streams tests hold in their hands. */
-
-const folder = process.env.HEADCUT_LAB ?? '';
 
 export interface RunOptions {
   input?: Buffer | string;
@@ -27,11 +25,7 @@ export const SPDY = { KUBECTL_REMOTE_COMMAND_WEBSOCKETS: 'false', KUBECTL_PORT_F
 
 /** Starts kubectl; the process ends with the block that holds it. */
 export function startKubectl(cluster: string, args: string[], env: Record<string, string> = {}) {
-  const child = spawn(
-    join(folder, 'bin', 'kubectl'),
-    ['--kubeconfig', join(folder, 'kubeconfig'), '--context', cluster, ...args],
-    { env: { ...process.env, ...env }, stdio: 'pipe' },
-  );
+  const child = spawn(...kubectlCommand(cluster, args), { env: { ...process.env, ...env }, stdio: 'pipe' });
   child.stdin.on('error', () => {});
   return Object.assign(child, { [Symbol.asyncDispose]: () => stop(child) });
 }

@@ -1,29 +1,10 @@
-import { execFile } from 'node:child_process';
-import { basename, join } from 'node:path';
+import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
-import { promisify } from 'node:util';
 import { expect } from 'vitest';
 import type { KubeObject, Node, Pod } from '../../src/core/kube-objects.ts';
+import { kubectl, labFolder, labName, run } from './reach-lab.ts';
 
-/** The lab that scripts/test brought up for the tests alone; HEADCUT_LAB is its state folder. */
-const folder = process.env.HEADCUT_LAB ?? '';
-if (folder === '') throw new Error('HEADCUT_LAB is not set: run these tests by ./scripts/test e2e');
-
-const run = promisify(execFile);
-
-/** Runs kubectl against a cluster of the lab; throws with what it printed when it fails. */
-export async function kubectl(cluster: string, args: string[], input?: string): Promise<string> {
-  const child = run(
-    join(folder, 'bin', 'kubectl'),
-    ['--kubeconfig', join(folder, 'kubeconfig'), '--context', cluster, ...args],
-    {
-      maxBuffer: 64 * 1024 * 1024,
-      timeout: 60_000,
-    },
-  );
-  if (input !== undefined) child.child.stdin?.end(input);
-  return (await child).stdout;
-}
+export { kubectl, labName };
 
 export async function get<T extends KubeObject>(cluster: string, args: string[]): Promise<T> {
   return JSON.parse(await kubectl(cluster, ['get', ...args, '-o', 'json'])) as T;
@@ -136,10 +117,6 @@ export async function inNetworkOf(cluster: string, argv: string[]): Promise<stri
   return stdout;
 }
 
-export function labName(): string {
-  return basename(folder) === '.lab' ? 'lab' : basename(folder).slice('.lab-'.length);
-}
-
 /** Cuts a cluster's link to all others and to this machine; it is whole again at the end of the block. */
 export async function cutOff(cluster: string): Promise<AsyncDisposable> {
   const link = (state: 'up' | 'down') =>
@@ -150,10 +127,10 @@ export async function cutOff(cluster: string): Promise<AsyncDisposable> {
 
 /** What kubectl writes to a terminal, with `input` typed into it. */
 export async function kubectlOnTerminal(cluster: string, args: string[], input: string): Promise<string> {
-  const command = ['kubectl', '--kubeconfig', join(folder, 'kubeconfig'), '--context', cluster, ...args];
+  const command = ['kubectl', '--kubeconfig', join(labFolder, 'kubeconfig'), '--context', cluster, ...args];
   const child = run('script', ['--quiet', '--return', '--command', command.join(' '), '/dev/null'], {
     timeout: 60_000,
-    env: { ...process.env, PATH: `${join(folder, 'bin')}:${process.env.PATH}` },
+    env: { ...process.env, PATH: `${join(labFolder, 'bin')}:${process.env.PATH}` },
   });
   child.child.stdin?.write(input);
   return (await child).stdout;

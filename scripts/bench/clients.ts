@@ -11,6 +11,7 @@ const LOOKS = 240;
 
 /** How the requests of one client went. */
 export interface Answers {
+  sent: number;
   failed: number;
   /** Seconds from the beginning of the time looked at to the last failed request; 0 without one. */
   lastFailureS: number;
@@ -45,7 +46,11 @@ export class SteadyClient implements AsyncDisposable {
   /** What became of the requests sent since then. @param since ms since 1970 */
   answersSince(since: number): Answers {
     const failures = this.#requests.filter(({ at, ok }) => at >= since && !ok).map(({ at }) => at);
-    return { failed: failures.length, lastFailureS: Math.max(0, ...failures.map((at) => (at - since) / 1000)) };
+    return {
+      sent: this.#requests.filter(({ at }) => at >= since).length,
+      failed: failures.length,
+      lastFailureS: Math.max(0, ...failures.map((at) => (at - since) / 1000)),
+    };
   }
 
   async [Symbol.asyncDispose](): Promise<void> {

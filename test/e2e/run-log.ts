@@ -1,12 +1,15 @@
 import { type FileHandle, open, readdir, readFile } from 'node:fs/promises';
 import { setTimeout as sleep } from 'node:timers/promises';
-import { podSpec } from './lab.ts';
 
-/** A container that writes the machine's uptime (s) into its log twenty times a second; all clusters of the lab share that clock. */
-export function loggingPodSpec(mark: string, more: object = {}): object {
+export const RUN_LOG_VOLUME = { name: 'data', emptyDir: {} };
+
+/**
+ * What makes of a container of the demo's image one that writes the machine's uptime (s) into its log twenty times a second; all
+ * clusters of the lab share that clock.
+ */
+export function loggingContainer(mark: string): object {
   const script = 'while true; do read now rest < /proc/uptime; echo $now >> /data/log; sleep 0.05; done';
-  const container = { command: ['sh', '-c', script, mark], volumeMounts: [{ name: 'data', mountPath: '/data' }] };
-  return podSpec({ volumes: [{ name: 'data', emptyDir: {} }], ...more }, container);
+  return { command: ['sh', '-c', script, mark], volumeMounts: [{ name: RUN_LOG_VOLUME.name, mountPath: '/data' }] };
 }
 
 export interface RunLog extends AsyncDisposable {
@@ -20,7 +23,7 @@ export interface Interval {
   to: number;
 }
 
-const LOOK_EVERY_MS = 100;
+const LOOK_EVERY_MS = 200;
 /** A longer silence is a stop: of a container that is frozen, or starts again. */
 const GAP_SECONDS = 1;
 
@@ -36,7 +39,6 @@ export function followRunLogs(mark: string): RunLog {
     for (const pid of await readdir('/proc')) {
       if (!/^\d+$/.test(pid) || seen.has(pid)) continue;
       const command = await readFile(`/proc/${pid}/cmdline`, 'utf8').catch(() => '');
-      if (command.startsWith('/')) seen.add(pid);
       if (!command.includes('/data/log') || !command.includes(`\0${mark}\0`)) continue;
       const file = await open(`/proc/${pid}/root/data/log`).catch(() => undefined);
       if (file === undefined) continue;

@@ -8,7 +8,7 @@ set -euo pipefail
 . "$(dirname "${BASH_SOURCE[0]}")/lib.sh"
 what=main
 case "${1:-}" in network | streams | failover | soak) what="$1" && shift ;; esac
-[ "$what" != network ] || ensure_debian_packages iperf3 wireguard-tools wireguard-go
+[ "$what" != network ] || ensure_debian_packages iperf3 wireguard-tools
 ensure_node_modules
 if [ -z "${HEADCUT_LAB:-}" ]; then
   lab="$HEADCUT_ROOT/scripts/lab"

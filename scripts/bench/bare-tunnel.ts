@@ -19,8 +19,14 @@ const PORT = 51999;
 /** As the pod network has it where nodes are one Ethernet apart. */
 const MTU = 1420;
 
-/** A WireGuard tunnel between two nodes with nothing around it, of the same kind as the pod network's: what that can reach at best. */
-export async function openBareTunnel(ends: readonly [TunnelEnd, TunnelEnd]): Promise<{ close(): Promise<void> }> {
+/**
+ * A WireGuard tunnel between two nodes with nothing around it, of the same kind as the pod network's: what that can reach at best.
+ * @param wireguardGo the program that serves it where the kernel has no WireGuard
+ */
+export async function openBareTunnel(
+  ends: readonly [TunnelEnd, TunnelEnd],
+  wireguardGo: string,
+): Promise<{ close(): Promise<void> }> {
   const folder = await mkdtemp(join(tmpdir(), 'headcut-bench-'));
   const keys = await Promise.all(ends.map(makeKeys));
   const daemons: ChildProcess[] = [];
@@ -28,7 +34,7 @@ export async function openBareTunnel(ends: readonly [TunnelEnd, TunnelEnd]): Pro
     const [own, other, far] = [keys[index]!, keys[1 - index]!, ends[1 - index]!];
     const keyFile = join(folder, `key-${index}`);
     await writeFile(keyFile, own.privateKey, { mode: 0o600 });
-    daemons.push(...(await openEnd(end, { keyFile, publicKey: other.publicKey, far })));
+    daemons.push(...(await openEnd(end, { keyFile, publicKey: other.publicKey, far, wireguardGo })));
   }
   const close = async (): Promise<void> => {
     for (const daemon of daemons) if (daemon.pid !== undefined) process.kill(-daemon.pid, 'SIGTERM');
@@ -50,7 +56,7 @@ async function makeKeys(): Promise<{ privateKey: string; publicKey: string }> {
 
 async function openEnd(
   { namespace, inside }: TunnelEnd,
-  { keyFile, publicKey, far }: { keyFile: string; publicKey: string; far: TunnelEnd },
+  { keyFile, publicKey, far, wireguardGo }: { keyFile: string; publicKey: string; far: TunnelEnd; wireguardGo: string },
 ): Promise<ChildProcess[]> {
   const enter = [`--net=/run/netns/${namespace}`];
   const set = `wg set ${LINK} private-key ${keyFile} listen-port ${PORT} peer ${publicKey} allowed-ips ${far.inside}/32 endpoint ${far.address}:${PORT}`;
@@ -64,7 +70,7 @@ async function openEnd(
     return [];
   }
   // wireguard-go and wg meet in a folder of that name, which two of them cannot share.
-  const script = `mkdir -p /var/run/wireguard && mount -t tmpfs none /var/run/wireguard && wireguard-go -f ${LINK} & sleep 1; ${set} && ${up}; wait`;
+  const script = `mkdir -p /var/run/wireguard && mount -t tmpfs none /var/run/wireguard && ${wireguardGo} -f ${LINK} & sleep 1; ${set} && ${up}; wait`;
   const daemon = spawn('nsenter', [...enter, 'unshare', '--mount', 'sh', '-c', script], {
     detached: true,
     stdio: 'ignore',

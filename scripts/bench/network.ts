@@ -6,6 +6,8 @@ import { spawn } from 'node:child_process';
 import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
+import { parseArchitecture } from '../image/architecture.ts';
+import { buildWireguardGo } from '../image/wireguard-go.ts';
 import { openBareTunnel, type TunnelEnd } from './bare-tunnel.ts';
 import { apply, deployment, kubectl, labName, offloadedNamespace, onNode, processOf, row, run } from './bench-lab.ts';
 
@@ -135,6 +137,12 @@ async function nodeOf(cluster: string, tunnelAddress: string): Promise<TunnelEnd
   return { namespace, address, inside: tunnelAddress, enter: [`--net=/run/netns/${namespace}`] };
 }
 
+/** The very program that is in the image. */
+function wireguardGo(): Promise<string> {
+  const cache = join(process.env.HEADCUT_CACHE ?? '', 'images');
+  return buildWireguardGo({ cache, architecture: parseArchitecture(process.arch), say: console.error });
+}
+
 async function main(): Promise<void> {
   await using _ = await offloadedNamespace(NAMESPACE);
   const nodes = [await nodeOf('a', '192.0.2.1'), await nodeOf('b', '192.0.2.2')] as const;
@@ -143,7 +151,7 @@ async function main(): Promise<void> {
 
   const plain = await measure(nodes[0], nodes[1]);
   show('plain link, node to node', plain);
-  const tunnel = await openBareTunnel(nodes);
+  const tunnel = await openBareTunnel(nodes, await wireguardGo());
   let bare: Figures;
   try {
     bare = await measure(nodes[0], { ...nodes[1], address: nodes[1].inside });

@@ -6,6 +6,7 @@ const execute = promisify(execFile);
 
 export interface CommandOptions {
   readonly cwd?: string;
+  readonly env?: NodeJS.ProcessEnv;
 }
 
 /** Runs a command and returns its standard output; fails with the end of its standard error. */

@@ -2,6 +2,7 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import { describe, expect, test } from 'vitest';
 import type { KubeObject, Pod } from '../../src/core/kube-objects.ts';
 import type { EndpointSlice, Service } from '../../src/core/service/service-objects.ts';
+import { askers, clusters, DNS_CACHE_MS, lookup, nodes, peers, READY_PROBE, service, shell } from './askers.ts';
 import {
   apply,
   countByNode,
@@ -21,69 +22,14 @@ import {
   twins,
 } from './lab.ts';
 
-const clusters = (
-  await Promise.all(
-    ['a', 'b', 'c'].map((cluster) =>
-      kubectl(cluster, ['get', 'federation', 'headcut']).then(
-        () => [cluster],
-        () => [],
-      ),
-    ),
-  )
-).flat();
-const peers = clusters.filter((cluster) => cluster !== 'a');
-const nodes = ['a', ...peers.map((peer) => `headcut-${peer}`)];
-
 /** What the promise allows, and what looking at it takes on a busy machine. */
 const DETECTED_WITHIN_MS = 3_000;
 const WITHDRAWN_WITHIN_MS = 1_000;
 const LOOKING_MS = 3_000;
-/** CoreDNS keeps what it found, and what it did not find, for 30 s. */
-const DNS_CACHE_MS = 45_000;
-
-function service(namespace: string, name: string, spec: object = {}): object {
-  const ports = [{ port: 80, targetPort: 8080 }];
-  return {
-    apiVersion: 'v1',
-    kind: 'Service',
-    metadata: { name, namespace },
-    spec: { selector: { app: name }, ports, ...spec },
-  };
-}
-
-/** Patient: a machine that tests is busy, and a probe that is late is no failure of what is tested. */
-const READY_PROBE = { readinessProbe: { httpGet: { path: '/', port: 8080 }, periodSeconds: 1, timeoutSeconds: 5 } };
-
-/** Runs a shell script in a pod, as its owner does. */
-function shell(namespace: string, podName: string, script: string): Promise<string> {
-  return kubectl('a', ['-n', namespace, 'exec', podName, '--', 'sh', '-c', script]);
-}
-
-/** One pod on each member, which ask. */
-async function askers(namespace: string): Promise<string[]> {
-  const names = clusters.map((cluster) => `asker-${cluster}`);
-  await apply(
-    'a',
-    ...nodes.map((node, index) =>
-      pod(namespace, names[index] ?? '', podSpec({ nodeSelector: { 'kubernetes.io/hostname': node } })),
-    ),
-  );
-  await eventually(async () => {
-    const pods = await list<Pod>('a', ['-n', namespace, 'pods', '-l', `app in (${names.join()})`]);
-    expect(pods.filter(isReady)).toHaveLength(names.length);
-  }, 60_000);
-  return names;
-}
 
 async function twinOf(cluster: string, namespace: string): Promise<string> {
   const found = await list<KubeObject>(cluster, ['namespaces', '-l', `headcut.dev/origin-namespace=${namespace}`]);
   return found[0]?.metadata.name ?? '';
-}
-
-/** The addresses that a name has in a pod. */
-async function lookup(namespace: string, asker: string, name: string): Promise<string[]> {
-  const text = await shell(namespace, asker, `nslookup ${name} | grep -A1 ^Name | grep ^Address || true`);
-  return [...new Set(text.split('\n').flatMap((line) => /Address: ?(\S+)/.exec(line)?.[1] ?? []))].sort();
 }
 
 describe('a Service of an offloaded namespace', () => {
@@ -217,8 +163,7 @@ describe('a Service of an offloaded namespace', () => {
       expect(slice?.endpoints?.filter((one) => one.conditions?.ready)).toHaveLength(nodes.length);
     });
     const before = await versions();
-    // One after the other, as in an upgrade: whom a fresh agent finds away for longer than it may be is taken out, rightly.
-    for (const cluster of clusters) await restartAgents(cluster);
+    await restartAgents(...clusters);
     await sleep(10_000);
     expect(await versions()).toEqual(before);
   });

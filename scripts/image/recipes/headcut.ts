@@ -12,17 +12,18 @@ import { packageRecords } from '../package-records.ts';
 import { imageUser, type Recipe, type RecipeContext, withUnpackedPackages } from '../recipe.ts';
 import { libraryEntries } from '../shared-libraries.ts';
 import type { TarEntry } from '../tar-archive.ts';
+import { buildWireguardGo, wireguardGoKey, wireguardGoLicences } from '../wireguard-go.ts';
 
 const nodePath = 'usr/local/bin/node';
 const bundles = [agentEntry, networkEntry, gateEntry, cliEntry, cliMainEntry];
 
-/** What the pod network is made with: programs as Debian's packages have them. */
-const networkTools = ['usr/sbin/nft', 'bin/ip', 'usr/bin/wg', 'usr/bin/wireguard-go'];
+/** What the pod network is made with, besides wireguard-go: programs as Debian's packages have them. */
+const networkTools = ['usr/sbin/nft', 'bin/ip', 'usr/bin/wg'];
 const networkPackages = [
   ...['nftables', 'libnftables1', 'libedit2', 'libmnl0', 'libnftnl11', 'libxtables12', 'libjansson4', 'libgmp10'],
   ...['libtinfo6', 'libbsd0', 'libmd0'],
   ...['iproute2', 'libbpf1', 'libelf1', 'libcap2', 'zlib1g'],
-  ...['wireguard-tools', 'wireguard-go'],
+  'wireguard-tools',
 ];
 
 /** One kind of memory a flag: see *Decisions* in src/README.md for what each saves. */
@@ -45,7 +46,14 @@ async function baseKey(context: RecipeContext): Promise<string> {
   const { version, integrity } = await pinnedNodePackage(context.root, context.architecture);
   const stripped = (await findStrip(context.architecture)) !== undefined;
   const scripts = await hashFiles(join(context.root, 'scripts/image'));
-  return hashOf([version, integrity, `stripped=${stripped}`, scripts, await hashFiles(...context.packageFiles)]);
+  return hashOf([
+    version,
+    integrity,
+    `stripped=${stripped}`,
+    scripts,
+    await wireguardGoKey(),
+    await hashFiles(...context.packageFiles),
+  ]);
 }
 
 async function buildBase(context: RecipeContext): Promise<Blob> {
@@ -60,6 +68,7 @@ async function buildBase(context: RecipeContext): Promise<Blob> {
       { kind: 'file', path: nodePath, data: await readFile(node), mode: 0o755 },
       ...(await libraryEntries(node, folder, context.architecture)),
       ...(await toolEntries(folder, context.architecture)),
+      ...(await wireguardGoEntries(context)),
       ...(await packageRecords(context.packageFiles, folder)),
       ...systemFiles,
     ]);
@@ -78,7 +87,16 @@ async function toolEntries(folder: string, architecture: Architecture): Promise<
   return (await Promise.all(entries)).flat();
 }
 
-/** The layer that changes with Node or Debian only, 115 MB; from the cache if it was built before. */
+async function wireguardGoEntries(context: RecipeContext): Promise<TarEntry[]> {
+  const program = await readFile(await buildWireguardGo(context));
+  const licences = await readFile(await wireguardGoLicences(context));
+  return [
+    { kind: 'file', path: 'usr/local/bin/wireguard-go', data: program, mode: 0o755 },
+    { kind: 'file', path: 'usr/share/doc/wireguard-go/copyright', data: licences },
+  ];
+}
+
+/** The layer that changes with Node, Debian or Go only, 115 MB; from the cache if it was built before. */
 async function baseLayer(context: RecipeContext): Promise<Blob> {
   const path = join(context.cache, 'layers', `headcut-${context.architecture.name}-${await baseKey(context)}.tar`);
   let built: Blob | undefined;

@@ -3,6 +3,7 @@ import {
   type Contact,
   flapHoldMs,
   isSilent,
+  mayBeRestarting,
   type PeerContactState,
   peerStateOf,
   recentFailures,
@@ -17,9 +18,10 @@ export class ContactWatch {
   #stateSince: number;
   #problem: string | undefined;
 
-  constructor(now: number) {
+  /** @param shown the state of the peer that a former life of the agent wrote, if any */
+  constructor(now: number, shown: string | undefined) {
     this.#stateSince = now;
-    this.#contact = { lastHeardAt: now, restarting: false, open: false };
+    this.#contact = { lastHeardAt: now, restarting: mayBeRestarting(shown), open: false };
   }
 
   get state(): PeerContactState {

@@ -20,6 +20,8 @@ import { tryEndpoints } from './try-endpoints.ts';
 
 export interface MemberLinkDeps extends SessionDeps {
   ownId: string;
+  /** The state of the peer that a former life of this agent wrote, if any. */
+  shownState: string | undefined;
   /** Opens a connection to the peer that nobody carries. @param last the endpoint that was reached last */
   dialDirectly(
     record: PeerRecord,
@@ -75,7 +77,7 @@ export class MemberLink extends PeerCalls implements PeerLink {
     this.#record = record;
     this.#deps = deps;
     this.#line = this.#createLine();
-    this.#contact = new ContactWatch(deps.clock.monotonic());
+    this.#contact = new ContactWatch(deps.clock.monotonic(), deps.shownState);
     this.#session = new SessionLoop(this.client, deps, {
       connected: (signal) => this.#line.connected(signal),
       onMessage: (message) => this.#onMessage(message),

@@ -252,43 +252,44 @@ export class Membership implements PeerLinks {
     const name = peerObjectName(record, taken);
     const created = await this.#objects.create(name, record);
     logger.info({ peer: name, id: record.id, from }, 'new member');
-    this.#adopt(created.metadata.name, created.metadata.uid, created.spec);
+    this.#adopt(created);
   }
 
   async #update(record: PeerRecord): Promise<void> {
     const member = this.#members.get(record.id);
     if (member === undefined) return;
-    await this.#objects.update(member.objectName, member.record, record);
-    this.#adopt(member.objectName, member.uid, record);
+    this.#adopt(await this.#objects.update(member.objectName, member.record, record));
   }
 
   #onObject(name: string, after: PeerObject | undefined, before: PeerObject | undefined): void {
     if (before !== undefined && before.spec.id !== after?.spec.id) this.#remove(before.spec.id, before);
     if (after === undefined || after.spec.id === this.#deps.own.id) return;
     const problem = problemOfRecord(after.spec);
-    if (problem === undefined) this.#adopt(name, after.metadata.uid, after.spec);
+    if (problem === undefined) this.#adopt(after);
     else this.#deps.logger.warn({ peer: name, problem }, 'Peer object ignored');
   }
 
-  #adopt(objectName: string, uid: string | undefined, record: PeerRecord): void {
+  #adopt(peer: PeerObject): void {
+    const { metadata, spec: record } = peer;
     const member = this.#members.get(record.id);
     if (member === undefined) {
-      this.#add(objectName, uid, record);
+      this.#add(peer);
       return;
     }
-    member.uid = uid;
+    member.uid = metadata.uid;
     if (record.incarnation <= member.record.incarnation) return;
     member.record = record;
     member.link.update(record);
     this.#rosterChanged();
   }
 
-  #add(objectName: string, uid: string | undefined, record: PeerRecord): void {
+  #add({ metadata: { name: objectName, uid }, spec: record, status }: PeerObject): void {
     const { id } = record;
     const { own, serving, identity, hello, clock } = this.#deps;
     const link = new MemberLink(objectName, record, {
       ...this.#deps,
       ownId: own.id,
+      shownState: status?.state,
       dialThroughOthers: (latest, signal) => this.#relays.dial(latest, signal),
       dialDirectly: (latest, last, signal) =>
         dialPeer(latest, preferEndpoint(latest.endpoints, last), { identity, hello, clock }, signal),

@@ -25,11 +25,12 @@ export class PeerObjectWriter {
     return this.#client.create<PeerObject>(PEERS, { metadata: { name: apart }, spec });
   }
 
-  async update(name: string, before: PeerRecord, record: PeerRecord): Promise<void> {
+  /** Gives the object as it is then, with the record as it was signed. */
+  async update(name: string, before: PeerRecord, record: PeerRecord): Promise<PeerObject> {
     // A merge patch: what the record has no more must be said.
     const leaves = before.network !== undefined && record.network === undefined;
     const spec = leaves ? { ...record, network: null } : record;
-    await this.#client.patch(PEERS, { name }, { spec });
+    return { ...(await this.#client.patch<PeerObject>(PEERS, { name }, { spec })), spec: record };
   }
 
   /** Harmless when it is gone already. */

@@ -4,7 +4,10 @@ export type PeerContactState = 'Connected' | 'Suspect' | 'Unreachable';
 export const SUSPECT_AFTER_MS = 2_000;
 /** product.md promises that a failed peer is detected within 3 s. */
 export const UNREACHABLE_AFTER_MS = 3_000;
-/** A peer that said that it restarts gets this long to come back before it counts as failed. */
+/**
+ * A peer that said that it restarts gets this long to come back before it counts as failed. So does one that an agent which
+ * itself just started has not heard yet: where all restart at once, nobody hears anybody's goodbye.
+ */
 export const RESTART_GRACE_MS = 30_000;
 /**
  * A lost packet is repeated after about one round trip and 200 ms (RFC 6298, as Linux does it): up to this round-trip time
@@ -24,7 +27,7 @@ const MAX_HOLD_MS = 60_000;
 export interface Contact {
   /** Monotonic ms of the last message, or of the first try when there was none. */
   lastHeardAt: number;
-  /** The peer announced its restart since then. */
+  /** The peer announced its restart since then, or may be restarting as we are. */
   restarting: boolean;
   /** A message came on the connection that is open now. */
   open: boolean;
@@ -39,6 +42,15 @@ export function peerStateOf(contact: Contact, now: number): PeerContactState {
   if (isSilent(contact, now) || now < (contact.heldUntil ?? 0)) return 'Unreachable';
   const silentMs = now - contact.lastHeardAt;
   return contact.open && silentMs < SUSPECT_AFTER_MS + longWayMs(contact) ? 'Connected' : 'Suspect';
+}
+
+/**
+ * Whether a peer that was not heard in this life of the agent may be restarting as we are. One that was unreachable before is
+ * not waited for: what follows from its loss was done already. Nor is one of which nothing was ever shown.
+ * @param shown the state that its Peer object shows
+ */
+export function mayBeRestarting(shown: string | undefined): boolean {
+  return shown === 'Connected' || shown === 'Suspect';
 }
 
 /** Nothing was heard for so long that the peer, or the way to it, counts as failed. */

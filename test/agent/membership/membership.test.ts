@@ -201,6 +201,30 @@ describe('membership', { timeout: 60_000 }, () => {
     expect(a.changes).not.toContain('b removed');
   });
 
+  it('leaves what it wrote about a peer as it is when it starts before the peer does', async () => {
+    const [a, b] = [await start('a'), await start('b')];
+    await joinThrough(b, a);
+    await see(a, 'b=Connected');
+    await a.cluster.peers.patch(undefined, { name: 'b' }, { status: { state: 'Connected' } });
+    await Promise.all([stop(a), stop(b)]);
+    const again = await start(a.cluster);
+    await fastClock.sleep(4_000);
+    expect(seenBy(again)).toBe('b=Suspect');
+    await start(b.cluster);
+    await see(again, 'b=Connected');
+  });
+
+  it('does not wait for a peer that was unreachable before it started', async () => {
+    const [a, b] = [await start('a'), await start('b')];
+    await joinThrough(b, a);
+    await see(a, 'b=Connected');
+    await a.cluster.peers.patch(undefined, { name: 'b' }, { status: { state: 'Unreachable' } });
+    await Promise.all([stop(a), stop(b)]);
+    const again = await start(a.cluster);
+    await fastClock.sleep(4_000);
+    expect(seenBy(again)).toBe('b=Unreachable');
+  });
+
   it('drops a member whose Peer object is deleted, and does not believe others about it, also after a restart', async () => {
     const [a, b, c] = await three();
     a.cluster.peers.remove('c');

@@ -1,5 +1,5 @@
 import { describe, expect, it } from 'vitest';
-import { flapHoldMs, peerStateOf, smoothRoundTrip } from '../../../src/core/membership/peer-state.ts';
+import { flapHoldMs, mayBeRestarting, peerStateOf, smoothRoundTrip } from '../../../src/core/membership/peer-state.ts';
 
 describe('the state of a peer', () => {
   it.each([
@@ -31,6 +31,15 @@ describe('the state of a peer', () => {
     expect(peerStateOf(contact, 10_000)).toBe('Unreachable');
     expect(peerStateOf({ ...contact, lastHeardAt: 12_000 }, 12_000)).toBe('Connected');
   });
+});
+
+it.each([
+  { shown: 'Connected', waited: true },
+  { shown: 'Suspect', waited: true },
+  { shown: 'Unreachable', waited: false },
+  { shown: undefined, waited: false },
+])('waits for a peer that was shown as $shown before the start of the agent: $waited', ({ shown, waited }) => {
+  expect(mayBeRestarting(shown)).toBe(waited);
 });
 
 describe('a peer that fails again and again', () => {

@@ -1,0 +1,65 @@
+import { expect } from 'vitest';
+import type { Pod } from '../../src/core/kube-objects.ts';
+import { apply, eventually, isReady, kubectl, list, pod, podSpec } from './lab.ts';
+
+/** The clusters of the lab whose agents are there; `a` is the home of what is tested. */
+export const clusters = (
+  await Promise.all(
+    ['a', 'b', 'c'].map((cluster) =>
+      kubectl(cluster, ['get', 'federation', 'headcut']).then(
+        () => [cluster],
+        () => [],
+      ),
+    ),
+  )
+).flat();
+/** All but `a`. */
+export const peers = clusters.filter((cluster) => cluster !== 'a');
+/** The node of each cluster as `a` knows it, in the same order. */
+export const nodes = ['a', ...peers.map((peer) => `headcut-${peer}`)];
+
+/** CoreDNS keeps what it found, and what it did not find, for 30 s. */
+export const DNS_CACHE_MS = 45_000;
+
+/** A Service for the pods with its own name as their label. */
+export function service(namespace: string, name: string, spec: object = {}): object {
+  const ports = [{ port: 80, targetPort: 8080 }];
+  return {
+    apiVersion: 'v1',
+    kind: 'Service',
+    metadata: { name, namespace },
+    spec: { selector: { app: name }, ports, ...spec },
+  };
+}
+
+/** Patient: a machine that tests is busy, and a probe that is late is no failure of what is tested. */
+export const READY_PROBE = {
+  readinessProbe: { httpGet: { path: '/', port: 8080 }, periodSeconds: 1, timeoutSeconds: 5 },
+};
+
+/** Runs a shell script in a pod, as its owner does. */
+export function shell(namespace: string, podName: string, script: string): Promise<string> {
+  return kubectl('a', ['-n', namespace, 'exec', podName, '--', 'sh', '-c', script]);
+}
+
+/** One pod on each member, which ask. */
+export async function askers(namespace: string): Promise<string[]> {
+  const names = clusters.map((cluster) => `asker-${cluster}`);
+  await apply(
+    'a',
+    ...nodes.map((node, index) =>
+      pod(namespace, names[index] ?? '', podSpec({ nodeSelector: { 'kubernetes.io/hostname': node } })),
+    ),
+  );
+  await eventually(async () => {
+    const pods = await list<Pod>('a', ['-n', namespace, 'pods', '-l', `app in (${names.join()})`]);
+    expect(pods.filter(isReady)).toHaveLength(names.length);
+  }, 60_000);
+  return names;
+}
+
+/** The addresses that a name has in a pod. */
+export async function lookup(namespace: string, asker: string, name: string): Promise<string[]> {
+  const text = await shell(namespace, asker, `nslookup ${name} | grep -A1 ^Name | grep ^Address || true`);
+  return [...new Set(text.split('\n').flatMap((line) => /Address: ?(\S+)/.exec(line)?.[1] ?? []))].sort();
+}

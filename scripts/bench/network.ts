@@ -105,12 +105,13 @@ async function withUdpBlocked<T>(work: () => Promise<T>): Promise<T> {
 
 /**
  * Milliseconds from the creation of a Service to its first answer to a pod that then asks by name until it gets one. (Not
- * before: that there is no such name is cached for seconds by the cluster's DNS.)
+ * before: that there is no such name is cached for seconds by the cluster's DNS.) Each try ends soon: at home a connection that
+ * is made before kube-proxy wrote its rules goes nowhere for good.
  */
 async function timeToAnswer(from: { name: string }, service: string, app: string): Promise<string> {
   const spec = { selector: { app }, ports: [{ port: 80, targetPort: 8080 }] };
   const object = { apiVersion: 'v1', kind: 'Service', metadata: { name: service, namespace: NAMESPACE }, spec };
-  const loop = `until wget -qO- http://${service} 2>/dev/null; do :; done`;
+  const loop = `until timeout 1 wget -qO- http://${service} 2>/dev/null; do :; done`;
   const start = performance.now();
   await kubectl('a', ['create', '-f', '-'], JSON.stringify(object));
   return kubectl('a', ['-n', NAMESPACE, 'exec', from.name, '--', 'timeout', '20', 'sh', '-c', loop]).then(

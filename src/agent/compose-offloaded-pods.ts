@@ -4,6 +4,7 @@ import type { KubeClient } from '../kube/client.ts';
 import type { Caches } from './caches.ts';
 import type { AgentParts } from './compose.ts';
 import { DnsGate } from './dns/dns-gate.ts';
+import { KnownServices } from './dns/known-services.ts';
 import { HomeApiGate } from './home-api/home-api-gate.ts';
 import type { PeerLinks, PodAddresses, PodLeases } from './ports.ts';
 import { ServiceMirrors } from './service/service-mirrors.ts';
@@ -49,7 +50,17 @@ export function composeForOffloadedPods(parts: AgentParts, composed: ComposedPar
     const shadow = shadowPods.list().find(({ spec }) => spec.originUID === uid);
     return shadow !== undefined && leases.mayRun(shadow);
   };
-  const dnsGate = new DnsGate({ pods: index, servers, clusterDomain, homeApi, mayStart, clock, logger });
+  const known = new KnownServices({ services, clock });
+  const dnsGate = new DnsGate({
+    pods: index,
+    services: known,
+    servers,
+    clusterDomain,
+    homeApi,
+    mayStart,
+    clock,
+    logger,
+  });
   const homeApiGate = new HomeApiGate({ pods: index, links: membership, logger });
   const surroundings = (): PodSurroundings | undefined => {
     const nameserver = addressOf(DNS_SERVICE);

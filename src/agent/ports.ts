@@ -226,6 +226,12 @@ export interface OffloadedPods {
   namespaceOf(cluster: string, twin: string): string | undefined;
 }
 
+/** The Services of peers on this cluster. */
+export interface KnownNames {
+  /** In how many ms a Service (NAMESPACE/NAME) can be used: 0 for one that has been there a while, undefined for one that is not there. */
+  usableInMs(service: string): number | undefined;
+}
+
 /** The members of the federation as the peer server needs them. */
 export interface Roster {
   /** Records of all members, the own one included. */

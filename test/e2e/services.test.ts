@@ -25,6 +25,7 @@ import {
 /** What the promise allows, and what looking at it takes on a busy machine. */
 const DETECTED_WITHIN_MS = 3_000;
 const WITHDRAWN_WITHIN_MS = 1_000;
+const ANSWERED_WITHIN_MS = 2_000;
 const LOOKING_MS = 3_000;
 
 async function twinOf(cluster: string, namespace: string): Promise<string> {
@@ -229,6 +230,24 @@ describe('an offloaded pod', () => {
     );
     for (const other of ['kube-dns.kube-system', 'headcut-dns.headcut-system', `web.${twin}`]) {
       expect(await lookup(name, 'web', `${other}.svc.cluster.local`), other).toEqual([]);
+    }
+  });
+
+  test('reaches a Service soon after it was made at home, also when it asked for it all the time', async () => {
+    await using namespace = await offloadedNamespace('a');
+    const { name } = namespace;
+    const atHome = podSpec({ nodeSelector: { 'kubernetes.io/hostname': 'a' } });
+    await apply('a', pod(name, 'web', atHome), pod(name, 'asker', podSpec(onB)));
+    await readyPods('a', name, 2);
+    // More than once: it goes well by chance when everybody is quick.
+    for (const late of ['late-1', 'late-2', 'late-3']) {
+      const asked = `until timeout 20 wget -qO- http://${late} 2>/tmp/said; do usleep 50000; done; cat /tmp/said`;
+      const answer = shell(name, 'asker', asked);
+      await sleep(1_000);
+      await apply('a', service(name, late, { selector: { app: 'web' } }));
+      const madeAt = performance.now();
+      expect(await answer).toContain('hello from pod web');
+      expect(performance.now() - madeAt, late).toBeLessThan(ANSWERED_WITHIN_MS + LOOKING_MS);
     }
   });
 

@@ -22,10 +22,11 @@ import {
   listenForDns,
 } from '../../runtime/dns-transport.ts';
 import type { Logger } from '../../runtime/logger.ts';
-import type { OffloadedPod, OffloadedPods } from '../ports.ts';
+import type { KnownNames, OffloadedPod, OffloadedPods } from '../ports.ts';
 
 export interface DnsGateDeps {
   pods: OffloadedPods;
+  services: KnownNames;
   /** The DNS servers of this cluster, best first. */
   servers: DnsServerAddress[];
   clusterDomain: string;
@@ -116,7 +117,7 @@ export class DnsGate {
       case 'home-api':
         return respond({ rcode: RCODE.noError, answers: homeApiRecords(question, view) });
       case 'ask':
-        return respond(await this.#ask(query, question, fate.name, view));
+        return respond(await this.#askForName(query, question, fate, view));
       case 'reverse':
         return respond(await this.#ask(query, question, question.name, view));
     }
@@ -129,6 +130,22 @@ export class DnsGate {
     const answer = await this.#askServers(asked, transport);
     bytes.copy(answer, 0, 0, 2);
     return answer;
+  }
+
+  /**
+   * This cluster's DNS is not asked for a Service that is not there: it would keep for half a minute that there is none, and a
+   * pod that waits for a new Service asks all the time.
+   */
+  async #askForName(
+    query: DnsMessage,
+    question: DnsQuestion,
+    { name, service }: { name: string; service: string | undefined },
+    view: OriginView,
+  ): Promise<Sections> {
+    const usableInMs = service === undefined ? 0 : this.#deps.services.usableInMs(service);
+    if (usableInMs === undefined) return { rcode: RCODE.nameError };
+    if (usableInMs > 0) await this.#deps.clock.sleep(usableInMs);
+    return this.#ask(query, question, name, view);
   }
 
   async #ask(query: DnsMessage, question: DnsQuestion, name: string, view: OriginView): Promise<Sections> {

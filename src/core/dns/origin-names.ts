@@ -13,8 +13,8 @@ export interface OriginView {
 export type NameFate =
   /** A name that means the same everywhere. */
   | { type: 'pass' }
-  /** Asked under another name here. */
-  | { type: 'ask'; name: string }
+  /** Asked under another name here; `service` is the Service (NAMESPACE/NAME here) that it belongs to, if it is the name of any. */
+  | { type: 'ask'; name: string; service: string | undefined }
   /** The answer names services; those of other namespaces than the consumer's are nobody's business. */
   | { type: 'reverse' }
   /** The API server of the consumer. */
@@ -33,7 +33,13 @@ export function fateOf(asked: string, view: OriginView): NameFate {
     return { type: view.homeApi === undefined ? 'absent' : 'home-api' };
   }
   const twin = view.twinOf(inside.namespace);
-  return twin === undefined ? { type: 'absent' } : { type: 'ask', name: toName(inside, twin, view) };
+  if (twin === undefined) return { type: 'absent' };
+  const service = inside.kind === 'svc' ? inside.front.at(-1) : undefined;
+  return {
+    type: 'ask',
+    name: toName(inside, twin, view),
+    service: service === undefined ? undefined : `${twin}/${service}`,
+  };
 }
 
 /** A name in an answer as the consumer's pods know it; undefined when it is of a namespace that is not the consumer's. */

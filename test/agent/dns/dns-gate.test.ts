@@ -1,13 +1,14 @@
 import dnsPacket from 'dns-packet';
 import { afterEach, describe, expect, test } from 'vitest';
 import { DnsGate } from '../../../src/agent/dns/dns-gate.ts';
-import type { OffloadedPods } from '../../../src/agent/ports.ts';
+import type { KnownNames, OffloadedPods } from '../../../src/agent/ports.ts';
 import { gateName } from '../../../src/core/shadow-pod/start-gate.ts';
 import { systemClock } from '../../../src/runtime/clock.ts';
 import { askDns, type DnsListener, type DnsTransport, listenForDns } from '../../../src/runtime/dns-transport.ts';
 import { silentLogger } from '../../../src/runtime/logger.ts';
 
 const HOST = '127.0.0.1';
+const NEW_FOR_MS = 300;
 const running: { close(): Promise<void> }[] = [];
 afterEach(async () => {
   for (const one of running.splice(0)) await one.close();
@@ -41,9 +42,15 @@ async function startCluster(answers = 1): Promise<DnsListener & { asked: string[
   return { ...listener, asked };
 }
 
+/** `web` has been there for long, `new` appeared a moment ago. */
+const services: KnownNames = {
+  usableInMs: (service) => (service === 'demo-1/web' ? 0 : service === 'demo-1/new' ? NEW_FOR_MS : undefined),
+};
+
 async function startGate(ports: number[], pods = podOf): Promise<number> {
   const gate = new DnsGate({
     pods,
+    services,
     servers: ports.map((port) => ({ host: HOST, port })),
     clusterDomain: 'cluster.local',
     homeApi: () => '10.96.8.8',
@@ -74,6 +81,26 @@ describe('the nameserver of offloaded pods', () => {
     const answer = await ask(port, 'web.demo.svc.cluster.local', transport);
     expect(answer).toMatchObject({ id: 5, answers: [{ name: 'web.demo.svc.cluster.local', data: '10.0.0.0' }] });
     expect(cluster.asked).toEqual(['udp web.demo-1.svc.cluster.local']);
+  });
+
+  test('does not ask for a Service that is not there, so that nobody notes that it is not', async () => {
+    const cluster = await startCluster();
+    const port = await startGate([cluster.port]);
+    expect(await ask(port, 'later.demo.svc.cluster.local')).toMatchObject({ code: 3, answers: [] });
+    expect(await ask(port, 'pod-0.later.demo.svc.cluster.local')).toMatchObject({ code: 3, answers: [] });
+    expect(cluster.asked).toEqual([]);
+  });
+
+  test('tells the name of a new Service once it can be used', async () => {
+    const cluster = await startCluster();
+    const port = await startGate([cluster.port]);
+    const start = performance.now();
+    const answer = ask(port, 'new.demo.svc.cluster.local');
+    // Others do not wait for that.
+    expect(await ask(port, 'web.demo.svc.cluster.local')).toMatchObject({ code: 0 });
+    expect(cluster.asked).toEqual(['udp web.demo-1.svc.cluster.local']);
+    expect(await answer).toMatchObject({ answers: [{ name: 'new.demo.svc.cluster.local' }] });
+    expect(performance.now() - start).toBeGreaterThan(NEW_FOR_MS - 5);
   });
 
   test('does not ask for what would be a Service of the provider', async () => {

@@ -11,14 +11,14 @@ const view: OriginView = {
 
 describe('a name that an offloaded pod asks for', () => {
   test.each([
-    ['hello.demo.svc.cluster.local', 'hello.demo-1234.svc.cluster.local'],
-    ['hello-0.hello.demo.svc.cluster.local.', 'hello-0.hello.demo-1234.svc.cluster.local'],
-    ['HELLO.Demo.SVC.cluster.LOCAL', 'hello.demo-1234.svc.cluster.local'],
-    ['_http._tcp.hello.demo.svc.cluster.local', '_http._tcp.hello.demo-1234.svc.cluster.local'],
-    ['10-244-0-5.demo.pod.cluster.local', '10-244-0-5.demo-1234.pod.cluster.local'],
-    ['demo.svc.cluster.local', 'demo-1234.svc.cluster.local'],
-  ])('%s is %s here', (asked, name) => {
-    expect(fateOf(asked, view)).toEqual({ type: 'ask', name });
+    ['hello.demo.svc.cluster.local', 'hello.demo-1234.svc.cluster.local', 'demo-1234/hello'],
+    ['hello-0.hello.demo.svc.cluster.local.', 'hello-0.hello.demo-1234.svc.cluster.local', 'demo-1234/hello'],
+    ['HELLO.Demo.SVC.cluster.LOCAL', 'hello.demo-1234.svc.cluster.local', 'demo-1234/hello'],
+    ['_http._tcp.hello.demo.svc.cluster.local', '_http._tcp.hello.demo-1234.svc.cluster.local', 'demo-1234/hello'],
+    ['10-244-0-5.demo.pod.cluster.local', '10-244-0-5.demo-1234.pod.cluster.local', undefined],
+    ['demo.svc.cluster.local', 'demo-1234.svc.cluster.local', undefined],
+  ])('%s is %s here', (asked, name, service) => {
+    expect(fateOf(asked, view)).toEqual({ type: 'ask', name, service });
   });
 
   test.each([

@@ -73,8 +73,8 @@ function isControlled(pod: Pod): boolean {
   return pod.metadata.ownerReferences?.some((owner) => owner.controller === true) === true;
 }
 
-/** @returns why not now; undefined when it is on its way out */
-async function evict(client: Pick<KubeClient, 'create'>, pod: Pod): Promise<string | undefined> {
+/** Asks for the eviction of one pod. @returns why not now; undefined when it is on its way out */
+export async function evict(client: Pick<KubeClient, 'create'>, pod: Pod): Promise<string | undefined> {
   const { namespace, name, uid } = pod.metadata;
   const preconditions = uid === undefined ? {} : { deleteOptions: { preconditions: { uid } } };
   const eviction = {

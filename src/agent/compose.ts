@@ -43,6 +43,7 @@ import { NetworkStatus } from './network/network-status.ts';
 import { NodeNetworkClient } from './network/node-network-client.ts';
 import { PeerHosts } from './network/peer-hosts.ts';
 import { PACKET_STREAM, PeerPaths } from './network/peer-paths.ts';
+import { readServiceCidrs } from './network/service-cidrs.ts';
 import { UdpProber } from './network/udp-prober.ts';
 import { Offers } from './offer/offers.ts';
 import { createJoinDesk } from './peer-server/join-desk.ts';
@@ -219,7 +220,7 @@ async function composeNetwork(
   const { config, clock, logger } = parts;
   const { namespace, networkFolder, probePort } = config;
   const { nodes, pods, federations, peers } = caches;
-  const keys = await loadNetworkKey(client, namespace);
+  const [keys, serviceCidrs] = await Promise.all([loadNetworkKey(client, namespace), readServiceCidrs(client)]);
   const nonce = (): bigint => randomBytes(8).readBigUInt64BE();
   const prober = new UdpProber({ ...keys, port: probePort, nonce, clock, logger });
   const paths = new PeerPaths({
@@ -254,6 +255,7 @@ async function composeNetwork(
     hosts: new PeerHosts({ resolve, clock }),
     paths,
     probePort,
+    serviceCidrs,
     state,
     onLook: () => status.noteAll(),
     clock,

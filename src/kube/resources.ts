@@ -21,6 +21,7 @@ export const CONFIG_MAPS = resource('v1', 'ConfigMap', 'configmaps', true);
 export const SERVICE_ACCOUNTS = resource('v1', 'ServiceAccount', 'serviceaccounts', true);
 export const SERVICES = resource('v1', 'Service', 'services', true);
 export const ENDPOINT_SLICES = resource('discovery.k8s.io/v1', 'EndpointSlice', 'endpointslices', true);
+export const SERVICE_CIDRS = resource('networking.k8s.io/v1', 'ServiceCIDR', 'servicecidrs', false);
 export const EVENTS = resource('v1', 'Event', 'events', true);
 export const LEASES = resource('coordination.k8s.io/v1', 'Lease', 'leases', true);
 export const ROLE_BINDINGS = resource('rbac.authorization.k8s.io/v1', 'RoleBinding', 'rolebindings', true);

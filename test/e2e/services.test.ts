@@ -251,6 +251,35 @@ describe('an offloaded pod', () => {
     }
   });
 
+  test('gets through to a Service that the provider sets up only after it asked', async () => {
+    await using namespace = await offloadedNamespace('a');
+    const { name } = namespace;
+    await apply('a', pod(name, 'web', podSpec(onB)), pod(name, 'asker', podSpec(onB)));
+    await readyPods('a', name, 2);
+    const twin = await twinOf('b', name);
+    // The next free address, which nothing leads to yet.
+    await apply('b', service(twin, 'free', { selector: {} }));
+    const clusterIP = (await get<Service>('b', ['-n', twin, 'service', 'free'])).spec?.clusterIP as string;
+    await kubectl('b', ['-n', twin, 'delete', 'service', 'free']);
+    const [web] = (await twins('b', name)).filter(({ metadata }) => metadata.labels?.app === 'web');
+    const answer = shell(name, 'asker', `timeout 30 wget -qO- http://${clusterIP}`);
+    await sleep(2_000);
+    // First where it leads to: a Service that leads nowhere would be refused.
+    await apply(
+      'b',
+      {
+        apiVersion: 'discovery.k8s.io/v1',
+        kind: 'EndpointSlice',
+        metadata: { name: 'web', namespace: twin, labels: { 'kubernetes.io/service-name': 'web' } },
+        addressType: 'IPv4',
+        ports: [{ name: '', port: 8080, protocol: 'TCP' }],
+        endpoints: [{ addresses: [web?.status?.podIP], conditions: { ready: true } }],
+      },
+      service(twin, 'web', { clusterIP, selector: undefined }),
+    );
+    expect(await answer).toContain('hello from pod web');
+  });
+
   test('uses the API server of its home, as itself, unless its home does not want that', async () => {
     await using namespace = await offloadedNamespace('a');
     const { name } = namespace;

@@ -42,6 +42,8 @@ export interface NetworkDeps {
   hosts: PeerHosts;
   paths: PeerPaths;
   probePort: number;
+  /** The networks of this cluster's Services. */
+  serviceCidrs: string[];
   state: NetworkState;
   /** A look at the whole ended, well or not. */
   onLook(): void;
@@ -188,13 +190,13 @@ export class Network {
   }
 
   #wanted(claim: NetworkClaim, usable: PeerRecord[], settings: NetworkSettings): NodeNetwork {
-    const { keys, probePort, paths } = this.#deps;
+    const { keys, probePort, paths, serviceCidrs } = this.#deps;
     const peers = usable.flatMap(({ id, network }) =>
       network === undefined ? [] : [{ publicKey: network.publicKey, prefix: network.prefix, ...paths.endpointOf(id) }],
     );
     const { port, podCidr, prefix } = claim;
     const reachable = settings.reachable === 'All' ? undefined : this.#reachable(podCidr);
-    return { privateKey: keys.privateKey, port, probePort, podCidr, prefix, reachable, peers };
+    return { privateKey: keys.privateKey, port, probePort, podCidr, prefix, reachable, serviceCidrs, peers };
   }
 
   #reachable(podCidr: string): string[] {

@@ -21,6 +21,8 @@ export interface NodeNetwork {
   prefix: string;
   /** The pods that peers may open connections to, by their own addresses; undefined: all. */
   reachable: string[] | undefined;
+  /** The networks out of which this cluster's Services have their addresses; empty where that is not known. */
+  serviceCidrs: string[];
   peers: TunnelPeer[];
 }
 
@@ -62,6 +64,7 @@ export type NodeNetworkAnswer = { ok: true; report?: TunnelReport } | { ok: fals
 const KEY = /^[A-Za-z0-9+/]{43}=$/;
 /** A member of a larger federation than this would have to be told in parts. */
 const MAX_PEERS = 1_000;
+const MAX_SERVICE_CIDRS = 100;
 
 /** Reads a request; throws InvalidArgument. All that gets into a command or a rule is checked here, as the reader has more rights than the writer. */
 export function parseNodeNetworkRequest(line: string): NodeNetworkRequest {
@@ -73,13 +76,15 @@ export function parseNodeNetworkRequest(line: string): NodeNetworkRequest {
 
 function parseNodeNetwork(value: unknown): NodeNetwork {
   const network = value as NodeNetwork;
-  const { privateKey, port, probePort, podCidr, prefix, reachable, peers } = network;
+  const { privateKey, port, probePort, podCidr, prefix, reachable, serviceCidrs, peers } = network;
   check(KEY.test(privateKey), 'privateKey');
   check(isPort(port) && isPort(probePort) && port !== probePort, 'port');
   check(parsePrefix(podCidr).length === parsePrefix(prefix).length, 'prefix');
   check(Array.isArray(peers) && peers.length <= MAX_PEERS, 'peers');
   check(reachable === undefined || (Array.isArray(reachable) && reachable.every((one) => isIPv4(one))), 'reachable');
-  return { privateKey, port, probePort, podCidr, prefix, reachable, peers: peers.map(parsePeer) };
+  check(Array.isArray(serviceCidrs) && serviceCidrs.length <= MAX_SERVICE_CIDRS, 'serviceCidrs');
+  for (const cidr of serviceCidrs) parsePrefix(cidr);
+  return { privateKey, port, probePort, podCidr, prefix, reachable, serviceCidrs, peers: peers.map(parsePeer) };
 }
 
 function parsePeer(peer: TunnelPeer): TunnelPeer {

@@ -18,7 +18,7 @@ export function nodeAddress(prefix: string): string {
 export function planNft(network: NodeNetwork): string {
   return [
     // "add" first: deleting what is not there would fail the transaction.
-    ...replaceTable('ip', [...mapping(network), ...fences(network), ...probes(network)]),
+    ...replaceTable('ip', [...mapping(network), ...fences(network), ...untranslated(network), ...probes(network)]),
     ...replaceTable('ip6', probes(network)),
   ].join('\n');
 }
@@ -75,6 +75,20 @@ function fences({ podCidr, prefix, reachable }: NodeNetwork): string[] {
       `oifname "${LINK}" tcp flags & (syn|rst) == syn ${tooLarge}`,
     ]),
   ];
+}
+
+/**
+ * A connection to a Service that kube-proxy has no rule for yet would be noted as untranslated by connection tracking, and go
+ * nowhere for good, however often its first packet is sent again. That packet is dropped instead, after kube-proxy had its
+ * chance to refuse it: the next one is a second later. For the pods alone that Services of other clusters are made for.
+ */
+function untranslated({ podCidr, reachable, serviceCidrs }: NodeNetwork): string[] {
+  if (serviceCidrs.length === 0) return [];
+  const from = reachable === undefined ? podCidr : '@reachable';
+  const toService = `ip daddr { ${serviceCidrs.join(', ')} }`;
+  return chain('untranslated', 'filter hook forward priority 10', [
+    `ip saddr ${from} ${toService} ct state new ct status & dnat != dnat drop`,
+  ]);
 }
 
 /**

@@ -9,6 +9,7 @@ const network: NodeNetwork = {
   podCidr: '10.244.0.0/24',
   prefix: '100.64.7.0/24',
   reachable: ['10.244.0.5'],
+  serviceCidrs: ['10.96.0.0/12'],
   peers: [{ publicKey: KEY, prefix: '100.64.2.0/24', path: 'udp', endpoint: '192.0.2.2:51820' }],
 };
 const [peer] = network.peers;
@@ -29,6 +30,7 @@ describe('what the agent asks of the network part', () => {
     ['networks of two sizes', { prefix: '100.64.0.0/16' }],
     ['a prefix with a rule in it', { prefix: '100.64.7.0/24 } ; flush ruleset' }],
     ['a reachable address that is none', { reachable: ['10.244.0.5 }'] }],
+    ['a network of Services that is none', { serviceCidrs: ['10.96.0.0/12 }'] }],
     ['a peer key that is none', { peers: [{ ...peer, publicKey: '-' }] }],
     ['an endpoint that is a name', { peers: [{ ...peer, endpoint: 'example.org:51820' }] }],
     ['a path that is none', { peers: [{ ...peer, path: 'tcp' }] }],

@@ -13,6 +13,7 @@ function network(...prefixes: string[]): NodeNetwork {
     podCidr: '10.244.0.0/24',
     prefix: '100.64.1.0/24',
     reachable: undefined,
+    serviceCidrs: [],
     peers,
   };
 }

@@ -10,6 +10,7 @@ const network: NodeNetwork = {
   podCidr: '10.244.0.0/24',
   prefix: '100.64.7.0/24',
   reachable: ['10.244.0.5', '10.244.0.6'],
+  serviceCidrs: ['10.96.0.0/12'],
   peers: [{ publicKey: 'B', prefix: '100.64.2.0/24', path: 'udp', endpoint: '192.0.2.2:51820' }],
 };
 
@@ -42,6 +43,13 @@ describe('the packet rules', () => {
     expect(planNft(network)).toContain('elements = { 10.244.0.5, 10.244.0.6 }');
     expect(planNft(network)).toContain('iifname "headcut0" ip daddr != @reachable ct state new drop');
     expect(planNft({ ...network, reachable: undefined })).not.toContain('reachable');
+  });
+
+  it('hold up a connection to a Service that kube-proxy has no rule for yet', () => {
+    const rule = 'ip daddr { 10.96.0.0/12 } ct state new ct status & dnat != dnat drop';
+    expect(planNft(network)).toContain(`ip saddr @reachable ${rule}`);
+    expect(planNft({ ...network, reachable: undefined })).toContain(`ip saddr 10.244.0.0/24 ${rule}`);
+    expect(planNft({ ...network, serviceCidrs: [] })).not.toContain('untranslated');
   });
 
   it('do not depend on the members, and hold no secret', () => {

@@ -21,6 +21,7 @@ function network(...peers: TunnelPeer[]): NodeNetwork {
     podCidr: '10.244.0.0/24',
     prefix: '100.64.1.0/24',
     reachable: undefined,
+    serviceCidrs: [],
     peers,
   };
 }

@@ -3,8 +3,27 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import { describe, expect, test } from 'vitest';
 import type { Pod } from '../../src/core/kube-objects.ts';
 import { fault } from './faults.ts';
-import { apply, eventually, get, isReady, kubectl, offloadedNamespace, podSpec, restartAgents, twins } from './lab.ts';
-import { followRunLogs, loggingContainer, overlapSeconds, RUN_LOG_VOLUME } from './run-log.ts';
+import {
+  apply,
+  deployment,
+  eventually,
+  get,
+  isReady,
+  kubectl,
+  offloadedNamespace,
+  podSpec,
+  readyPods,
+  restartAgents,
+  twins,
+} from './lab.ts';
+import {
+  followRunLogs,
+  type Interval,
+  loggingContainer,
+  overlapSeconds,
+  RUN_LOG_VOLUME,
+  type RunLog,
+} from './run-log.ts';
 
 /** Never two of what must be one (product.md, *Promises when things fail*). */
 
@@ -13,6 +32,8 @@ const FENCING = '10s';
 const SAFE_AFTER_MS = 20_100;
 /** Beyond that: heartbeats between the last answer and the fault, the move itself, and a busy machine. */
 const MOVED_WITHIN_MS = SAFE_AFTER_MS + 15_000;
+/** A cluster that starts, and a peer that was lost often. */
+const CALM_WITHIN_MS = 90_000;
 
 function statefulSet(namespace: string): object {
   const labels = { app: 'db' };
@@ -50,81 +71,94 @@ async function readyOn(namespace: string, isThere: (node: string) => boolean, wi
 const onC = (node: string): boolean => node === 'headcut-c';
 const elsewhere = (node: string): boolean => node !== 'headcut-c';
 
+/** A StatefulSet of one pod that is Ready on c, and the log of all its runs. */
+async function singletonOnC() {
+  const resources = new AsyncDisposableStack();
+  const { name } = resources.use(await offloadedNamespace('a'));
+  const logs = resources.use(followRunLogs(name));
+  // A fresh agent holds no former failures against its peers.
+  await restartAgents('a');
+  await apply('a', statefulSet(name));
+  const before = await readyOn(name, onC, CALM_WITHIN_MS);
+  return { name, logs, before, [Symbol.asyncDispose]: () => resources.disposeAsync() };
+}
+
+/** What was stopped on c is gone from there, and the two pods that there were never ran at once. */
+async function expectNeverTwo(namespace: string, logs: RunLog): Promise<Interval[]> {
+  await eventually(async () => expect(await twins('c', namespace)).toEqual([]), CALM_WITHIN_MS);
+  const intervals = await logs.intervals();
+  expect(new Set(intervals.map(({ container }) => container)).size).toBe(2);
+  expect(overlapSeconds(intervals), JSON.stringify(intervals)).toBe(0);
+  return intervals;
+}
+
 describe('a pod of a StatefulSet', { timeout: 300_000 }, () => {
   test('whose provider is cut off is stopped there, and only then replaced', async () => {
-    await using namespace = await offloadedNamespace('a');
-    await using logs = followRunLogs(namespace.name);
-    await apply('a', statefulSet(namespace.name));
-    const before = await readyOn(namespace.name, onC);
+    await using singleton = await singletonOnC();
+    const { name, logs, before } = singleton;
     const condition = before.status?.conditions?.find(({ type }) => type === 'headcut.dev/Fencing');
     expect(condition?.message).toContain('out of contact with this cluster for 10 s');
     await using lost = await fault('cut c');
-    const after = await readyOn(namespace.name, elsewhere, MOVED_WITHIN_MS);
+    const after = await readyOn(name, elsewhere, MOVED_WITHIN_MS);
     expect(after.metadata.uid).not.toBe(before.metadata.uid);
     await lost.end();
-    // What was stopped there goes, and nothing of it comes back.
-    await eventually(async () => expect(await twins('c', namespace.name)).toEqual([]), 90_000);
-    expect((await theOne(namespace.name)).metadata.uid).toBe(after.metadata.uid);
-    const intervals = await logs.intervals();
-    expect(new Set(intervals.map(({ container }) => container)).size).toBe(2);
-    expect(overlapSeconds(intervals)).toBe(0);
+    await expectNeverTwo(name, logs);
+    expect((await theOne(name)).metadata.uid).toBe(after.metadata.uid);
   });
 
   test('is stopped also by an agent that was killed meanwhile', async () => {
-    await using namespace = await offloadedNamespace('a');
-    await using logs = followRunLogs(namespace.name);
-    await restartAgents('a');
-    await apply('a', statefulSet(namespace.name));
-    await readyOn(namespace.name, onC, 90_000);
+    await using singleton = await singletonOnC();
+    const { name, logs } = singleton;
     await using lost = await fault('cut c');
     await using killed = await fault('kill c agent');
-    await readyOn(namespace.name, elsewhere, MOVED_WITHIN_MS);
+    await readyOn(name, elsewhere, MOVED_WITHIN_MS);
     await killed.end();
     await lost.end();
-    await eventually(async () => expect(await twins('c', namespace.name)).toEqual([]), 90_000);
-    const intervals = await logs.intervals();
-    expect(new Set(intervals.map(({ container }) => container)).size).toBe(2);
-    expect(overlapSeconds(intervals)).toBe(0);
+    await expectNeverTwo(name, logs);
   });
 
   test('does not start with a machine that comes back cut off', async () => {
-    await using namespace = await offloadedNamespace('a');
-    await using logs = followRunLogs(namespace.name);
-    await restartAgents('a');
-    await apply('a', statefulSet(namespace.name));
-    await readyOn(namespace.name, onC, 90_000);
+    await using singleton = await singletonOnC();
+    const { name, logs } = singleton;
     await using lost = await fault('cut c');
     await using off = await fault('power c');
     const lostAt = uptime();
-    await readyOn(namespace.name, elsewhere, MOVED_WITHIN_MS);
+    await readyOn(name, elsewhere, MOVED_WITHIN_MS);
     await off.end();
     // Long enough for its kubelet to start what it finds.
     await sleep(15_000);
     await lost.end();
-    await eventually(async () => expect(await twins('c', namespace.name)).toEqual([]), 90_000);
-    const intervals = await logs.intervals();
-    expect(new Set(intervals.map(({ container }) => container)).size).toBe(2);
+    const intervals = await expectNeverTwo(name, logs);
     const first = intervals.filter(({ container }) => container === intervals[0]?.container);
     expect(Math.max(...first.map(({ to }) => to)), JSON.stringify(intervals)).toBeLessThan(lostAt + 1);
-    expect(overlapSeconds(intervals)).toBe(0);
   });
 
   test('goes on through a break that is shorter than the fencing time', async () => {
-    await using namespace = await offloadedNamespace('a');
-    await using logs = followRunLogs(namespace.name);
-    await restartAgents('a');
-    await apply('a', statefulSet(namespace.name));
-    const before = await readyOn(namespace.name, onC, 90_000);
+    await using singleton = await singletonOnC();
+    const { name, logs, before } = singleton;
     await using lost = await fault('cut c');
     await sleep(5_000);
     await lost.end();
-    const after = await readyOn(namespace.name, onC, 90_000);
+    const after = await readyOn(name, onC, CALM_WITHIN_MS);
     expect(after.metadata.uid).toBe(before.metadata.uid);
-    expect(await logs.intervals()).toHaveLength(1);
+    expect(new Set((await logs.intervals()).map(({ container }) => container)).size).toBe(1);
   });
 });
 
-test('other pods are fenced when they ask for it, and settings that make no sense are refused', async () => {
+test('other pods are fenced when they ask for it', async () => {
+  await using namespace = await offloadedNamespace('a');
+  const { name } = namespace;
+  const asking = deployment(name, 'web', 3) as { spec: { template: { metadata: { annotations?: object } } } };
+  asking.spec.template.metadata.annotations = { 'headcut.dev/fencing': 'Required' };
+  await apply('a', asking);
+  const pods = await readyPods('a', name, 3);
+  for (const { spec, status } of pods) {
+    const isFenced = status?.conditions?.some(({ type }) => type === 'headcut.dev/Fencing') === true;
+    expect(isFenced).toBe(spec.nodeName !== 'a');
+  }
+});
+
+test('settings that make no sense are refused, with what would', async () => {
   const fencing = (spec: object) => JSON.stringify({ spec: { fencing: spec } });
   const patch = (spec: object) =>
     kubectl('a', ['patch', 'federation/headcut', '--type=merge', '--dry-run=server', '-p', fencing(spec)]);

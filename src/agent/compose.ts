@@ -31,6 +31,7 @@ import { HOME_API_STREAM } from './home-api/stream-name.ts';
 import { loadIdentity } from './identity/identity.ts';
 import { IdentityMemory } from './identity/identity-memory.ts';
 import { AdmissionGate } from './membership/admission-gate.ts';
+import { createDialing } from './membership/dialing.ts';
 import { createJoinRequests } from './membership/join-requests.ts';
 import { Membership } from './membership/membership.ts';
 import { createMembershipStatus } from './membership/membership-status.ts';
@@ -189,7 +190,7 @@ async function composeMembership(
     peers,
     identity,
     own,
-    hello,
+    dialing: createDialing({ identity, hello, clock }),
     serving,
     clock,
     random,

@@ -9,7 +9,6 @@ import {
   type ServerHttp2Stream,
 } from 'node:http2';
 import type { Duplex } from 'node:stream';
-import type { TLSSocket } from 'node:tls';
 import { CodedError } from '../core/coded-error.ts';
 
 /**
@@ -125,7 +124,8 @@ export class PeerConnection {
     if (this.draining) return Promise.reject(this.#unavailable());
     if (signal.aborted) return Promise.reject(signal.reason);
     if (this.dialed) return Promise.resolve(asSocket((this.#session as ClientHttp2Session).request(head(CALL_PATH))));
-    const stocked = this.#stock.shift();
+    let stocked = this.#stock.shift();
+    while (stocked?.closed) stocked = this.#stock.shift();
     if (stocked !== undefined) return Promise.resolve(take(stocked));
     return this.#waitForStock(signal);
   }
@@ -163,6 +163,8 @@ export class PeerConnection {
   /** A stream that the other side opened, by the path that it named. Called by acceptPeer. */
   onStream(stream: ServerHttp2Stream, path: string): void {
     stream.on('error', () => {});
+    // It was ended in the same breath: answering it would throw.
+    if (stream.destroyed || stream.closed) return;
     if (path === CALL_PATH && this.#handler !== undefined) {
       stream.respond({ ':status': 200 });
       this.#handler(stream);
@@ -269,7 +271,7 @@ function parseHello(headers: IncomingHttpHeaders): PeerHello {
 }
 
 /** The dialling side, over a connection whose key was checked. Resolves once the other side has let us in. */
-export function openPeerConnection(socket: TLSSocket, peerId: string, hello: PeerHello): Promise<PeerConnection> {
+export function openPeerConnection(socket: Duplex, peerId: string, hello: PeerHello): Promise<PeerConnection> {
   return new Promise((resolve, reject) => {
     const fail = (error: unknown): void => reject(error);
     const session = http2Connect('https://peer', { ...SESSION_OPTIONS, createConnection: () => socket });
@@ -292,7 +294,7 @@ export function openPeerConnection(socket: TLSSocket, peerId: string, hello: Pee
 
 /** The accepting side, over a connection whose key was checked. @param onOpen called once the other side said who it is */
 export function acceptPeerConnection(
-  socket: TLSSocket,
+  socket: Duplex,
   peerId: string,
   deps: { hello: PeerHello; sleep(ms: number, signal: AbortSignal): Promise<void> },
   onOpen: (connection: PeerConnection) => void,

@@ -1,11 +1,11 @@
 import { type AddressInfo, createServer } from 'node:net';
-import type { Duplex } from 'node:stream';
+import { Duplex } from 'node:stream';
 import { afterEach, beforeAll, describe, expect, it } from 'vitest';
 import { MembersDoor } from '../../src/agent/peer-server/members-door.ts';
 import { systemClock } from '../../src/runtime/clock.ts';
 import { silentLogger } from '../../src/runtime/logger.ts';
 import { dialPeer } from '../../src/wire/dial-peer.ts';
-import type { PeerConnection } from '../../src/wire/peer-connection.ts';
+import { acceptPeerConnection, openPeerConnection, type PeerConnection } from '../../src/wire/peer-connection.ts';
 import { createRelay } from '../agent/membership/relay.ts';
 import { eventually } from '../agent/peer-server/peer-server-fixture.ts';
 import { createMember, resigned, type TestMember } from '../core/membership/member-fixture.ts';
@@ -60,6 +60,31 @@ async function pair(): Promise<{ dialer: PeerConnection; acceptor: PeerConnectio
   const { port, accepted } = await openDoor();
   const { connection: dialer } = await dial(port);
   return { dialer, acceptor: await eventually(() => accepted[0]) };
+}
+
+/** Two ends of a connection; what the near one sends can be held back, and arrives in one piece then. */
+function heldPair() {
+  let held: Buffer[] | undefined;
+  const near: Duplex = new Duplex({
+    read: () => {},
+    write: (chunk: Buffer, _encoding, done) => {
+      if (held === undefined) far.push(chunk);
+      else held.push(chunk);
+      done();
+    },
+  });
+  const far: Duplex = new Duplex({
+    read: () => {},
+    write: (chunk: Buffer, _encoding, done) => {
+      near.push(chunk);
+      done();
+    },
+  });
+  const letGo = (): void => {
+    far.push(Buffer.concat(held ?? []));
+    held = undefined;
+  };
+  return { near, far, hold: () => (held = []), letGo };
 }
 
 const echo = (stream: Duplex): void => void stream.pipe(stream);
@@ -142,6 +167,23 @@ describe('a connection between two members', () => {
     await systemClock.sleep(50);
     expect(connection.closed).toBe(true);
     expect(reasons).toEqual([new Error('silent')]);
+  });
+
+  it('survives streams that are opened and ended before it hears of either', async () => {
+    const { near, far, hold, letGo } = heldPair();
+    const accepted: PeerConnection[] = [];
+    const { sleep } = systemClock;
+    acceptPeerConnection(far, guest.id, { hello: hello('host-1'), sleep }, (connection) => accepted.push(connection));
+    const connection = await openPeerConnection(near, host.id, hello('guest-1'));
+    cleanups.push(() => connection.close());
+    (await eventually(() => accepted[0])).serve(echo);
+    hold();
+    const streams = await Promise.all(Array.from({ length: 20 }, () => connection.open(signal())));
+    await systemClock.sleep(50);
+    for (const stream of streams) stream.destroy();
+    await systemClock.sleep(50);
+    letGo();
+    expect(await ask(connection, 'still there')).toBe('still there');
   });
 
   it('ends waiting calls when it breaks', async () => {

@@ -2,6 +2,7 @@ import { messageOf } from '../../core/coded-error.ts';
 import {
   type Contact,
   flapHoldMs,
+  isQuiet,
   isSilent,
   mayBeRestarting,
   type PeerContactState,
@@ -51,6 +52,16 @@ export class ContactWatch {
   /** No message for too long: the open connection, if there is one, is dead. */
   isSilent(now: number): boolean {
     return isSilent(this.#contact, now);
+  }
+
+  /** Its heartbeats are late. */
+  isQuiet(now: number): boolean {
+    return isQuiet(this.#contact, now);
+  }
+
+  /** The peer proved beside the connection in use that it is alive. */
+  proven(now: number): void {
+    this.#contact.provenAt = now;
   }
 
   /** A message came. @returns whether the state changed */

@@ -15,6 +15,7 @@ import { ContactWatch } from './contact-watch.ts';
 import { dialEitherWay } from './dial-either-way.ts';
 import { PeerCalls } from './peer-calls.ts';
 import { PeerLine } from './peer-line.ts';
+import { ProofOfLife } from './proof-of-life.ts';
 import { type SessionDeps, SessionLoop } from './session-loop.ts';
 import { tryEndpoints } from './try-endpoints.ts';
 
@@ -44,7 +45,7 @@ export interface MemberLinkDeps extends SessionDeps {
   onReach(): void;
 }
 
-const MEASURE_EVERY_MS = 5_000;
+const MEASURE_EVERY_MS = 15_000;
 const MEASURE_WITHIN_MS = 3_000;
 /** A connection that answers, but on which that many sessions in a row could not be opened, is given up. */
 const STUCK_SESSIONS = 3;
@@ -58,6 +59,7 @@ export class MemberLink extends PeerCalls implements PeerLink {
   readonly #session: SessionLoop;
   readonly #pods = new Map<string, RemotePod>();
   readonly #contact: ContactWatch;
+  readonly #proof: ProofOfLife;
   #record: PeerRecord;
   /** Where it was reached last. */
   #endpoint: string | undefined;
@@ -71,13 +73,21 @@ export class MemberLink extends PeerCalls implements PeerLink {
   constructor(name: string, record: PeerRecord, deps: MemberLinkDeps) {
     super(
       name,
-      (signal) => this.#line.open(signal),
-      (signal) => deps.dialAlone(this.#record, this.#endpoint ?? this.#record.endpoints[0] ?? '', signal),
+      {
+        open: (signal) => this.#line.open(signal),
+        openAlone: (signal) => this.#connectAlone(signal),
+      },
+      deps.clock,
     );
     this.#record = record;
     this.#deps = deps;
     this.#line = this.#createLine();
     this.#contact = new ContactWatch(deps.clock.monotonic(), deps.shownState);
+    this.#proof = new ProofOfLife({
+      prove: async (signal) => void (await this.#connectAlone(signal)).destroy(),
+      onProof: () => this.#contact.proven(deps.clock.monotonic()),
+      clock: deps.clock,
+    });
     this.#session = new SessionLoop(this.client, deps, {
       connected: (signal) => this.#line.connected(signal),
       onMessage: (message) => this.#onMessage(message),
@@ -168,6 +178,7 @@ export class MemberLink extends PeerCalls implements PeerLink {
   tick(now: number, forgiveMs: number): void {
     this.#contact.forgive(forgiveMs);
     this.#changed(this.#contact.refresh(now));
+    if (this.#contact.isQuiet(now)) this.#proof.seek(now);
     // One that no message came on yet is watched by the session.
     if (this.#contact.isSilent(now) && this.#contact.open) this.#line.reconnect('the peer sent no heartbeat');
   }
@@ -207,6 +218,10 @@ export class MemberLink extends PeerCalls implements PeerLink {
     return connection;
   }
 
+  #connectAlone(signal: AbortSignal): Promise<Duplex> {
+    return this.#deps.dialAlone(this.#record, this.#endpoint ?? this.#record.endpoints[0] ?? '', signal);
+  }
+
   #dial(signal: AbortSignal): Promise<PeerConnection> {
     return dialEitherWay(
       (within) => this.#dialDirectly(within),
@@ -223,9 +238,9 @@ export class MemberLink extends PeerCalls implements PeerLink {
       try {
         const connection = await this.#line.connected(signal);
         const first = this.roundTripMs === undefined;
-        this.#contact.measured(
-          await withDeadline(clock, { ms: MEASURE_WITHIN_MS, signal }, (within) => connection.ping(within)),
-        );
+        const sentAt = clock.monotonic();
+        await withDeadline(clock, { ms: MEASURE_WITHIN_MS, signal }, (within) => connection.ping(within));
+        this.#contact.measured(clock.monotonic() - sentAt);
         if (first) this.#deps.onWay();
       } catch {
         // No answer: the session will tell.
@@ -253,6 +268,7 @@ export class MemberLink extends PeerCalls implements PeerLink {
     if (message.type === 'heartbeat' && message.now !== undefined)
       this.clockSkewMs = message.now - this.#deps.clock.now();
     this.#changed(this.#contact.heard(now));
+    this.#proof.end();
     this.#take(message);
   }
 

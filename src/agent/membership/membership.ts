@@ -1,5 +1,4 @@
 import type { KubeObject } from '../../core/kube-objects.ts';
-import { preferEndpoint } from '../../core/membership/endpoint.ts';
 import type { PeerObject } from '../../core/membership/peer-object.ts';
 import type { PeerRecord } from '../../core/membership/peer-record.ts';
 import { considerRecords, peerObjectName } from '../../core/membership/roster.ts';
@@ -9,10 +8,10 @@ import type { KubeClient } from '../../kube/client.ts';
 import type { Store } from '../../kube/store.ts';
 import type { Clock } from '../../runtime/clock.ts';
 import type { Logger } from '../../runtime/logger.ts';
-import { type ClientIdentity, dialAlone, dialPeer } from '../../wire/dial-peer.ts';
-import type { PeerHello } from '../../wire/peer-connection.ts';
+import type { ClientIdentity } from '../../wire/dial-peer.ts';
 import type { PeerChange, PeerConnections, PeerLinks, PeerServing, PeerStreamServer, Roster } from '../ports.ts';
 import type { AdmissionGate } from './admission-gate.ts';
+import type { Dialing } from './dialing.ts';
 import { MemberLink } from './member-link.ts';
 import type { OwnRecord } from './own-record.ts';
 import { PeerObjectWriter } from './peer-object-writer.ts';
@@ -27,8 +26,7 @@ export interface MembershipDeps {
   peers: Store<PeerObject>;
   identity: ClientIdentity;
   own: OwnRecord;
-  /** What this agent says about itself on each connection. */
-  hello: PeerHello;
+  dialing: Dialing;
   /** Serves the streams that peers open. */
   serving: PeerServing;
   /** Whether newcomers that others vouch for come in at once. */
@@ -75,8 +73,8 @@ export class Membership implements PeerLinks {
 
   constructor(deps: MembershipDeps) {
     this.#deps = deps;
-    const { identity, hello, clock, own, logger } = deps;
-    this.#relays = new Relays({ links: this, dialing: { identity, hello, clock }, clock });
+    const { identity, dialing, clock, own, logger } = deps;
+    this.#relays = new Relays({ links: this, dialing, clock });
     this.#removed = new RemovedMembers(deps.removed);
     this.#objects = new PeerObjectWriter(deps.client);
     const members = (): Map<string, PeerRecord> => this.#knownRecords();
@@ -285,15 +283,14 @@ export class Membership implements PeerLinks {
 
   #add({ metadata: { name: objectName, uid }, spec: record, status }: PeerObject): void {
     const { id } = record;
-    const { own, serving, identity, hello, clock } = this.#deps;
+    const { own, serving, dialing } = this.#deps;
     const link = new MemberLink(objectName, record, {
       ...this.#deps,
       ownId: own.id,
       shownState: status?.state,
       dialThroughOthers: (latest, signal) => this.#relays.dial(latest, signal),
-      dialDirectly: (latest, last, signal) =>
-        dialPeer(latest, preferEndpoint(latest.endpoints, last), { identity, hello, clock }, signal),
-      dialAlone: (latest, endpoint, signal) => dialAlone(latest, endpoint, { identity, clock }, signal),
+      dialDirectly: (latest, last, signal) => dialing.toPeer(latest, last, signal),
+      dialAlone: (latest, endpoint, signal) => dialing.alone(latest, endpoint, signal),
       serve: (stream) => serving.serve(id, stream),
       onChange: (change) => this.#onLinkChange(id, change),
       onRecords: (records) =>

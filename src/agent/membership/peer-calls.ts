@@ -6,6 +6,8 @@ import type { RosterVersions } from '../../core/membership/roster-digest.ts';
 import type { PodSubmission, PodVerdict } from '../../core/offloading/pod-submission.ts';
 import type { RemotePodStats } from '../../core/pod-stats/summary.ts';
 import type { SentService, ServiceProblem } from '../../core/service/sent-service.ts';
+import type { Clock } from '../../runtime/clock.ts';
+import { withDeadline } from '../../runtime/deadline.ts';
 import { ENDPOINTS, STREAM_PROTOCOL, streamPath, toPath } from '../../wire/endpoints.ts';
 import { parseServiceProblems } from '../../wire/parse-service-problems.ts';
 import { PeerClient, readText, toPeerError } from '../../wire/peer-client.ts';
@@ -31,14 +33,15 @@ export abstract class PeerCalls {
   readonly name: string;
   protected readonly client: PeerClient;
   readonly #direct: PeerClient;
+  readonly #clock: Clock;
   #longStreams = 0;
 
   /**
-   * @param open a stream on the connection in use
-   * @param openAlone a connection of its own
+   * @param ways `open` gives a stream on the connection in use, `openAlone` a connection of its own
    */
-  constructor(name: string, open: OpenStream, openAlone: OpenStream) {
+  constructor(name: string, { open, openAlone }: { open: OpenStream; openAlone: OpenStream }, clock: Clock) {
     this.name = name;
+    this.#clock = clock;
     this.client = new PeerClient(() => name, open);
     this.#direct = new PeerClient(() => name, openAlone);
   }
@@ -168,12 +171,7 @@ export abstract class PeerCalls {
     timeoutMs = CALL_TIMEOUT_MS,
   ): Promise<unknown> {
     this.mustBeReachable();
-    const deadline = AbortSignal.timeout(timeoutMs);
-    return this.client.call({
-      method,
-      path,
-      body,
-      signal: signal === undefined ? deadline : AbortSignal.any([signal, deadline]),
-    });
+    const limits = { ms: timeoutMs, ...(signal === undefined ? {} : { signal }) };
+    return withDeadline(this.#clock, limits, (within) => this.client.call({ method, path, body, signal: within }));
   }
 }

@@ -5,15 +5,15 @@ import { rankRelays } from '../../core/membership/relay-choice.ts';
 import type { Clock } from '../../runtime/clock.ts';
 import { withDeadline } from '../../runtime/deadline.ts';
 import { joinStreams } from '../../runtime/upgrade.ts';
-import { type DialContext, dialThrough } from '../../wire/dial-peer.ts';
 import { RELAY_STREAM, RELAYED_STREAM } from '../../wire/endpoints.ts';
 import type { PeerConnection } from '../../wire/peer-connection.ts';
 import type { PeerStreamServer } from '../ports.ts';
+import type { Dialing } from './dialing.ts';
 import type { MemberLink } from './member-link.ts';
 
 export interface RelaysDeps {
   links: { get(id: string): MemberLink | undefined; list(): MemberLink[] };
-  dialing: DialContext;
+  dialing: Pick<Dialing, 'through'>;
   clock: Clock;
 }
 
@@ -53,8 +53,7 @@ export class Relays {
           if (link === undefined) throw new CodedError('NotFound', 'the third member is gone');
           return link.openStream(RELAY_STREAM, query, within);
         });
-        const context = { ...dialing, hello: { ...dialing.hello, via: id } };
-        return await dialThrough(record, carrier, context, signal);
+        return await dialing.through(record, carrier, id, signal);
       } catch (error) {
         signal.throwIfAborted();
         failure = error;

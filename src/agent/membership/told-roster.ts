@@ -21,6 +21,8 @@ export interface ToldRosterDeps {
 /** What this member tells others about the members of the federation. */
 export class ToldRoster {
   readonly #deps: ToldRosterDeps;
+  /** A signature is looked at once; the voucher's certificate tells who it was that had signed. */
+  readonly #vouched = new WeakMap<PeerRecord, { certificate: string | undefined; told: PeerRecord }>();
   #records: PeerRecord[] | undefined;
   #digest: string | undefined;
 
@@ -64,7 +66,11 @@ export class ToldRoster {
     const { own, key, members } = this.#deps;
     const by = record.vouch?.by;
     const voucher = by === own.id ? own.record() : members().get(by ?? '');
-    if (voucher !== undefined && isVouchedBy(record, voucher)) return record;
-    return { ...record, vouch: signVouch(record.id, own.id, key) };
+    const before = this.#vouched.get(record);
+    if (before !== undefined && before.certificate === voucher?.certificate) return before.told;
+    const isGood = voucher !== undefined && isVouchedBy(record, voucher);
+    const told = isGood ? record : { ...record, vouch: signVouch(record.id, own.id, key) };
+    this.#vouched.set(record, { certificate: voucher?.certificate, told });
+    return told;
   }
 }

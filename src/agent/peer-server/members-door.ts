@@ -35,6 +35,7 @@ export class MembersDoor {
   readonly #deps: MembersDoorDeps;
   readonly #server: TlsServer;
   readonly #sockets = new Map<TLSSocket, string>();
+  #stale = false;
 
   constructor(deps: MembersDoorDeps) {
     this.#deps = deps;
@@ -53,12 +54,15 @@ export class MembersDoor {
 
   /** A raw connection that wants in. */
   emit(_event: 'connection', socket: Duplex): boolean {
+    if (this.#stale) this.#server.setSecureContext(this.#context());
+    this.#stale = false;
     return this.#server.emit('connection', socket);
   }
 
   /** The roster changed: who is no member any more is cut off at once. */
   refresh(): void {
-    this.#server.setSecureContext(this.#context());
+    // Reading all certificates costs more than a change of the roster is worth: the next one who comes needs them.
+    this.#stale = true;
     const members = this.#memberIds();
     for (const [socket, id] of this.#sockets) if (!members.has(id)) socket.destroy();
   }

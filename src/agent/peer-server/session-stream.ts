@@ -5,6 +5,10 @@ import type { PeerConnections, Roster, SessionSource } from '../ports.ts';
 
 /** Changes within this time go out together. */
 const COALESCE_MS = 20;
+/** Who reaches whom is as long as the roster of all, said to all, and changes for each of them when a member comes or goes. */
+const REACH_AFTER_MS = 500;
+/** Heartbeats are most of what idle members send; clocks drift slowly. */
+const TELL_TIME_EVERY = 10;
 
 export interface SessionDeps {
   source: SessionSource;
@@ -27,6 +31,7 @@ export class SessionStream {
   /** The one that was told last. */
   #digest: string | undefined;
   #reach: boolean;
+  #reachIsDue = false;
   #allPods = true;
   #closed = false;
   #flushing = false;
@@ -49,7 +54,7 @@ export class SessionStream {
 
   note(change: 'offer' | 'pods' | 'roster' | 'reach' | { podUid: string }): void {
     if (change === 'offer') this.#offer = true;
-    else if (change === 'reach') this.#reach = true;
+    else if (change === 'reach') return void this.#noteReach();
     else if (change === 'roster') this.#roster = true;
     else if (change === 'pods') this.#allPods = true;
     else this.#changedPods.add(change.podUid);
@@ -67,11 +72,11 @@ export class SessionStream {
   }
 
   async #beat(): Promise<void> {
-    while (!this.#closed) {
+    for (let beats = 0; !this.#closed; beats += 1) {
       await this.#deps.clock.sleep(HEARTBEAT_INTERVAL_MS);
       // A peer that reads nothing gets no pile of heartbeats.
       if (!this.#closed && !this.#out.writableNeedDrain)
-        this.#write({ type: 'heartbeat', now: this.#deps.clock.now() });
+        this.#write({ type: 'heartbeat', ...(beats % TELL_TIME_EVERY === 0 ? { now: this.#deps.clock.now() } : {}) });
     }
   }
 
@@ -82,6 +87,15 @@ export class SessionStream {
     if (this.#out.writableNeedDrain && !this.#closed) await new Promise<void>((resolve) => this.#onceFree(resolve));
     this.#flushing = false;
     if (!this.#closed) this.#flush();
+  }
+
+  async #noteReach(): Promise<void> {
+    if (this.#reachIsDue) return;
+    this.#reachIsDue = true;
+    await this.#deps.clock.sleep(REACH_AFTER_MS);
+    this.#reachIsDue = false;
+    this.#reach = true;
+    void this.#flushSoon();
   }
 
   #onceFree(resolve: () => void): void {

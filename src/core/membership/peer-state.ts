@@ -4,6 +4,8 @@ export type PeerContactState = 'Connected' | 'Suspect' | 'Unreachable';
 export const SUSPECT_AFTER_MS = 2_000;
 /** product.md promises that a failed peer is detected within 3 s. */
 export const UNREACHABLE_AFTER_MS = 3_000;
+/** Quiet for so long, a peer is asked for a sign of life on another connection: three tries fit in before it counts as failed. */
+export const QUIET_AFTER_MS = 1_700;
 /**
  * A peer that said that it restarts gets this long to come back before it counts as failed. So does one that an agent which
  * itself just started has not heard yet: where all restart at once, nobody hears anybody's goodbye.
@@ -31,6 +33,8 @@ export interface Contact {
   restarting: boolean;
   /** A message came on the connection that is open now. */
   open: boolean;
+  /** Monotonic ms of the last proof, beside the connection in use, that the peer is alive. */
+  provenAt?: number | undefined;
   /** The smoothed round-trip time in ms; undefined before the first measurement. */
   roundTripMs?: number | undefined;
   /** It counts as unreachable until it was heard without a break for as long as this (monotonic ms). */
@@ -39,7 +43,7 @@ export interface Contact {
 
 /** The state of a peer by own contact alone; hearsay never counts. */
 export function peerStateOf(contact: Contact, now: number): PeerContactState {
-  if (isSilent(contact, now) || now < (contact.heldUntil ?? 0)) return 'Unreachable';
+  if ((isSilent(contact, now) && !isProven(contact, now)) || now < (contact.heldUntil ?? 0)) return 'Unreachable';
   const silentMs = now - contact.lastHeardAt;
   return contact.open && silentMs < SUSPECT_AFTER_MS + longWayMs(contact) ? 'Connected' : 'Suspect';
 }
@@ -53,10 +57,20 @@ export function mayBeRestarting(shown: string | undefined): boolean {
   return shown === 'Connected' || shown === 'Suspect';
 }
 
-/** Nothing was heard for so long that the peer, or the way to it, counts as failed. */
+/** Nothing was heard for so long that the connection counts as failed, and with it the peer, unless it proves to be alive. */
 export function isSilent(contact: Contact, now: number): boolean {
   const graceMs = (contact.restarting ? RESTART_GRACE_MS : 0) + longWayMs(contact);
   return now - contact.lastHeardAt >= UNREACHABLE_AFTER_MS + graceMs;
+}
+
+/** It showed lately that it is alive: a new connection to it is up before that is forgotten, or it failed meanwhile. */
+function isProven(contact: Contact, now: number): boolean {
+  return now - (contact.provenAt ?? Number.NEGATIVE_INFINITY) < UNREACHABLE_AFTER_MS;
+}
+
+/** Its heartbeats are late on the open connection: time for a sign of life on another one. */
+export function isQuiet(contact: Contact, now: number): boolean {
+  return contact.open && now - contact.lastHeardAt >= QUIET_AFTER_MS + longWayMs(contact);
 }
 
 function longWayMs(contact: Contact): number {

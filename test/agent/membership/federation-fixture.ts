@@ -1,5 +1,6 @@
 import { randomUUID } from 'node:crypto';
 import { AdmissionGate } from '../../../src/agent/membership/admission-gate.ts';
+import { createDialing } from '../../../src/agent/membership/dialing.ts';
 import { Membership } from '../../../src/agent/membership/membership.ts';
 import { OwnRecord } from '../../../src/agent/membership/own-record.ts';
 import type { RemovedMember } from '../../../src/agent/membership/removed-members.ts';
@@ -86,7 +87,18 @@ export async function startAgent(cluster: TestCluster): Promise<TestAgent> {
   };
   const hello = { instance: randomUUID(), protocol: PROTOCOL_VERSION, version: 'test' };
   const serving: PeerServing = { serve: (peerId, stream) => server.serve(peerId, stream) };
-  const membership = new Membership({ ...common, client: peers, peers, identity, own, hello, serving, removed, gate });
+  const dialing = createDialing({ identity, hello, clock: fastClock });
+  const membership = new Membership({
+    ...common,
+    client: peers,
+    peers,
+    identity,
+    own,
+    dialing,
+    serving,
+    removed,
+    gate,
+  });
   const changes: string[] = [];
   membership.onChange((id, change) => {
     if (typeof change === 'string') changes.push(`${membership.get(id)?.name ?? id.slice(0, 6)} ${change}`);

@@ -1,5 +1,12 @@
 import { describe, expect, it } from 'vitest';
-import { flapHoldMs, mayBeRestarting, peerStateOf, smoothRoundTrip } from '../../../src/core/membership/peer-state.ts';
+import {
+  flapHoldMs,
+  isQuiet,
+  isSilent,
+  mayBeRestarting,
+  peerStateOf,
+  smoothRoundTrip,
+} from '../../../src/core/membership/peer-state.ts';
 
 describe('the state of a peer', () => {
   it.each([
@@ -24,6 +31,20 @@ describe('the state of a peer', () => {
     expect(peerStateOf(contact, 2_800)).toBe('Connected');
     expect(peerStateOf(contact, 3_800)).toBe('Suspect');
     expect(peerStateOf(contact, 3_900)).toBe('Unreachable');
+  });
+
+  it.each([true, false])('is suspect for three seconds after it proved to be alive (open: %s)', (open) => {
+    const contact = { lastHeardAt: 0, open, restarting: false, provenAt: 2_500 };
+    expect(peerStateOf(contact, 5_400)).toBe('Suspect');
+    expect(isSilent(contact, 3_000)).toBe(true);
+    expect(peerStateOf(contact, 5_500)).toBe('Unreachable');
+  });
+
+  it('is asked for a sign of life before it is suspect, on a connection that is open', () => {
+    const contact = { lastHeardAt: 0, open: true, restarting: false };
+    expect([1_600, 1_700].map((now) => isQuiet(contact, now))).toEqual([false, true]);
+    expect(isQuiet({ ...contact, open: false }, 1_700)).toBe(false);
+    expect(isQuiet({ ...contact, roundTripMs: 300 }, 1_900)).toBe(false);
   });
 
   it('stays unreachable while it is held, however well it is heard', () => {

@@ -80,6 +80,8 @@ async function singletonOnC() {
   await restartAgents('a');
   await apply('a', statefulSet(name));
   const before = await readyOn(name, onC, CALM_WITHIN_MS);
+  // It is followed by now.
+  await eventually(async () => expect(await logs.intervals()).not.toHaveLength(0));
   return { name, logs, before, [Symbol.asyncDispose]: () => resources.disposeAsync() };
 }
 
@@ -87,7 +89,7 @@ async function singletonOnC() {
 async function expectNeverTwo(namespace: string, logs: RunLog): Promise<Interval[]> {
   await eventually(async () => expect(await twins('c', namespace)).toEqual([]), CALM_WITHIN_MS);
   const intervals = await logs.intervals();
-  expect(new Set(intervals.map(({ container }) => container)).size).toBe(2);
+  expect(new Set(intervals.map(({ container }) => container)).size, JSON.stringify(intervals)).toBe(2);
   expect(overlapSeconds(intervals), JSON.stringify(intervals)).toBe(0);
   return intervals;
 }

@@ -1,4 +1,5 @@
 import type { Command } from './command.ts';
+import { BAN_COMMANDS } from './commands/ban.ts';
 import { CARE_COMMANDS } from './commands/care.ts';
 import { EXPLAIN_COMMANDS } from './commands/explain.ts';
 import { LOOK_COMMANDS } from './commands/look.ts';
@@ -10,7 +11,7 @@ import { REBALANCE_COMMAND } from './commands/rebalance.ts';
 export const COMMAND_GROUPS: { title: string; commands: Command[] }[] = [
   { title: 'Look', commands: LOOK_COMMANDS },
   { title: 'Understand', commands: EXPLAIN_COMMANDS },
-  { title: 'Members', commands: MEMBERSHIP_COMMANDS },
+  { title: 'Members', commands: [...MEMBERSHIP_COMMANDS, ...BAN_COMMANDS] },
   { title: 'Move pods', commands: [...MOVE_COMMANDS, REBALANCE_COMMAND] },
   { title: 'When something is wrong', commands: CARE_COMMANDS },
 ];

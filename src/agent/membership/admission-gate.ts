@@ -1,3 +1,4 @@
+import { CodedError } from '../../core/coded-error.ts';
 import type { FederationObject, PendingMember } from '../../core/membership/peer-object.ts';
 import type { PeerRecord } from '../../core/membership/peer-record.ts';
 
@@ -12,6 +13,18 @@ export class AdmissionGate {
 
   constructor(federation: () => FederationObject | undefined) {
     this.#federation = federation;
+  }
+
+  /** IDs of clusters that are kept out here. */
+  banned(): readonly string[] {
+    return this.#federation()?.spec?.banned ?? [];
+  }
+
+  /** Throws FailedPrecondition when the cluster is kept out here. */
+  mustNotBeBanned({ id, name }: PeerRecord, ownName: string): void {
+    if (!this.banned().includes(id)) return;
+    const message = `${ownName} banned the cluster ${name}; headcut unban ${id.slice(0, 12)} on ${ownName} ends that`;
+    throw new CodedError('FailedPrecondition', message);
   }
 
   /** @returns whether the newcomer may come in now; else it is kept waiting */
@@ -35,6 +48,7 @@ export class AdmissionGate {
 
   pending(): PendingMember[] {
     return [...this.#pending.values()]
+      .filter(({ id }) => !this.banned().includes(id))
       .map(({ id, name, vouch }) => ({ id, name, vouchedBy: vouch?.by ?? '' }))
       .sort((a, b) => (a.id < b.id ? -1 : 1));
   }

@@ -78,7 +78,8 @@ export class Membership implements PeerLinks {
     this.#removed = new RemovedMembers(deps.removed);
     this.#objects = new PeerObjectWriter(deps.client);
     const members = (): Map<string, PeerRecord> => this.#knownRecords();
-    this.#told = new ToldRoster({ own, key: identity.key, members, removed: this.#removed });
+    const refused = (): string[] => [...this.#removed.forgotten(), ...deps.gate.banned()];
+    this.#told = new ToldRoster({ own, key: identity.key, members, refused, removed: this.#removed });
     this.#exchange = new RosterExchange({
       own: this.#told,
       ask: (id) => this.#differenceWith(id),
@@ -146,30 +147,36 @@ export class Membership implements PeerLinks {
     return this.#serially(async () => {
       if (this.#deps.own.record().left === true) return;
       await this.#takeOver(
-        records.filter((record) => !this.#removed.refuses(record)),
+        records.filter((record) => !this.#removed.refuses(record) && !this.#isBanned(record.id)),
         from,
       );
     });
   }
 
   admit(record: PeerRecord): Promise<void> {
-    const { own, identity } = this.#deps;
+    const { own, identity, gate } = this.#deps;
     const vouched = { ...record, vouch: signVouch(record.id, own.id, identity.key) };
     return this.#serially(async () => {
+      gate.mustNotBeBanned(record, own.record().name);
       await this.#removed.welcome([record.id]);
       await this.#takeOver([vouched], own.id);
       this.get(record.id)?.hurry();
     });
   }
 
-  /** The approvals may be others: who waits is looked at again. */
+  /** Approvals and bans may be others: who waits and who is a member is looked at again. */
   reconsider(): Promise<void> {
     const { gate, own } = this.#deps;
-    return this.#serially(() => this.#takeOver(gate.takeApproved(), own.id));
+    return this.#serially(async () => {
+      for (const { objectName, record } of [...this.#members.values()])
+        if (this.#isBanned(record.id)) await this.#objects.delete(objectName);
+      await this.#takeOver(gate.takeApproved(), own.id);
+    });
   }
 
   /** As a newcomer: takes over the roster that the inviting member answered. */
-  async accept(records: PeerRecord[], inviterId: string): Promise<void> {
+  async accept(told: PeerRecord[], inviterId: string): Promise<void> {
+    const records = told.filter(({ id }) => id === inviterId || !this.#isBanned(id));
     const inviter = records.find((record) => record.id === inviterId);
     if (inviter !== undefined) await this.admit(inviter);
     await this.#serially(async () => {
@@ -263,7 +270,8 @@ export class Membership implements PeerLinks {
     if (before !== undefined && before.spec.id !== after?.spec.id) this.#remove(before.spec.id, before);
     if (after === undefined || after.spec.id === this.#deps.own.id) return;
     const problem = problemOfRecord(after.spec);
-    if (problem === undefined) this.#adopt(after);
+    if (this.#isBanned(after.spec.id)) this.#keepOut(name, after.spec.id);
+    else if (problem === undefined) this.#adopt(after);
     else this.#deps.logger.warn({ peer: name, problem }, 'Peer object ignored');
   }
 
@@ -331,6 +339,19 @@ export class Membership implements PeerLinks {
     this.#told.changed();
     for (const listener of this.#rosterListeners) listener();
     this.#exchange.look();
+  }
+
+  /** It was banned while this agent was away, or its object was made by hand. */
+  #keepOut(objectName: string, id: string): void {
+    const remove = async (): Promise<void> => {
+      await this.#removed.forget(id);
+      await this.#objects.delete(objectName);
+    };
+    this.#serially(remove).catch((err: unknown) => this.#warn(err, 'Peer object of a banned cluster not deleted'));
+  }
+
+  #isBanned(id: string): boolean {
+    return this.#deps.gate.banned().includes(id);
   }
 
   #knownRecords(): Map<string, PeerRecord> {

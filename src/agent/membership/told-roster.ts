@@ -15,7 +15,9 @@ export interface ToldRosterDeps {
   key: string;
   /** The records of the other members by ID. */
   members(): ReadonlyMap<string, PeerRecord>;
-  removed: RemovedMembers;
+  removed: Pick<RemovedMembers, 'left'>;
+  /** IDs of those of whom nothing is believed. */
+  refused(): Iterable<string>;
 }
 
 /** What this member tells others about the members of the federation. */
@@ -54,8 +56,8 @@ export class ToldRoster {
   }
 
   versions(): RosterVersions {
-    const { removed } = this.#deps;
-    return versionsOf(this.records(), removed.left(), removed.forgotten());
+    const { removed, refused } = this.#deps;
+    return versionsOf(this.records(), removed.left(), refused());
   }
 
   missingFrom(versions: RosterVersions): PeerRecord[] {

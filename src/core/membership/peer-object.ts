@@ -34,6 +34,8 @@ export interface FederationObject extends KubeObject {
     admission?: 'Vouched' | 'Manual';
     /** IDs of newcomers that may come in where admission is manual. */
     approved?: string[];
+    /** IDs of clusters that are kept out, whoever vouches for them. */
+    banned?: string[];
     homeApi?: { enabled?: boolean };
     [field: string]: unknown;
   };

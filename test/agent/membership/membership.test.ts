@@ -274,6 +274,38 @@ describe('membership', { timeout: 60_000 }, () => {
     expect(b.gate.pending()).toEqual([]);
   });
 
+  it('keeps a banned cluster out, whoever vouches for it, until it is unbanned and invited again', async () => {
+    const [a, b, c] = await three();
+    const banned = { metadata: { name: 'headcut' }, spec: { banned: [c.own.id] } };
+    a.cluster.federation = banned;
+    await a.membership.reconsider();
+    await see(a, 'b=Connected');
+    await see(c, 'a=Unreachable b=Connected');
+    await expect(joinThrough(c, a)).rejects.toMatchObject({
+      code: 'FailedPrecondition',
+      message: `a banned the cluster c; headcut unban ${c.own.id.slice(0, 12)} on a ends that`,
+    });
+    await joinThrough(c, b);
+    await stop(a);
+    const again = await start(a.cluster);
+    await see(again, 'b=Connected');
+    again.cluster.federation = { metadata: { name: 'headcut' }, spec: {} };
+    await again.membership.reconsider();
+    await fastClock.sleep(500);
+    expect(seenBy(again)).toBe('b=Connected');
+    await joinThrough(c, again);
+    await see(again, 'b=Connected c=Connected');
+  });
+
+  it('removes a member that was banned while the agent was away', async () => {
+    const [a, b] = await three();
+    await stop(a);
+    a.cluster.federation = { metadata: { name: 'headcut' }, spec: { banned: [b.own.id] } };
+    const again = await start(a.cluster);
+    await see(again, 'c=Connected');
+    expect(again.cluster.peers.list().map((peer) => peer.metadata.name)).toEqual(['c']);
+  });
+
   it('makes one federation of two by one invitation', async () => {
     const [a, b, x, y] = [await start('a'), await start('b'), await start('x'), await start('y')];
     await joinThrough(b, a);

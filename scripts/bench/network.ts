@@ -111,7 +111,7 @@ async function withUdpBlocked<T>(work: () => Promise<T>): Promise<T> {
 async function timeToAnswer(from: { name: string }, service: string, app: string): Promise<string> {
   const spec = { selector: { app }, ports: [{ port: 80, targetPort: 8080 }] };
   const object = { apiVersion: 'v1', kind: 'Service', metadata: { name: service, namespace: NAMESPACE }, spec };
-  const loop = `until timeout 1 wget -qO- http://${service} 2>/dev/null; do :; done`;
+  const loop = `until timeout 3 wget -qO- http://${service} 2>/dev/null; do :; done`;
   const start = performance.now();
   await kubectl('a', ['create', '-f', '-'], JSON.stringify(object));
   return kubectl('a', ['-n', NAMESPACE, 'exec', from.name, '--', 'timeout', '20', 'sh', '-c', loop]).then(

@@ -77,7 +77,8 @@ describe.skipIf(!isWanted)(isWanted ? title : `${title} (only in a lab that is m
     const { name } = namespace;
     const addresses = await podsEverywhere(name);
     for (const from of ['a', 'b', 'c']) {
-      for (const to of ['a', 'b', 'c']) {
+      // The pod at home shows an address that is its own there alone: others find it by a Service.
+      for (const to of ['b', 'c']) {
         const ask = () => shell(name, from, `timeout 5 wget -qO- http://${addresses[to]}:8080`);
         await eventually(async () => expect(await ask(), `${from} to ${to}`).toContain(`hello from pod ${to}`));
       }
@@ -86,10 +87,11 @@ describe.skipIf(!isWanted)(isWanted ? title : `${title} (only in a lab that is m
       ['b', 'c'],
       ['c', 'b'],
     ] as const) {
-      const received = shell(name, to, `timeout 50 nc -l -p ${PORT} </dev/null | wc -c`);
-      const send = `until dd if=/dev/zero bs=64k count=${BYTES / 65_536} 2>/dev/null | nc -w 30 ${addresses[to]} ${PORT}; do sleep 0.2; done`;
-      await shell(name, from, send);
-      expect(Number(await received), `bytes from ${from} to ${to}`).toBe(BYTES);
+      const counted = shell(name, to, `timeout 50 nc -l -p ${PORT} -e wc -c`);
+      const data = `dd if=/dev/zero bs=64k count=${BYTES / 65_536} 2>/dev/null`;
+      const send = `until ${data} | nc ${addresses[to]} ${PORT} 2>/dev/null; do usleep 200000; done`;
+      const [count] = await Promise.all([shell(name, from, send), counted]);
+      expect(Number(count), `bytes from ${from} to ${to}`).toBe(BYTES);
     }
   }, 180_000);
 

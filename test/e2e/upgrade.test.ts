@@ -18,6 +18,8 @@ import {
 
 /** What comes after the agents are back: connections, sessions, tunnels that were taken over. */
 const SETTLES_IN_MS = 5_000;
+/** Without WireGuard in the kernel packets wait while the agents' pods are made anew; TCP sends them again. */
+const PATIENCE_MS = 15_000;
 
 test('agents are upgraded under load: no request through a Service fails, and no pod is touched', async () => {
   await using namespace = await offloadedNamespace('a');
@@ -30,11 +32,11 @@ test('agents are upgraded under load: no request through a Service fails, and no
   await apply('a', pod(name, asker, podSpec({ nodeSelector: { 'kubernetes.io/hostname': 'a' } })));
   await kubectl('a', ['-n', name, 'wait', `pod/${asker}`, '--for=condition=Ready', '--timeout=50s']);
   const address = await kubectl('a', ['-n', name, 'get', 'service', 'web', '-o', 'jsonpath={.spec.clusterIP}']);
-  await using client = new SteadyClient(asker, `http://${address}`);
+  await using client = new SteadyClient(asker, `http://${address}`, PATIENCE_MS);
   await client.untilSteady();
   const since = Date.now();
   await restartAgents(...clusters);
-  await sleep(SETTLES_IN_MS);
+  await sleep(SETTLES_IN_MS + PATIENCE_MS);
   const { sent, failed } = client.answersSince(since);
   expect(sent).toBeGreaterThan(100);
   expect(failed).toBe(0);

@@ -30,11 +30,11 @@ export class SoakRequests implements AsyncDisposable {
     this.#clients.push(new SteadyClient(name, `http://${address}`));
   }
 
-  /** How many requests there were, and how many of them failed. */
-  summary(): string {
-    const all = this.#clients.map((client) => client.answersSince(0));
+  /** How many requests there were, and how many of them failed. @param since ms since 1970 */
+  countSince(since: number): { sent: number; failed: number } {
+    const all = this.#clients.map((client) => client.answersSince(since));
     const sum = (of: 'sent' | 'failed'): number => all.reduce((total, answers) => total + answers[of], 0);
-    return `${sum('sent')}  ${sum('failed')}`;
+    return { sent: sum('sent'), failed: sum('failed') };
   }
 
   async [Symbol.asyncDispose](): Promise<void> {

@@ -106,7 +106,8 @@ async function run(): Promise<void> {
   compareMemory(memoryBefore);
   row('the Deployment was back after the last fault, s', (backAfterMs / 1000).toFixed(1));
   row('pods sent to peers, Jobs completed', `${history.pods}  ${jobs.length}`);
-  row('requests, failed', requests.summary());
+  const { sent, failed } = requests.countSince(0);
+  row('requests, failed', `${sent}  ${failed}`);
 }
 
 async function makeFaults(faults: readonly PlannedFault[], requests: SoakRequests): Promise<void> {
@@ -114,11 +115,14 @@ async function makeFaults(faults: readonly PlannedFault[], requests: SoakRequest
   await Promise.all(
     faults.map(async ({ words, atS, forS }) => {
       await sleep(atS * 1000 - (performance.now() - from));
+      const since = Date.now();
       try {
         await using active = await fault(words);
         say(`${words} (for ${forS} s)`);
         await sleep(forS * 1000);
         await active.end();
+        const { sent, failed } = requests.countSince(since);
+        say(`${words} is over; of ${sent} requests since its start ${failed} failed`);
       } catch (error) {
         // What another fault has taken away already cannot be hit.
         say(`${words}: ${(error as Error).message.split('\n')[0]}`);

@@ -1,6 +1,9 @@
+import { stopAfterSeconds } from '../core/consumer-lost/consumer-lost-rule.ts';
+import { FEDERATION_NAME } from '../core/membership/peer-object.ts';
 import { createKubeClient, type KubeClient } from '../kube/client.ts';
 import type { Caches } from './caches.ts';
 import type { AgentParts } from './compose.ts';
+import { Evacuation } from './evacuation/evacuation.ts';
 import { Failover } from './failover/failover.ts';
 import { CallerCheck } from './kubelet-server/authentication.ts';
 import { KubeletServer } from './kubelet-server/kubelet-server.ts';
@@ -63,6 +66,7 @@ export function composeConsumer(
     clock,
     logger,
   });
+  const { offloadings, federations } = caches;
   const offloading = new Offloading({
     client,
     pods,
@@ -73,11 +77,12 @@ export function composeConsumer(
     nodes: virtualNodes,
     identities: virtualNodes,
     addresses,
+    stopAfterSeconds: (namespace) =>
+      stopAfterSeconds(offloadings.get(`${namespace}/offloading`), federations.get(FEDERATION_NAME)),
     clock,
     random,
     logger,
   });
-  const { offloadings, federations } = caches;
   const failover = new Failover({
     pods,
     nodes,
@@ -89,5 +94,13 @@ export function composeConsumer(
     clock,
     logger,
   });
-  return { virtualNodes, services, offloading, failover };
+  const evacuation = new Evacuation({
+    pods,
+    links: membership,
+    nodes: virtualNodes,
+    identities: virtualNodes,
+    clock,
+    logger,
+  });
+  return { virtualNodes, services, offloading, failover, evacuation };
 }

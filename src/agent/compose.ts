@@ -22,6 +22,7 @@ import { composeDiagnosis } from './compose-diagnosis.ts';
 import { composeFencing } from './compose-fencing.ts';
 import { composeForOffloadedPods } from './compose-offloaded-pods.ts';
 import type { AgentConfig } from './config.ts';
+import { createHomeContact } from './consumer-lost/home-contact.ts';
 import type { DnsGate } from './dns/dns-gate.ts';
 import { createHealthServer, type HealthServer } from './health/health-server.ts';
 import { peerFigures } from './health/peer-figures.ts';
@@ -132,6 +133,7 @@ export async function composeAgent(parts: AgentParts): Promise<Agent> {
     consumer.virtualNodes.controller,
     consumer.offloading.controller,
     consumer.failover.controller,
+    consumer.evacuation.controller,
   ];
   health = createHealthServer({
     unsynced: () => Object.entries(caches).flatMap(([name, cache]) => (cache.synced ? [] : [name])),
@@ -157,6 +159,7 @@ export async function composeAgent(parts: AgentParts): Promise<Agent> {
     consumer.virtualNodes,
     consumer.offloading,
     consumer.failover,
+    consumer.evacuation,
     new AdmissionWebhook({ client, host: config.hostIp, port: config.webhookPort, clock, logger }),
   ];
   const { dnsGate, homeApiGate } = offloaded;
@@ -280,7 +283,15 @@ function composeProvider(
   const { pods, nodes, shadowPods: shadows, federations } = caches;
   const settings = (): Record<string, unknown> => federations.get(FEDERATION_NAME)?.spec ?? {};
   const reserve = (): ResourceList => (settings().reserve as ResourceList | undefined) ?? {};
-  const offers = new Offers({ pods, nodes, links: membership, reserve, clock });
+  const offers = new Offers({
+    pods,
+    nodes,
+    links: membership,
+    reserve,
+    maintenance: () => settings().maintenance === true,
+    federations,
+    clock,
+  });
   const shadowPods = new ShadowPods({
     client,
     pods,
@@ -291,6 +302,7 @@ function composeProvider(
     services: offloaded.mirrors,
     surroundings: offloaded.surroundings,
     leases,
+    homes: createHomeContact({ links: membership, clock }),
     clock,
     logger,
   });

@@ -157,6 +157,14 @@ export interface PodLeases {
   onChange(listener: (key: string) => void): void;
 }
 
+/** Whether the homes of pods that run here are there. Implemented by the consumer-lost feature, used by the provider side. */
+export interface HomeContact {
+  /** How long (ms) a cluster has been out of contact; undefined while it is in contact. */
+  lostForMs(cluster: string): number | undefined;
+  /** Called with the ID of a cluster that was lost, or is back. */
+  onChange(listener: (cluster: string) => void): void;
+}
+
 /** The consumer's side of fencing. Implemented by the fencing feature, used by offloading and failover. */
 export interface PodFencing {
   /** How long (ms) this cluster may be out of contact before the pod's provider stops it; undefined for one that is not fenced. */

@@ -160,6 +160,7 @@ export const ENDPOINTS = {
       objects: Type.Array(ConfigObjectSchema, { maxItems: 200 }),
       services: Type.Optional(ServicesSchema),
       fencing: Type.Optional(Type.Object({ afterSeconds: Type.Integer({ minimum: 1, maximum: 86_400 }) })),
+      consumerLost: Type.Optional(Type.Object({ stopAfterSeconds: Type.Integer({ minimum: 1, maximum: 2_592_000 }) })),
     }),
   },
   /** May the caller go on with fenced pods of the callee? An answer is a yes, from the moment of the question on. */

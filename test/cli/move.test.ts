@@ -70,6 +70,14 @@ describe('drain', () => {
     expect(steps.map(({ type }) => type)).toEqual(['cordoned', 'evicted', 'evicted', 'gone']);
   });
 
+  test('without a peer asks the peers to move their pods away from here, says what stays, and can be taken back', async () => {
+    const { code, error, writes } = await move('drain --timeout 0s');
+    expect(writes).toEqual(['patch federations/headcut {"spec":{"maintenance":true}}']);
+    expect(code).toBe(1);
+    expect(error).toMatch(/pods? of peers are still here after 0s \(.*\): nothing would make them anew/);
+    expect((await move('drain --undo')).out).toBe('This cluster takes pods of its peers already.\n');
+  });
+
   test('writes nothing with --dry-run', async () => {
     const { writes, out } = await move('drain b --dry-run');
     expect(writes).toEqual([]);

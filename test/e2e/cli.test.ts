@@ -1,32 +1,6 @@
-import { execFile } from 'node:child_process';
-import { join } from 'node:path';
 import { describe, expect, test } from 'vitest';
+import { clusterFlags, headcut, runCommand } from './headcut-command.ts';
 import { cutOff, eventually } from './lab.ts';
-
-const ROOT = join(import.meta.dirname, '../..');
-
-interface Answer {
-  exitCode: number;
-  stdout: string;
-  stderr: string;
-}
-
-const clusterFlags = (cluster: string): string[] => [
-  ...['--kubeconfig', join(process.env.HEADCUT_LAB ?? '', 'kubeconfig')],
-  ...['--context', cluster],
-];
-
-function runCommand(...args: string[]): Promise<Answer> {
-  const argv = [join(ROOT, 'src', 'bin', 'cli.ts'), ...args];
-  return new Promise((resolve) => {
-    execFile(process.execPath, argv, { timeout: 60_000 }, (error, stdout, stderr) =>
-      resolve({ exitCode: error === null ? 0 : Number(error.code ?? -1), stdout, stderr }),
-    );
-  });
-}
-
-/** The command as users run it, against a cluster of the lab. */
-const headcut = (cluster: string, ...args: string[]): Promise<Answer> => runCommand(...args, ...clusterFlags(cluster));
 
 describe('headcut on the lab', () => {
   test('doctor finds nothing that fails, looks at all there is to look at, and --peer at a pair', async () => {

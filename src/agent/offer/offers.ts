@@ -1,5 +1,6 @@
 import type { Node, Pod, ResourceList } from '../../core/kube-objects.ts';
 import { ORIGIN_UID_LABEL } from '../../core/labels.ts';
+import type { FederationObject } from '../../core/membership/peer-object.ts';
 import { computeOffer, fits, freeNow, isSmaller, type Usage, usageOf } from '../../core/offer/compute-offer.ts';
 import type { Offer } from '../../core/offer/offer.ts';
 import { isEqual } from '../../core/offloading/local-status.ts';
@@ -14,6 +15,9 @@ export interface OffersDeps {
   links: Pick<PeerLinks, 'list' | 'onChange'>;
   /** What the provider keeps for itself. */
   reserve(): ResourceList;
+  /** It is drained: peers are asked to move their pods away. */
+  maintenance(): boolean;
+  federations: Pick<Store<FederationObject>, 'onChange'>;
   clock: Clock;
 }
 
@@ -42,6 +46,7 @@ export class Offers implements Admission {
     this.#deps = deps;
     const touch = (): void => this.#touch();
     deps.nodes.onChange(touch);
+    deps.federations.onChange(touch);
     deps.links.onChange((_id, change) => {
       if (change === 'added' || change === 'removed') touch();
     });
@@ -74,7 +79,10 @@ export class Offers implements Admission {
   reserve(uid: string, pod: Pod, peerId: string): ReturnType<Admission['reserve']> {
     if (this.#reserved.has(uid)) return { ok: true };
     const requests = podRequests(pod);
-    const verdict = fits(requests, freeNow(this.#deps.nodes.list(), this.#usage(), this.#reserve()));
+    const verdict = fits(
+      requests,
+      this.#deps.maintenance() ? {} : freeNow(this.#deps.nodes.list(), this.#usage(), this.#reserve()),
+    );
     if (verdict.ok) this.#reserved.set(uid, { peerId, requests });
     if (verdict.ok) this.#touch();
     return verdict;
@@ -98,7 +106,11 @@ export class Offers implements Admission {
     const now = this.#deps.clock.monotonic();
     let waitMs: number | undefined;
     for (const { id } of this.#deps.links.list()) {
-      const next = computeOffer(this.#deps.nodes.list(), usage, { peerId: id, reserve: this.#reserve() });
+      const next = computeOffer(this.#deps.nodes.list(), usage, {
+        peerId: id,
+        reserve: this.#reserve(),
+        maintenance: this.#deps.maintenance(),
+      });
       const left = this.#consider(id, next, now);
       if (left !== undefined) waitMs = Math.min(waitMs ?? left, left);
     }

@@ -36,6 +36,8 @@ export interface OffloadingDeps {
   addresses: PeerAddresses;
   services: ServiceSource;
   fencing: PodFencing;
+  /** After how long without contact to this cluster providers stop pods of a namespace; undefined: never. */
+  stopAfterSeconds(namespace: string): number | undefined;
   clock: Clock;
   random(): number;
   logger: Logger;
@@ -170,12 +172,14 @@ export class Offloading {
     const tokens = await this.#tokens.request(node, local);
     const { status: _, ...pod } = local;
     const fencedMs = this.#deps.fencing.afterMs(local);
+    const stopAfterSeconds = this.#deps.stopAfterSeconds(local.metadata.namespace ?? '');
     const verdict = await link.submitPod(uid, {
       pod: pod as Pod,
       virtualNode: local.spec.nodeName ?? '',
       objects: [...objects.map(toSentObject), ...tokens],
       ...(services === 'told' ? {} : { services }),
       ...(fencedMs === undefined ? {} : { fencing: { afterSeconds: Math.ceil(fencedMs / 1_000) } }),
+      ...(stopAfterSeconds === undefined ? {} : { consumerLost: { stopAfterSeconds } }),
     });
     const before = this.#attempts.get(uid);
     const sameKind = before !== undefined && kindOf(before.verdict) === kindOf(verdict);

@@ -88,6 +88,7 @@ export class PeerServer implements PeerServing {
   readonly #joinApp: FastifyInstance;
   readonly #peersServer: HttpServer;
   readonly #joinServer: HttpsServer;
+  readonly #ready: Promise<unknown>;
   readonly #sessions = new Set<SessionStream>();
   /** The peer behind each stream, by the certificate of the connection that carries it. */
   readonly #callers = new WeakMap<object, string>();
@@ -110,6 +111,7 @@ export class PeerServer implements PeerServing {
     this.#peersServer.on('upgrade', (request, socket, head) => void this.#onUpgrade(request, socket, head));
     this.#peersApp = this.#createApp(this.#peersServer);
     this.#addRoutes();
+    this.#ready = Promise.all([this.#joinApp.ready(), this.#peersApp.ready()]);
     this.#members = new MembersDoor({
       ...deps,
       onConnection: (connection) => deps.connections.accept(connection),
@@ -129,12 +131,13 @@ export class PeerServer implements PeerServing {
   /** A stream that a member opened on its connection: it carries one HTTP connection. */
   serve(peerId: string, stream: Duplex): void {
     this.#callers.set(stream, peerId);
-    this.#peersServer.emit('connection', stream);
+    // A peer that we dialled may ask before our own port is open: a request that finds the routes half made ends the process.
+    void this.#ready.then(() => this.#peersServer.emit('connection', stream));
   }
 
   /** @param port 0 takes any free one. @returns the port */
   async listen(host: string, port: number): Promise<number> {
-    await Promise.all([this.#joinApp.ready(), this.#peersApp.ready()]);
+    await this.#ready;
     await new Promise<void>((resolve, reject) => {
       this.#door.server.once('error', reject);
       this.#door.server.listen(port, host, resolve);

@@ -1,26 +1,28 @@
-import { CodedError, hasCode, messageOf } from '../../core/coded-error.ts';
+import { CodedError } from '../../core/coded-error.ts';
 import { type ConfigObject, objectKey, type Pod } from '../../core/kube-objects.ts';
 import { ORIGIN_CLUSTER_LABEL, ORIGIN_UID_LABEL } from '../../core/labels.ts';
 import type { PodSubmission, PodVerdict, RemotePod } from '../../core/offloading/pod-submission.ts';
 import { isTerminal } from '../../core/pod-phase.ts';
 import { isTokenSecretName } from '../../core/reflection/reflected-object.ts';
+import { madeAgainEvent } from '../../core/shadow-pod/home-lost.ts';
 import { planShadowPod, type ShadowPodAction, toRemotePod } from '../../core/shadow-pod/plan-shadow-pod.ts';
 import { refusalByPolicy } from '../../core/shadow-pod/policy.ts';
 import { type ShadowPod, toShadowPod } from '../../core/shadow-pod/shadow-pod.ts';
 import { type PodSurroundings, translatePod } from '../../core/shadow-pod/translate-pod.ts';
 import { twinNamespaceName } from '../../core/shadow-pod/twin-namespace.ts';
-import { ApiError, isAlreadyExists, isConflict, isNotFound } from '../../kube/api-error.ts';
+import { isAlreadyExists, isConflict, isNotFound } from '../../kube/api-error.ts';
 import type { KubeClient } from '../../kube/client.ts';
 import { PODS, SHADOW_PODS } from '../../kube/resources.ts';
 import type { Store } from '../../kube/store.ts';
 import type { Clock } from '../../runtime/clock.ts';
 import { type Controller, createController, type ReconcileResult } from '../../runtime/controller.ts';
 import type { Logger } from '../../runtime/logger.ts';
-import type { Admission, PodLeases, PodProvider, ServiceMirrorDesk } from '../ports.ts';
+import type { Admission, HomeContact, PodLeases, PodProvider, ServiceMirrorDesk } from '../ports.ts';
 import { applyPodChanges } from './pod-changes.ts';
 import { PodEvents } from './pod-events.ts';
 import { ReflectedObjects } from './reflected-objects.ts';
 import { TwinNamespaces } from './twin-namespaces.ts';
+import { isTwinBroken, later, verdictOfError } from './verdict-of-error.ts';
 
 export interface ShadowPodsDeps {
   client: KubeClient;
@@ -35,6 +37,7 @@ export interface ShadowPodsDeps {
   /** Undefined while it is not known, or what pods need of it is not installed. */
   surroundings(): PodSurroundings | undefined;
   leases: PodLeases;
+  homes: HomeContact;
   clock: Clock;
   logger: Logger;
 }
@@ -173,8 +176,16 @@ export class ShadowPods implements PodProvider {
       return verdict;
     } catch (error) {
       this.#giveUp(shadow);
+      if (isTwinBroken(error)) this.#forgetTwin(shadow.metadata.namespace ?? '');
       return verdictOfError(error);
     }
+  }
+
+  /** Somebody deleted it, or what we put there: it is made anew with the next submission. */
+  #forgetTwin(twin: string): void {
+    this.#twins.forget(twin);
+    this.#objects.forget(twin);
+    this.#events.unfollow(twin);
   }
 
   /** The twin namespace may have been made for nothing. */
@@ -237,14 +248,15 @@ export class ShadowPods implements PodProvider {
   }
 
   async #reconcile(key: string): Promise<ReconcileResult> {
-    const { shadowPods, pods, clock, leases } = this.#deps;
+    const { shadowPods, pods, clock, leases, homes } = this.#deps;
     const shadow = shadowPods.get(key);
     if (shadow === undefined) return;
     if (this.#submitting.has(shadow.spec.originUID)) return { requeueAfterMs: 1_000 };
     this.#events.follow(shadow.metadata.namespace ?? '');
     const deleting = this.#deleting.has(shadow.spec.originUID);
     const [fenced, mayRun] = [leases.isFenced(shadow), leases.mayRun(shadow)];
-    const plan = planShadowPod({ shadow, pod: pods.get(key), deleting, fenced, mayRun, now: clock.now() });
+    const homeLostMs = homes.lostForMs(shadow.spec.originCluster);
+    const plan = planShadowPod({ shadow, pod: pods.get(key), deleting, fenced, mayRun, homeLostMs, now: clock.now() });
     for (const action of plan.actions) await this.#apply(key, shadow, action);
     return plan.requeueAfterMs === undefined ? undefined : { requeueAfterMs: plan.requeueAfterMs };
   }
@@ -281,14 +293,17 @@ export class ShadowPods implements PodProvider {
     const inUse = this.#deps.shadowPods.list().some((shadow) => shadow.metadata.namespace === twin);
     if (inUse || this.#submitting.size > 0) return inUse ? undefined : { requeueAfterMs: EMPTY_TWIN_MS };
     await this.#twins.remove(twin);
-    this.#objects.forget(twin);
-    this.#events.unfollow(twin);
+    this.#forgetTwin(twin);
     return undefined;
   }
 
   #listen(): void {
-    const { pods, shadowPods, leases } = this.#deps;
+    const { pods, shadowPods, leases, homes } = this.#deps;
     leases.onChange((key) => this.controller.enqueue(key));
+    homes.onChange((cluster) => {
+      for (const one of shadowPods.list())
+        if (one.spec.originCluster === cluster) this.controller.enqueue(objectKey(one));
+    });
     shadowPods.onChange((key, after, before) => {
       if (after !== undefined) this.#keyByUid.set(after.spec.originUID, key);
       else if (before !== undefined) this.#forget(before);
@@ -320,7 +335,9 @@ export class ShadowPods implements PodProvider {
     const pod = this.#deps.pods.get(objectKey(shadow));
     const deleting = this.#deleting.has(shadow.spec.originUID);
     const remote = toRemotePod({ shadow, pod, deleting });
-    const events = isTerminal(remote.status) ? [] : this.#events.of(shadow.metadata.namespace ?? '', pod?.metadata.uid);
+    if (isTerminal(remote.status)) return remote;
+    const warnings = this.#events.of(shadow.metadata.namespace ?? '', pod?.metadata.uid);
+    const events = [...madeAgainEvent(shadow.status), ...warnings];
     return events.length === 0 ? remote : { ...remote, events };
   }
 
@@ -348,25 +365,6 @@ function uidOf(shadow: ShadowPod): { uid: string } | Record<string, never> {
 
 function ignoreGone(error: unknown): void {
   if (!isNotFound(error) && !isConflict(error)) throw error;
-}
-
-function later(reason: string, message: string): PodVerdict {
-  return { accepted: false, kind: 'later', reason, message };
-}
-
-/** The API server's no to a pod (403 pod security and quota, 422 validation, 400) is the provider's policy; the rest may pass. */
-function verdictOfError(error: unknown): PodVerdict {
-  if (error instanceof ApiError && (error.status === 403 || error.status === 422 || error.status === 400)) {
-    const quota = /exceeded quota/.test(error.message);
-    return quota
-      ? { accepted: false, kind: 'room', reason: 'ExceededQuota', message: error.message }
-      : { accepted: false, kind: 'policy', reason: 'RefusedByProvider', message: error.message };
-  }
-  if (hasCode(error, 'FailedPrecondition')) return later('NameTaken', error.message);
-  if (error instanceof CodedError && error.code === 'Conflict') {
-    return { accepted: false, kind: 'policy', reason: 'NamespaceTaken', message: error.message };
-  }
-  return later('ProviderError', messageOf(error));
 }
 
 function partition<T>(items: T[], isFirst: (item: T) => boolean): [T[], T[]] {

@@ -1,6 +1,6 @@
 import { parseDuration } from '../../core/duration.ts';
 import { counted } from '../../core/explain/age.ts';
-import { type DrainProgress, drainPeer, undrainPeer } from '../../ops/drain.ts';
+import { type DrainProgress, drainPeer, drainSelf, undrainPeer, undrainSelf } from '../../ops/drain.ts';
 import { offload, type UnoffloadProgress, unoffload } from '../../ops/offload.ts';
 import type { Command, CommandContext } from '../command.ts';
 import { emit } from '../output.ts';
@@ -31,10 +31,10 @@ export const MOVE_COMMANDS: Command[] = [
   },
   {
     name: 'drain',
-    args: [{ name: 'PEER', completes: 'peers' }],
+    args: [{ name: 'PEER', optional: true, completes: 'peers' }],
     flags: ['undo', 'force', 'timeout', 'dry-run', 'output'],
-    summary: 'send no more pods to a peer, and move those of ours that are there',
-    examples: ['drain b', 'drain b --undo'],
+    summary: 'move our pods away from a peer; without one: have all peers move theirs away from here',
+    examples: ['drain b', 'drain b --undo', 'drain --timeout 5m', 'drain --undo'],
     run: runDrain,
   },
 ];
@@ -55,11 +55,20 @@ async function runOffload(context: CommandContext): Promise<undefined> {
 }
 
 async function runDrain(context: CommandContext): Promise<number | undefined> {
-  const [peer = ''] = context.args;
+  const [peer] = context.args;
+  if (peer === undefined) return runDrainSelf(context);
   if (context.flags.undo !== true) return report(context, drainPeer(context.client, peer, evictOptions(context)));
   const done = await undrainPeer(context.client, peer, { dryRun: context.flags['dry-run'] === true });
   const text = done.changed ? `Pods go to ${peer} again (${done.node}).` : `Pods go to ${peer} already (${done.node}).`;
   await emit(context, { data: done, text: () => text, names: () => [`node/${done.node}`] });
+  return undefined;
+}
+
+async function runDrainSelf(context: CommandContext): Promise<number | undefined> {
+  if (context.flags.undo !== true) return report(context, drainSelf(context.client, evictOptions(context)));
+  const changed = await undrainSelf(context.client, { dryRun: context.flags['dry-run'] === true });
+  const text = `This cluster takes pods of its peers ${changed ? 'again' : 'already'}.`;
+  await emit(context, { data: { changed }, text: () => text, names: () => ['federation/headcut'] });
   return undefined;
 }
 
@@ -83,6 +92,10 @@ function describe(step: UnoffloadProgress | DrainProgress, dryRun: boolean): str
       return step.changed ? 'new pods stay at home' : 'new pods stay at home already';
     case 'cordoned':
       return step.changed ? `no more pods go to ${step.node}` : `no more pods go to ${step.node} already`;
+    case 'maintenance':
+      return step.changed ? 'no more pods of peers come here' : 'no more pods of peers come here already';
+    case 'asked':
+      return `its home is to move ${step.pod}`;
     case 'evicted':
       return `moving ${step.pod}`;
     case 'held-back':

@@ -37,6 +37,8 @@ export interface FederationObject extends KubeObject {
     /** IDs of clusters that are kept out, whoever vouches for them. */
     banned?: string[];
     homeApi?: { enabled?: boolean };
+    /** Peers are asked to move their pods away, and send no more. */
+    maintenance?: boolean;
     [field: string]: unknown;
   };
   status?: FederationStatus;

@@ -27,12 +27,22 @@ const COPIED_LABELS = [
   'node.kubernetes.io/instance-type',
 ];
 
-/** Real nodes that take pods now. */
+/**
+ * Real nodes that take pods now. One with a taint takes none but those that ask for it: what a kubelet under pressure, an
+ * administrator or a controller sets (memory-pressure, disk-pressure, out-of-service…).
+ */
 export function usableNodes(nodes: readonly Node[]): Node[] {
+  return readyNodes(nodes).filter(
+    ({ spec }) =>
+      spec?.unschedulable !== true &&
+      spec?.taints?.some(({ effect }) => effect === 'NoSchedule' || effect === 'NoExecute') !== true,
+  );
+}
+
+function readyNodes(nodes: readonly Node[]): Node[] {
   return nodes.filter(
     (node) =>
       node.metadata.labels?.[PEER_LABEL] === undefined &&
-      node.spec?.unschedulable !== true &&
       node.status?.conditions?.some((condition) => condition.type === 'Ready' && condition.status === 'True') === true,
   );
 }
@@ -62,9 +72,10 @@ export function countsHere(pod: Pod, virtualNodes: ReadonlySet<string>): boolean
 export function computeOffer(
   nodes: readonly Node[],
   usage: readonly Usage[],
-  options: { peerId: string; reserve: Amounts },
+  options: { peerId: string; reserve: Amounts; maintenance?: boolean },
 ): Offer {
-  const usable = usableNodes(nodes);
+  const maintenance = options.maintenance === true;
+  const usable = maintenance ? [] : usableNodes(nodes);
   const allocatable = add(...usable.map((node) => amountsFrom(node.status?.allocatable)));
   const others = usage.filter((one) => one.peerId !== options.peerId).map((one) => one.requests);
   const free = clampedTo(allocatable, subtract(allocatable, add(options.reserve, ...others)));
@@ -75,8 +86,24 @@ export function computeOffer(
     nodeInfo: offeredNodeInfo(first?.status?.nodeInfo ?? {}),
     labels: Object.fromEntries(COPIED_LABELS.flatMap((name) => labelEntry(first, name))),
     accepting: usable.length > 0,
-    ...(usable.length > 0 ? {} : { reason: 'no node of the cluster is Ready and schedulable' }),
+    ...(usable.length > 0
+      ? {}
+      : {
+          reason: maintenance ? 'it is drained for maintenance' : whyNone(nodes),
+          running: readyNodes(nodes).length > 0,
+        }),
+    ...(maintenance ? { evacuate: true } : {}),
   };
+}
+
+function whyNone(nodes: readonly Node[]): string {
+  const taints = nodes
+    .filter((node) => node.metadata.labels?.[PEER_LABEL] === undefined)
+    .flatMap((node) => node.spec?.taints ?? [])
+    .map(({ key }) => key);
+  return taints.length === 0
+    ? 'no node of the cluster is Ready and schedulable'
+    : `no node of the cluster takes pods now: it has the taint ${[...new Set(taints)].join(', ')}`;
 }
 
 function labelEntry(node: Node | undefined, name: string): [string, string][] {

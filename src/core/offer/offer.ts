@@ -12,4 +12,8 @@ export interface Offer {
   /** False when the provider takes no new pods now; `reason` says why. */
   accepting: boolean;
   reason?: string;
+  /** It takes no new pods, but those that run there are well: its nodes are Ready, and closed (cordoned, tainted). */
+  running?: boolean;
+  /** It asks its peers to move their pods away: it is drained. */
+  evacuate?: boolean;
 }

@@ -11,7 +11,13 @@ import {
 } from './local-status.ts';
 import { changesDigest } from './pod-changes.ts';
 import type { PodVerdict, RemotePod } from './pod-submission.ts';
-import { isReadinessWithdrawn, withdrawReadiness } from './withdrawn-readiness.ts';
+import {
+  isReadinessWithdrawn,
+  isRemovalShown,
+  removalStatus,
+  withdrawReadiness,
+  withoutReadiness,
+} from './withdrawn-readiness.ts';
 
 export type OffloadingAction =
   | { type: 'submit' }
@@ -74,7 +80,23 @@ export function planOffloadedPod(observed: OffloadedPodObservation): OffloadedPo
   if (remote.refusal !== undefined) return planRefusal(observed, local, remote.refusal);
   // What the peer said before it was lost does not make the pod ready again; what it says now will.
   if (!remoteKnown && isReadinessWithdrawn(local)) return NOTHING;
-  return { actions: [...reflectStatus(local, remote, observed.address), ...planChange(observed, local, remote)] };
+  if (remote.deleting && !isTerminal(remote.status)) return { actions: planRemoval(observed, local, remote) };
+  return { actions: [...reflectStatus(observed, local, remote), ...planChange(observed, local, remote)] };
+}
+
+/** The provider ends a pod that its owner wants: nobody is sent there any more. What follows is told when it has ended. */
+function planRemoval(
+  { wallTime, address }: OffloadedPodObservation,
+  local: Pod,
+  remote: RemotePod,
+): OffloadingAction[] {
+  if (remote.status === undefined) return [];
+  const { status, told } = removalStatus(toLocalStatus(remote.status, local, address), local, wallTime);
+  const actions = patched(local, status);
+  const { reason, message } = told;
+  return actions.length === 0 || isRemovalShown(local)
+    ? actions
+    : [...actions, { type: 'record-event', eventType: 'Warning', reason, message }];
 }
 
 function planChange(
@@ -108,9 +130,9 @@ function planAfterEnd(remote: RemotePod | undefined, remoteKnown: boolean): Offl
 }
 
 function planDeletion(observed: OffloadedPodObservation, local: Pod): OffloadedPodPlan {
-  const { remote, remoteKnown, peerGone, address, replacementPendingMs = 0 } = observed;
+  const { remote, remoteKnown, peerGone, replacementPendingMs = 0 } = observed;
   if (remote !== undefined && !peerGone) {
-    const actions = reflectStatus(local, remote, address);
+    const actions = reflectStatus(observed, local, remote);
     // It turned out healthy, and serves until the other one does.
     if (remoteKnown && !remote.deleting && replacementPendingMs > 0 && isReady(remote.status))
       return { actions, requeueAfterMs: Math.min(replacementPendingMs, REPLACEMENT_LOOK_MS) };
@@ -130,7 +152,7 @@ function planDeletion(observed: OffloadedPodObservation, local: Pod): OffloadedP
 function planAbsent(observed: OffloadedPodObservation, local: Pod): OffloadedPodPlan {
   if (wasStarted(local.status)) {
     const message = 'the pod ran on the provider and is not there any more';
-    return { actions: patched(local, failedStatus('LostOnProvider', message)) };
+    return { actions: ended(observed, local, failedStatus('LostOnProvider', message)) };
   }
   const last = observed.lastVerdict;
   if (last === undefined) return { actions: [{ type: 'submit' }] };
@@ -150,7 +172,7 @@ function planRefusal(
   const wanted = refusal.kind === 'room' ? failedStatus : waitingStatus;
   const actions: OffloadingAction[] = patched(local, wanted(refusal.reason, refusal.message));
   if (refusal.kind === 'room' && actions.length > 0) actions.unshift({ type: 'shrink-virtual-node' });
-  if (refusal.kind === 'policy' && actions.length > 0) {
+  if (refusal.kind !== 'later' && actions.length > 0) {
     actions.push({ type: 'record-event', eventType: 'Warning', reason: refusal.reason, message: refusal.message });
   }
   if (observed.remote !== undefined && !observed.remote.deleting)
@@ -158,10 +180,18 @@ function planRefusal(
   return { actions };
 }
 
-function reflectStatus(local: Pod, remote: RemotePod, address: ShownAddress): OffloadingAction[] {
+function reflectStatus(observed: OffloadedPodObservation, local: Pod, remote: RemotePod): OffloadingAction[] {
   if (remote.status === undefined || isTerminal(local.status)) return [];
   const fencing = remote.fencing && fencingCondition(remote.fencing.afterSeconds * 1_000);
-  return patched(local, toLocalStatus(remote.status, local, address, fencing));
+  return ended(observed, local, toLocalStatus(remote.status, local, observed.address, fencing));
+}
+
+/** As patched; an end for which the pod's containers are not the reason is told by an event too. */
+function ended({ wallTime }: OffloadedPodObservation, local: Pod, wanted: LocalStatus): OffloadingAction[] {
+  const actions = patched(local, isTerminal(wanted) ? withoutReadiness(wanted, local, wallTime) : wanted);
+  const { reason, message = '' } = wanted;
+  if (actions.length === 0 || !isTerminal(wanted) || reason === undefined) return actions;
+  return [...actions, { type: 'record-event', eventType: 'Warning', reason, message }];
 }
 
 function patched(local: Pod, wanted: LocalStatus): OffloadingAction[] {

@@ -13,10 +13,16 @@ export interface PodSubmission {
   services?: SentService[];
   /** Stop the pod when its home has been out of contact for this long. */
   fencing?: Fencing;
+  /** End the pod when its home has been out of contact for this long; undefined: it goes on. */
+  consumerLost?: ConsumerLost;
 }
 
 export interface Fencing {
   afterSeconds: number;
+}
+
+export interface ConsumerLost {
+  stopAfterSeconds: number;
 }
 
 /** Why a provider says no. `room`: try elsewhere. `policy`: the pod can never run there as it is. `later`: try again here. */

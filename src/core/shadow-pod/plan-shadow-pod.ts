@@ -3,6 +3,7 @@ import { ORIGIN_UID_LABEL } from '../labels.ts';
 import { changesDigest } from '../offloading/pod-changes.ts';
 import type { RemotePod } from '../offloading/pod-submission.ts';
 import { isTerminal } from '../pod-phase.ts';
+import { isEvicted, isMadeAgain, madeAgainStatus, removedStatus, STOPPED, stopsInMs, whyRemoved } from './home-lost.ts';
 import type { ShadowPod, ShadowPodStatus } from './shadow-pod.ts';
 import { withoutGate } from './start-gate.ts';
 
@@ -27,6 +28,8 @@ export interface ShadowPodObservation {
   fenced: boolean;
   /** It may start now; a fenced pod needs its home's consent. */
   mayRun: boolean;
+  /** How long (ms) its home has been out of contact; undefined while it is there. */
+  homeLostMs: number | undefined;
   /** Wall time in ms. */
   now: number;
 }
@@ -37,8 +40,8 @@ export interface ShadowPodPlan {
 }
 
 /**
- * What to do for one shadow pod. A pod that was made once is never made again: when it vanished it has failed, and the
- * consumer's controllers decide what follows.
+ * What to do for one shadow pod. A pod that was made once is not made again: when it vanished it has failed, and the
+ * consumer's controllers decide what follows; unless they are out of contact (home-lost.ts).
  */
 export function planShadowPod(observed: ShadowPodObservation): ShadowPodPlan {
   const { shadow, pod, deleting, fenced, mayRun } = observed;
@@ -52,11 +55,34 @@ export function planShadowPod(observed: ShadowPodObservation): ShadowPodPlan {
   if (pod === undefined) {
     if (status.terminal !== undefined) return { actions: [] };
     if (status.podUID === undefined && !fenced) return { actions: mayRun ? [{ type: 'create-pod' }] : [] };
-    const terminal = endedStatus(fenced ? FENCED : VANISHED, observed.now);
+    if (isMadeAgain(shadow, observed.homeLostMs)) return planMakeAgain(observed, status);
+    const why = fenced ? FENCED : (status.stopping ?? VANISHED);
+    const terminal = endedStatus(why, observed.now);
     return { actions: [{ type: 'write-status', status: { ...status, phase: 'Failed', terminal } }] };
   }
   if (fenced && !isTerminal(pod.status)) return planFence(pod);
-  return planRunning(observed, pod, status);
+  const leftMs = stopsInMs(shadow, observed.homeLostMs);
+  if (leftMs === 0 && !isTerminal(pod.status)) return planStop(pod, status);
+  const plan = planRunning(observed, pod, status);
+  return leftMs === undefined ? plan : { ...plan, requeueAfterMs: Math.min(leftMs, plan.requeueAfterMs ?? leftMs) };
+}
+
+/** Its home waits for it no longer. It gets the time that it asks for. */
+function planStop({ metadata }: Pod, status: ShadowPodStatus): ShadowPodPlan {
+  if (status.stopping === undefined)
+    return {
+      actions: [{ type: 'write-status', status: { ...status, podUID: metadata.uid ?? '', stopping: STOPPED } }],
+    };
+  if (metadata.deletionTimestamp !== undefined || metadata.uid === undefined) return { actions: [] };
+  return { actions: [{ type: 'delete-pod', uid: metadata.uid }] };
+}
+
+function planMakeAgain({ now }: ShadowPodObservation, status: ShadowPodStatus): ShadowPodPlan {
+  const noted = status.madeAgain?.of === status.podUID;
+  const note: ShadowPodAction[] = noted
+    ? []
+    : [{ type: 'write-status', status: madeAgainStatus(status, undefined, now) }];
+  return { actions: [...note, { type: 'create-pod' }] };
 }
 
 /** It is stopped without the time that it asks for, which its replacement does not wait for. */
@@ -75,25 +101,38 @@ function planEnd({ shadow, pod }: ShadowPodObservation, deleting: boolean): Shad
 }
 
 function planRunning(observed: ShadowPodObservation, pod: Pod, status: ShadowPodStatus): ShadowPodPlan {
-  if (isTerminal(pod.status)) {
-    if (status.terminal !== undefined || pod.status === undefined) return { actions: [] };
-    const ended = {
-      ...status,
-      podUID: pod.metadata.uid ?? '',
-      phase: pod.status.phase ?? 'Failed',
-      terminal: pod.status,
-    };
-    return { actions: [{ type: 'write-status', status: ended }] };
-  }
+  if (isTerminal(pod.status)) return planEnded(observed, pod, status);
   const waiting = unschedulable(pod);
   if (waiting === undefined) return { actions: markMade(pod, status) };
   const leftMs = Date.parse(waiting.lastTransitionTime ?? '') + UNSCHEDULABLE_AFTER_MS - observed.now;
   if (leftMs > 0) return { actions: markMade(pod, status), requeueAfterMs: leftMs };
+  // Nobody would try elsewhere.
+  if (status.podUID !== undefined && observed.homeLostMs !== undefined) return { actions: [] };
   return {
     actions: [
       { type: 'write-status', status: { ...status, podUID: pod.metadata.uid ?? '', refusal: roomRefusal(waiting) } },
     ],
   };
+}
+
+function planEnded(observed: ShadowPodObservation, pod: Pod, status: ShadowPodStatus): ShadowPodPlan {
+  const { shadow, homeLostMs, now } = observed;
+  const { uid = '', deletionTimestamp } = pod.metadata;
+  if (status.terminal !== undefined || pod.status === undefined) return { actions: [] };
+  const removed = deletionTimestamp !== undefined;
+  if ((removed || isEvicted(pod)) && isMadeAgain(shadow, homeLostMs)) {
+    if (removed) return { actions: [] };
+    const noted = madeAgainStatus({ ...status, podUID: uid }, pod, now);
+    return {
+      actions: [
+        { type: 'write-status', status: noted },
+        { type: 'delete-pod', uid },
+      ],
+    };
+  }
+  const terminal = removed ? endedHere(pod, status) : pod.status;
+  const { phase = 'Failed' } = terminal;
+  return { actions: [{ type: 'write-status', status: { ...status, podUID: uid, phase, terminal } }] };
 }
 
 /** Notes that the pod was made, once, and only when it was bound: one write, after which it is never made again. */
@@ -128,11 +167,25 @@ function endedStatus(why: { reason: string; message: string }, now: number): Pod
   return { phase: 'Failed', ...why, startTime: `${at}Z` };
 }
 
+/** Also before its end is written down, one that is removed here has not simply ended. */
+function statusNow(pod: Pod, shadow: ShadowPod, deleting: boolean): PodStatus | undefined {
+  if (pod.status === undefined) return undefined;
+  if (deleting || pod.metadata.deletionTimestamp === undefined || !isTerminal(pod.status))
+    return withoutGate(pod.status);
+  return endedHere(pod, shadow.status);
+}
+
+/** The status of a pod that ended while it was removed on the provider. */
+function endedHere(pod: Pod, status: ShadowPodStatus | undefined): PodStatus {
+  const stopping = status?.stopping;
+  return { ...removedStatus(pod, stopping?.message ?? whyRemoved(pod)), ...stopping };
+}
+
 /** What the consumer is told of a shadow pod. */
 export function toRemotePod(observed: Pick<ShadowPodObservation, 'shadow' | 'pod' | 'deleting'>): RemotePod {
   const { shadow, pod, deleting } = observed;
   const own = pod?.metadata.labels?.[ORIGIN_UID_LABEL] === shadow.spec.originUID ? pod : undefined;
-  const status = shadow.status?.terminal ?? (own?.status && withoutGate(own.status));
+  const status = shadow.status?.terminal ?? (own && statusNow(own, shadow, deleting));
   const refusal = shadow.status?.refusal;
   return {
     uid: shadow.spec.originUID,

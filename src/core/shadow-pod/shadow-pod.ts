@@ -6,7 +6,7 @@ import {
   ORIGIN_NAMESPACE_LABEL,
   ORIGIN_UID_LABEL,
 } from '../labels.ts';
-import type { Fencing, PodSubmission, RefusalKind } from '../offloading/pod-submission.ts';
+import type { ConsumerLost, Fencing, PodSubmission, RefusalKind } from '../offloading/pod-submission.ts';
 import { twinNamespaceName } from './twin-namespace.ts';
 
 /** The wanted pod on the provider (kind ShadowPod). */
@@ -21,6 +21,8 @@ export interface ShadowPod extends KubeObject {
     pod: Pod;
     /** Stop it when its home has been out of contact for this long. */
     fencing?: Fencing;
+    /** End it when its home has been out of contact for this long. */
+    consumerLost?: ConsumerLost;
   };
   status?: ShadowPodStatus;
 }
@@ -29,6 +31,10 @@ export interface ShadowPodStatus {
   phase?: string;
   /** UID of the pod that was made from it; once set, a missing pod is never made again. */
   podUID?: string;
+  /** Why the provider ends the pod by itself; written before it does. */
+  stopping?: { reason: string; message: string };
+  /** The pod with UID `of` was removed while its home was out of contact, and another one was made of it. */
+  madeAgain?: { of: string; why: string; at: string };
   /** The last status of a pod that ended or vanished; final. */
   terminal?: PodStatus;
   refusal?: { kind: RefusalKind; reason: string; message: string };
@@ -36,7 +42,7 @@ export interface ShadowPodStatus {
 
 /** The shadow pod of a submission; it has the name of the pod. */
 export function toShadowPod(cluster: string, submission: PodSubmission): ShadowPod {
-  const { pod, virtualNode, fencing } = submission;
+  const { pod, virtualNode, fencing, consumerLost } = submission;
   const { name, namespace = '', uid = '' } = pod.metadata;
   // A pod is made without debuggers; they follow as a change of it.
   const { ephemeralContainers: _, ...spec } = pod.spec;
@@ -59,6 +65,7 @@ export function toShadowPod(cluster: string, submission: PodSubmission): ShadowP
       virtualNode,
       pod: { metadata: pod.metadata, spec },
       ...(fencing === undefined ? {} : { fencing: { afterSeconds: fencing.afterSeconds } }),
+      ...(consumerLost === undefined ? {} : { consumerLost: { stopAfterSeconds: consumerLost.stopAfterSeconds } }),
     },
   };
 }

@@ -80,9 +80,9 @@ export function nodeStatus(
   shrunk?: ResourceList,
 ): NonNullable<Node['status']> {
   const { offer } = input;
-  const zero = Object.fromEntries(
-    Object.keys(offer?.allocatable ?? { cpu: '', memory: '', pods: '' }).map((name) => [name, '0']),
-  );
+  // What is shown already has to be named, or it would stay.
+  const shown = { cpu: '', memory: '', pods: '', ...current?.status?.allocatable, ...offer?.allocatable };
+  const zero = Object.fromEntries(Object.keys(shown).map((name) => [name, '0']));
   const allocatable = offer?.accepting === true ? (shrunk ?? offer.allocatable) : zero;
   return {
     capacity: offer?.capacity ?? zero,
@@ -136,6 +136,15 @@ function readyCondition({ state, peerName, offer }: VirtualNodeInput): Condition
   }
   if (offer === undefined) {
     return { type: 'Ready', status: 'False', reason: 'NoOffer', message: `${peerName} has not made an offer yet` };
+  }
+  if (!offer.accepting && offer.running === true) {
+    // Kubernetes would take the pods that run there out of their Services.
+    return {
+      type: 'Ready',
+      status: 'True',
+      reason: 'PeerClosed',
+      message: offer.reason ?? `${peerName} takes no pods now`,
+    };
   }
   if (!offer.accepting) {
     return {

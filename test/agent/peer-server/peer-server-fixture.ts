@@ -151,7 +151,11 @@ const noStreams: PodStreams = {
 export async function startServer(
   member: TestMember,
   peers: TestMember[],
-  options: { join?: (request: JoinRequest) => Promise<JoinAnswer>; streams?: PodStreams } = {},
+  options: {
+    join?: (request: JoinRequest) => Promise<JoinAnswer>;
+    streams?: PodStreams;
+    beforeListening?: (server: PeerServer) => void;
+  } = {},
 ): Promise<TestServer> {
   const roster = new FakeRoster([member.record, ...peers.map((peer) => peer.record)]);
   const source = new FakeSource();
@@ -178,6 +182,7 @@ export async function startServer(
     clock: systemClock,
     logger: silentLogger,
   });
+  options.beforeListening?.(server);
   const port = await server.listen('127.0.0.1', 0);
   return {
     server,

@@ -1,6 +1,6 @@
 import { randomBytes } from 'node:crypto';
 import { connect } from 'node:net';
-import { PassThrough, Readable } from 'node:stream';
+import { duplexPair, PassThrough, Readable } from 'node:stream';
 import { afterEach, beforeAll, describe, expect, it } from 'vitest';
 import type { PodStreams } from '../../../src/agent/ports.ts';
 import { CodedError } from '../../../src/core/coded-error.ts';
@@ -237,6 +237,19 @@ describe('sessions', () => {
     });
     return messages;
   }
+
+  it('are served to a peer that asks before the port is open, over a connection that we made', async () => {
+    const [here, there] = duplexPair();
+    there.write('GET /v1/session HTTP/1.1\r\nhost: peer\r\n\r\n');
+    await start(host, [friend], { beforeListening: (server) => server.serve(friend.id, here) });
+    cleanups.push(() => there.destroy());
+    let answer = '';
+    there.on('data', (chunk: Buffer) => {
+      answer += chunk.toString();
+    });
+    await eventually(() => answer.includes('"type":"hello"'));
+    expect(answer).toMatch(/^HTTP\/1\.1 200 OK/);
+  });
 
   it('start with who it is, all members and all pods, and go on with changes and heartbeats', async () => {
     const target = await start(host, [friend]);

@@ -29,6 +29,18 @@ describe('an offer', () => {
     const down: Node = { ...real, spec: { unschedulable: true } };
     expect(computeOffer([down], [], { peerId: 'b', reserve: {} })).toMatchObject({ accepting: false, allocatable: {} });
   });
+
+  test('is closed, not down, while the node is Ready and takes no pods; it says why', () => {
+    const taint = { key: 'node.kubernetes.io/memory-pressure', effect: 'NoSchedule' as const };
+    const pressed: Node = { ...real, spec: { taints: [taint] } };
+    expect(computeOffer([pressed], [], { peerId: 'b', reserve: {} })).toMatchObject({
+      accepting: false,
+      running: true,
+      reason: expect.stringContaining('memory-pressure'),
+    });
+    const dead: Node = { ...real, status: { conditions: [] } };
+    expect(computeOffer([dead], [], { peerId: 'b', reserve: {} })).toMatchObject({ accepting: false, running: false });
+  });
 });
 
 test('a pod that does not fit is refused with the reason of a kubelet', () => {

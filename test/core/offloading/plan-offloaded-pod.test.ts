@@ -101,7 +101,25 @@ describe('an offloaded pod', () => {
   test('that ran and is missing on the provider fails instead of running twice', () => {
     expect(plan({ local: pod(running) })).toMatchObject([
       { patch: { status: { phase: 'Failed', reason: 'LostOnProvider' } } },
+      { type: 'record-event', eventType: 'Warning', reason: 'LostOnProvider' },
     ]);
+  });
+
+  test('that its provider is about to end leaves its Services at once, and says why, once', () => {
+    const ready = { type: 'Ready', status: 'True' as const };
+    const target = { type: 'DisruptionTarget', status: 'True' as const, message: 'Eviction API: evicting' };
+    const there = remote({ deleting: true, status: { ...running, conditions: [ready, target] } });
+    const local = pod({ ...running, conditions: [ready] });
+    const actions = plan({ local, remote: there });
+    expect(actions).toMatchObject([
+      { type: 'patch-status' },
+      { type: 'record-event', reason: 'RemovedOnProvider', message: expect.stringContaining('Eviction API') },
+    ]);
+    const [patch] = actions;
+    const { conditions } = (patch?.type === 'patch-status' ? patch.patch.status : {}) as PodStatus;
+    expect(conditions).toContainEqual(expect.objectContaining({ type: 'Ready', status: 'False' }));
+    const shown = pod({ ...running, observedGeneration: 1, conditions: conditions ?? [] });
+    expect(plan({ local: shown, remote: there, wallTime: '2026-01-01T00:02:00Z' })).toEqual([]);
   });
 
   test('refused for want of room fails, and its node shrinks', () => {
@@ -110,6 +128,7 @@ describe('an offloaded pod', () => {
     expect(actions).toMatchObject([
       { type: 'shrink-virtual-node' },
       { patch: { status: { phase: 'Failed', reason: 'OutOfcpu' } } },
+      { type: 'record-event', reason: 'OutOfcpu' },
     ]);
   });
 

@@ -47,7 +47,7 @@ const realPod = (status: Pod['status'], nodeName?: string): Pod => {
 
 const NOW = Date.parse('2026-01-01T00:00:30Z');
 const plan = (shadow: ShadowPod, pod: Pod | undefined, deleting = false, lease = { fenced: false, mayRun: true }) =>
-  planShadowPod({ shadow, pod, deleting, ...lease, now: NOW }).actions;
+  planShadowPod({ shadow, pod, deleting, ...lease, homeLostMs: undefined, now: NOW }).actions;
 
 describe('the pod made on the provider', () => {
   const pod = translatePod(shadowOf(), surroundings);

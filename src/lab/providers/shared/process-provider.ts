@@ -83,6 +83,9 @@ class ProcessProvider implements ClusterProvider {
   async start(cluster: ClusterTopology, signal?: AbortSignal): Promise<void> {
     if (liveProcess(cluster, HOLDER) === undefined) {
       await this.#endEverything(cluster);
+      // A machine that starts has no cgroups of dead containers; a kubelet would look at each of them for seconds.
+      await removeCgroup(this.#launchers.mounts, cluster.cgroup, this.#clock);
+      createCgroup(this.#launchers.mounts, cluster.cgroup);
       await startHolder(cluster, this.#clock);
     }
     const api = await openClusterApi(layoutOf(cluster).adminKubeconfig);

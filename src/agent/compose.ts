@@ -31,6 +31,7 @@ import { createHomeApiStream } from './home-api/home-api-stream.ts';
 import { HOME_API_STREAM } from './home-api/stream-name.ts';
 import { loadIdentity } from './identity/identity.ts';
 import { IdentityMemory } from './identity/identity-memory.ts';
+import { createInventory } from './inventory/inventory.ts';
 import { AdmissionGate } from './membership/admission-gate.ts';
 import { createDialing } from './membership/dialing.ts';
 import { createJoinRequests } from './membership/join-requests.ts';
@@ -100,6 +101,15 @@ export async function composeAgent(parts: AgentParts): Promise<Agent> {
     apiServer: connection.server,
     clock,
   });
+  const inventory = createInventory({
+    client,
+    namespace: config.namespace,
+    ownId: identity.id,
+    peers: caches.peers,
+    versionOf: (peerId) => membership.get(peerId)?.offer?.nodeInfo.kubeletVersion,
+    clock,
+    logger,
+  });
   const diagnoser = composeDiagnosis({ ...parts, membership, network });
   const server: PeerServer = new PeerServer({
     identity,
@@ -125,6 +135,7 @@ export async function composeAgent(parts: AgentParts): Promise<Agent> {
   const controllers: Controller[] = [
     members.status,
     members.joinRequests,
+    inventory,
     network.network.controller,
     network.status.controller,
     provider.shadowPods.controller,
@@ -147,6 +158,7 @@ export async function composeAgent(parts: AgentParts): Promise<Agent> {
     membership,
     members.status,
     members.joinRequests,
+    inventory,
     network.prober,
     network.paths,
     network.network,

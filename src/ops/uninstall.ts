@@ -1,11 +1,19 @@
 import { CodedError } from '../core/coded-error.ts';
 import type { KubeObject, Node } from '../core/kube-objects.ts';
-import { ORIGIN_CLUSTER_LABEL, PEER_LABEL, UNREACHABLE_TAINT } from '../core/labels.ts';
+import { MANAGED_BY, MANAGED_BY_LABEL, ORIGIN_CLUSTER_LABEL, PEER_LABEL, UNREACHABLE_TAINT } from '../core/labels.ts';
 import { AGENT_NAMESPACE } from '../core/membership/join-secrets.ts';
 import { isNotFound } from '../kube/api-error.ts';
 import type { KubeClient } from '../kube/client.ts';
 import { Discovery } from '../kube/discovery.ts';
-import { CERTIFICATE_SIGNING_REQUESTS, DEPLOYMENTS, LEASES, NAMESPACES, NODES, PODS } from '../kube/resources.ts';
+import {
+  CERTIFICATE_SIGNING_REQUESTS,
+  CLUSTER_PROPERTIES,
+  DEPLOYMENTS,
+  LEASES,
+  NAMESPACES,
+  NODES,
+  PODS,
+} from '../kube/resources.ts';
 import type { Clock } from '../runtime/clock.ts';
 import { explain } from './cluster.ts';
 import { networkRemovalObjects, possibleObjects } from './install-objects.ts';
@@ -180,6 +188,7 @@ async function everything(client: KubeClient, nodes: readonly KubeObject[]): Pro
     { type: NODES, query: { labelSelector: PEER_LABEL } },
     { type: LEASES, namespace: 'kube-node-lease', matches: ({ metadata }) => names.includes(metadata.name) },
     { type: CERTIFICATE_SIGNING_REQUESTS, matches: isOurRequest },
+    { type: CLUSTER_PROPERTIES, query: { labelSelector: `${MANAGED_BY_LABEL}=${MANAGED_BY}` } },
     ...cluster,
     ...kinds,
   ];

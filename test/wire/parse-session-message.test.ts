@@ -46,6 +46,7 @@ describe('parseSessionMessage', () => {
     '{"type":"pods"}',
     '{"type":"pod","pod":{"uid":7}}',
     '{"type":"roster","records":[{}]}',
+    `{"type":"roster-digest","digest":"${'x'.repeat(100)}"}`,
     '{"type":"offer","offer":{"capacity":{"cpu":1}}}',
   ])('refuses %s', (line) => {
     expect(() => parseSessionMessage(line)).toThrow(/session/);

@@ -8,10 +8,12 @@ import type { KubeClient } from '../../kube/client.ts';
 import type { Store } from '../../kube/store.ts';
 import type { Clock } from '../../runtime/clock.ts';
 import type { Logger } from '../../runtime/logger.ts';
+import { oneAtATime } from '../../runtime/one-at-a-time.ts';
 import type { ClientIdentity } from '../../wire/dial-peer.ts';
 import type { PeerChange, PeerConnections, PeerLinks, PeerServing, PeerStreamServer, Roster } from '../ports.ts';
 import type { AdmissionGate } from './admission-gate.ts';
 import type { Dialing } from './dialing.ts';
+import { DisbeliefLog } from './disbelief-log.ts';
 import { MemberLink } from './member-link.ts';
 import type { OwnRecord } from './own-record.ts';
 import { PeerObjectWriter } from './peer-object-writer.ts';
@@ -33,6 +35,8 @@ export interface MembershipDeps {
   gate: AdmissionGate;
   /** Members that are none any more, kept over restarts. */
   removed: RemovedMembersStore;
+  /** How many others there can be; MAX_MEMBERS when not said. */
+  maxMembers?: number;
   clock: Clock;
   random(): number;
   logger: Logger;
@@ -46,6 +50,8 @@ interface Member {
   stop: AbortController;
 }
 
+/** With the own record, as many as a roster on the wire holds: a member that vouches for whom it invents fills no more. */
+const MAX_MEMBERS = 499;
 /** How often the silence of peers is looked at. */
 const TICK_MS = 200;
 /** A tick later than this means that this process, or its machine, stood still: that silence is nobody else's fault. */
@@ -62,9 +68,9 @@ export class Membership implements PeerLinks {
   readonly #rosterListeners: (() => void)[] = [];
   readonly #removed: RemovedMembers;
   readonly #relays: Relays;
-  readonly #rejected = new Map<string, string>();
+  readonly #disbelief: DisbeliefLog;
   /** Writes go one after the other, so that two tellers of the same newcomer make one object. */
-  #writing: Promise<unknown> = Promise.resolve();
+  readonly #serially = oneAtATime();
   readonly #objects: PeerObjectWriter;
   readonly #told: ToldRoster;
   readonly #exchange: RosterExchange;
@@ -77,6 +83,7 @@ export class Membership implements PeerLinks {
     this.#relays = new Relays({ links: this, dialing, clock });
     this.#removed = new RemovedMembers(deps.removed);
     this.#objects = new PeerObjectWriter(deps.client);
+    this.#disbelief = new DisbeliefLog(logger);
     const members = (): Map<string, PeerRecord> => this.#knownRecords();
     const refused = (): string[] => [...this.#removed.forgotten(), ...deps.gate.banned()];
     this.#told = new ToldRoster({ own, key: identity.key, members, refused, removed: this.#removed });
@@ -224,17 +231,15 @@ export class Membership implements PeerLinks {
   }
 
   async #takeOver(told: PeerRecord[], from: string): Promise<void> {
-    const { own, gate, logger } = this.#deps;
+    const { own, gate, maxMembers = MAX_MEMBERS } = this.#deps;
     for (const decision of considerRecords(told, this.#knownRecords(), own.record())) {
-      if (decision.type === 'reject') {
-        // The same story comes with each session: one line for it is enough.
-        if (this.#rejected.get(decision.id) === decision.reason) continue;
-        if (this.#rejected.size > 1_000) this.#rejected.clear();
-        this.#rejected.set(decision.id, decision.reason);
-        logger.warn({ id: decision.id, from, reason: decision.reason }, 'record of a member not believed');
-      } else if (decision.type === 'leave') await this.#onLeft(decision.record);
+      // The same story comes with each session.
+      if (decision.type === 'reject') this.#disbelief.say(decision, from);
+      else if (decision.type === 'leave') await this.#onLeft(decision.record);
       else if (decision.type === 'add') {
-        if (from === own.id || from === this.#joining || gate.admits(decision.record))
+        const reason = `there are ${maxMembers} other members already`;
+        if (this.#members.size >= maxMembers) this.#disbelief.say({ id: decision.record.id, reason }, from);
+        else if (from === own.id || from === this.#joining || gate.admits(decision.record))
           await this.#create(decision.record, from);
       } else await this.#update(decision.record);
     }
@@ -326,6 +331,7 @@ export class Membership implements PeerLinks {
       );
     member.stop.abort();
     this.#exchange.gone(id);
+    this.#disbelief.forget(id);
     logger.info({ peer: member.objectName, id }, 'member removed');
     this.#emit(id, 'removed');
     this.#rosterChanged();
@@ -386,11 +392,5 @@ export class Membership implements PeerLinks {
 
   #warn(err: unknown, message: string): void {
     this.#deps.logger.warn({ err }, message);
-  }
-
-  #serially<T>(work: () => Promise<T>): Promise<T> {
-    const done = this.#writing.then(work, work);
-    this.#writing = done.catch(() => {});
-    return done;
   }
 }

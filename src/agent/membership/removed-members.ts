@@ -50,12 +50,14 @@ export class RemovedMembers {
 
   forget(id: string): Promise<void> {
     this.#forgotten.add(id);
+    for (const old of this.#forgotten) if (this.#forgotten.size > MAX_FORGOTTEN) this.#forgotten.delete(old);
     return this.#save();
   }
 
   leave(record: PeerRecord): Promise<void> {
     this.#left.delete(record.id);
     this.#left.set(record.id, record);
+    for (const old of this.#left.keys()) if (this.#left.size > MAX_LEFT) this.#left.delete(old);
     return this.#save();
   }
 
@@ -71,9 +73,6 @@ export class RemovedMembers {
   }
 
   #save(): Promise<void> {
-    return this.#store.save([
-      ...[...this.#forgotten].slice(-MAX_FORGOTTEN),
-      ...[...this.#left.values()].slice(-MAX_LEFT),
-    ]);
+    return this.#store.save([...this.#forgotten, ...this.#left.values()]);
   }
 }

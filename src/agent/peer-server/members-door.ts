@@ -36,6 +36,7 @@ export class MembersDoor {
   readonly #server: TlsServer;
   readonly #sockets = new Map<TLSSocket, string>();
   #stale = false;
+  readonly #otherVersions = new Set<string>();
 
   constructor(deps: MembersDoorDeps) {
     this.#deps = deps;
@@ -88,7 +89,10 @@ export class MembersDoor {
     if (id === undefined || !this.#memberIds().has(id)) return void socket.destroy();
     const { alpnProtocol } = socket;
     if (alpnProtocol !== PEER_ALPN && alpnProtocol !== PEER_STREAM_ALPN) {
-      this.#deps.logger.warn({ id }, 'a member speaks another version of the protocol');
+      // It comes again every few seconds.
+      if (!this.#otherVersions.has(id))
+        this.#deps.logger.warn({ id }, 'a member speaks another version of the protocol');
+      this.#otherVersions.add(id);
       return void socket.destroy();
     }
     this.#deps.onMember(socket);

@@ -43,6 +43,7 @@ import type {
 } from '../ports.ts';
 import { createFrontDoor, type Door, type FrontDoor } from './front-door.ts';
 import { MembersDoor } from './members-door.ts';
+import { RequestDeadlines } from './request-deadlines.ts';
 import { SessionStream } from './session-stream.ts';
 
 export interface PeerServerDeps {
@@ -73,9 +74,6 @@ const PEER_LIMIT: RateLimit = { perSecond: 100, burst: 500 };
 const JOIN_LIMIT: RateLimit = { perSecond: 1, burst: 20 };
 
 const HANDSHAKE_WITHIN_MS = 10_000;
-/** For the headers of a request on a stream of a peer, and for the whole request; answers may stream for as long as they like. */
-const HEADERS_WITHIN_MS = 10_000;
-const REQUEST_WITHIN_MS = 60_000;
 /** A newcomer's only request; then it has no business here any more. */
 const JOIN_WITHIN_MS = 30_000;
 
@@ -87,6 +85,7 @@ export class PeerServer implements PeerServing {
   readonly #peersApp: FastifyInstance;
   readonly #joinApp: FastifyInstance;
   readonly #peersServer: HttpServer;
+  readonly #deadlines: RequestDeadlines;
   readonly #joinServer: HttpsServer;
   readonly #ready: Promise<unknown>;
   readonly #sessions = new Set<SessionStream>();
@@ -97,9 +96,7 @@ export class PeerServer implements PeerServing {
   constructor(deps: PeerServerDeps) {
     this.#deps = deps;
     const { key, certificate: cert } = deps.identity;
-    const limits = { headersTimeout: HEADERS_WITHIN_MS, requestTimeout: REQUEST_WITHIN_MS };
     this.#joinServer = createHttpsServer({
-      ...limits,
       key,
       cert,
       minVersion: 'TLSv1.3',
@@ -107,7 +104,8 @@ export class PeerServer implements PeerServing {
     });
     this.#joinServer.on('tlsClientError', (error) => deps.logger.debug({ err: error }, 'TLS handshake refused'));
     this.#joinApp = this.#createApp(this.#joinServer);
-    this.#peersServer = createHttpServer(limits);
+    this.#peersServer = createHttpServer();
+    this.#deadlines = new RequestDeadlines(this.#peersServer, deps.clock);
     this.#peersServer.on('upgrade', (request, socket, head) => void this.#onUpgrade(request, socket, head));
     this.#peersApp = this.#createApp(this.#peersServer);
     this.#addRoutes();
@@ -131,6 +129,7 @@ export class PeerServer implements PeerServing {
   /** A stream that a member opened on its connection: it carries one HTTP connection. */
   serve(peerId: string, stream: Duplex): void {
     this.#callers.set(stream, peerId);
+    this.#deadlines.watch(stream);
     // A peer that we dialled may ask before our own port is open: a request that finds the routes half made ends the process.
     void this.#ready.then(() => this.#peersServer.emit('connection', stream));
   }

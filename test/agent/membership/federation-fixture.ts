@@ -10,7 +10,7 @@ import { CodedError } from '../../../src/core/coded-error.ts';
 import type { FederationObject } from '../../../src/core/membership/peer-object.ts';
 import type { PeerRecord } from '../../../src/core/membership/peer-record.ts';
 import { type Clock, systemClock } from '../../../src/runtime/clock.ts';
-import { silentLogger } from '../../../src/runtime/logger.ts';
+import { type Logger, silentLogger } from '../../../src/runtime/logger.ts';
 import { PROTOCOL_VERSION } from '../../../src/wire/endpoints.ts';
 import { createMember, type TestMember } from '../../core/membership/member-fixture.ts';
 import { FakeProvider, FakeSource } from '../peer-server/peer-server-fixture.ts';
@@ -34,6 +34,10 @@ export interface TestCluster {
   advertised: number | undefined;
   federation: FederationObject | undefined;
   peers: FakePeerObjects;
+  /** How far its clock is ahead of ours. */
+  skewMs: number;
+  /** What its agent warned of. */
+  warnings: string[];
   kept: { record: PeerRecord | undefined; removed: RemovedMember[] };
 }
 
@@ -48,10 +52,12 @@ export interface TestAgent {
   stop(): Promise<void>;
 }
 
-export async function createCluster(name: string): Promise<TestCluster> {
+export async function createCluster(name: string, skewMs = 0): Promise<TestCluster> {
   const kept = { record: undefined, removed: [] };
   return {
     identity: await createMember(name),
+    skewMs,
+    warnings: [],
     name,
     port: 0,
     advertised: undefined,
@@ -62,7 +68,7 @@ export async function createCluster(name: string): Promise<TestCluster> {
 }
 
 /** An agent of nothing but membership and peer port, on loopback. */
-export async function startAgent(cluster: TestCluster): Promise<TestAgent> {
+export async function startAgent(cluster: TestCluster, limits: { maxMembers?: number } = {}): Promise<TestAgent> {
   const { identity, kept, peers, name } = cluster;
   const source = new FakeSource();
   // The port is known only once the server listens, which wants the own record.
@@ -76,7 +82,8 @@ export async function startAgent(cluster: TestCluster): Promise<TestAgent> {
       return Promise.resolve();
     },
   });
-  const common = { clock: fastClock, logger: silentLogger, random: () => 0.5 };
+  const clock = { ...fastClock, now: () => fastClock.now() + cluster.skewMs };
+  const common = { clock, logger: warningLogger(cluster.warnings), random: () => 0.5 };
   const gate = new AdmissionGate(() => cluster.federation);
   const removed = {
     load: () => kept.removed,
@@ -90,6 +97,7 @@ export async function startAgent(cluster: TestCluster): Promise<TestAgent> {
   const dialing = createDialing({ identity, hello, clock: fastClock });
   const membership = new Membership({
     ...common,
+    ...limits,
     client: peers,
     peers,
     identity,
@@ -132,6 +140,11 @@ export async function startAgent(cluster: TestCluster): Promise<TestAgent> {
     await running;
   };
   return { cluster, membership, own, gate, source, changes, stop };
+}
+
+function warningLogger(warnings: string[]): Logger {
+  const warn = (_fields: object, message: string): void => void warnings.push(message);
+  return Object.assign(Object.create(silentLogger) as Logger, { warn });
 }
 
 /** `newcomer` joins through `inviter`, as the join desk and the join request do it between them. */

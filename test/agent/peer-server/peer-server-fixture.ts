@@ -1,3 +1,4 @@
+import type { Duplex } from 'node:stream';
 import { PeerServer } from '../../../src/agent/peer-server/peer-server.ts';
 import type { PodProvider, PodStreams, Roster, ServiceMirrorDesk, SessionSource } from '../../../src/agent/ports.ts';
 import { CodedError } from '../../../src/core/coded-error.ts';
@@ -6,7 +7,7 @@ import type { PeerRecord } from '../../../src/core/membership/peer-record.ts';
 import { digestOfRoster, type RosterVersions, recordsMissingFrom } from '../../../src/core/membership/roster-digest.ts';
 import type { PodSubmission, RemotePod } from '../../../src/core/offloading/pod-submission.ts';
 import type { SentService, ServiceProblem } from '../../../src/core/service/sent-service.ts';
-import { systemClock } from '../../../src/runtime/clock.ts';
+import { type Clock, systemClock } from '../../../src/runtime/clock.ts';
 import { silentLogger } from '../../../src/runtime/logger.ts';
 import { dialPeer } from '../../../src/wire/dial-peer.ts';
 import { PROTOCOL_VERSION } from '../../../src/wire/endpoints.ts';
@@ -154,6 +155,7 @@ export async function startServer(
   options: {
     join?: (request: JoinRequest) => Promise<JoinAnswer>;
     streams?: PodStreams;
+    clock?: Clock;
     beforeListening?: (server: PeerServer) => void;
   } = {},
 ): Promise<TestServer> {
@@ -179,7 +181,7 @@ export async function startServer(
     grants: { grant: () => {} },
     reach: () => Promise.resolve([{ endpoint: '192.0.2.1:7443', ok: true }]),
     join: options.join ?? (() => Promise.reject(new CodedError('FailedPrecondition', 'no invitations'))),
-    clock: systemClock,
+    clock: options.clock ?? systemClock,
     logger: silentLogger,
   });
   options.beforeListening?.(server);
@@ -200,7 +202,7 @@ export function connectAs(
   member: TestMember,
   target: Pick<TestServer, 'record'>,
   pinned: TestMember,
-): { client: PeerClient; close(): void } {
+): { client: PeerClient; open(signal: AbortSignal): Promise<Duplex>; close(): void } {
   const record = { ...target.record, id: pinned.id, certificate: pinned.certificateDer };
   const hello = { instance: member.id, protocol: PROTOCOL_VERSION, version: 'test' };
   const context = { identity: member, hello, clock: systemClock };
@@ -211,18 +213,16 @@ export function connectAs(
     open.push(connection);
     return connection;
   };
-  const client = new PeerClient(
-    () => record.name,
-    async (within) => {
-      dialed ??= dial();
-      const connection = await dialed.catch((error: unknown) => {
-        dialed = undefined;
-        throw error;
-      });
-      return connection.open(within);
-    },
-  );
-  return { client, close: () => open.forEach((connection) => void connection.close()) };
+  const openStream = async (within: AbortSignal): Promise<Duplex> => {
+    dialed ??= dial();
+    const connection = await dialed.catch((error: unknown) => {
+      dialed = undefined;
+      throw error;
+    });
+    return connection.open(within);
+  };
+  const client = new PeerClient(() => record.name, openStream);
+  return { client, open: openStream, close: () => open.forEach((connection) => void connection.close()) };
 }
 
 /** Waits until `probe` gives something; rather long, since machines that test may be busy. */

@@ -1,0 +1,115 @@
+import { afterEach, beforeAll, describe, expect, it } from 'vitest';
+import type { PeerRecord } from '../../../src/core/membership/peer-record.ts';
+import { createMember, resigned, type TestMember, vouchedBy } from '../../core/membership/member-fixture.ts';
+import { eventually } from '../peer-server/peer-server-fixture.ts';
+import { createCluster, joinThrough, startAgent, type TestAgent } from './federation-fixture.ts';
+
+const running: TestAgent[] = [];
+let stranger: TestMember;
+let other: TestMember;
+
+beforeAll(async () => {
+  stranger = await createMember('stranger');
+  other = await createMember('other');
+});
+
+afterEach(async () => {
+  await Promise.all(running.splice(0).map((agent) => agent.stop()));
+});
+
+async function start(name: string, skewMs = 0, limits: { maxMembers?: number } = {}): Promise<TestAgent> {
+  const agent = await startAgent(await createCluster(name, skewMs), limits);
+  running.push(agent);
+  return agent;
+}
+
+const names = (agent: TestAgent): string[] => agent.membership.list().map((link) => link.name);
+
+/** An honest member, and one that tells it whatever it likes. */
+async function pair(limits: { maxMembers?: number } = {}) {
+  const [a, bad] = [await start('a', 0, limits), await start('bad')];
+  await joinThrough(bad, a);
+  await eventually(() => a.membership.get(bad.own.id)?.state === 'Connected');
+  return { a, bad, tell: (...records: PeerRecord[]) => a.membership.tell(records, bad.own.id) };
+}
+
+describe('a hostile member', { timeout: 60_000 }, () => {
+  it.each<[string, (bad: TestMember) => PeerRecord]>([
+    ['a record that its owner did not sign', (bad) => ({ ...vouchedBy(stranger, bad), name: 'forged' })],
+    ['a record about somebody else, under a key of its own', (bad) => ({ ...vouchedBy(stranger, bad), id: other.id })],
+    ['a newcomer without a voucher', () => stranger.record],
+    ['a newcomer whose voucher is no member', () => vouchedBy(stranger, other)],
+    [
+      'a voucher that it signed in the name of another',
+      (bad) => {
+        const { vouch } = vouchedBy(stranger, other);
+        return { ...stranger.record, vouch: { by: bad.id, signature: vouch?.signature ?? '' } };
+      },
+    ],
+    [
+      'a voucher that was given for another newcomer',
+      (bad) => ({
+        ...stranger.record,
+        ...pick(vouchedBy(other, bad)),
+      }),
+    ],
+  ])('brings nobody in by %s, which is logged once', async (_what, make) => {
+    const { a, bad, tell } = await pair();
+    const record = make(bad.cluster.identity);
+    for (let i = 0; i < 5; i += 1) await tell(record);
+    expect(names(a)).toEqual(['bad']);
+    expect(a.cluster.warnings).toEqual(['record of a member not believed']);
+  });
+
+  it('changes nothing by records that were valid once', async () => {
+    const { a, bad, tell } = await pair();
+    const own = a.own.record();
+    const now = resigned(bad.cluster.identity, { incarnation: 100, endpoints: ['192.0.2.9:7443'] });
+    await tell(now);
+    await tell(resigned(bad.cluster.identity, { incarnation: 99, endpoints: ['192.0.2.66:7443'] }));
+    await tell({ ...own, endpoints: ['192.0.2.66:7443'], incarnation: own.incarnation + 7 });
+    expect(a.membership.records()).toMatchObject([own, { endpoints: ['192.0.2.9:7443'], incarnation: 100 }]);
+    expect(a.cluster.warnings).toEqual([]);
+  });
+
+  it("says nobody else out of the federation: the last word is its owner's", async () => {
+    const { a, tell } = await pair();
+    const c = await start('c');
+    await joinThrough(c, a);
+    const { signature: _, ...record } = c.own.record();
+    await tell({ ...record, left: true, incarnation: record.incarnation + 1, signature: c.own.record().signature });
+    expect(names(a)).toEqual(['bad', 'c']);
+    expect(a.cluster.warnings).toEqual(['record of a member not believed']);
+  });
+
+  it('fills neither memory nor log with members that it invents', async () => {
+    const { a, bad, tell } = await pair({ maxMembers: 10 });
+    // Links of a stopped agent do not try to connect to anybody.
+    await Promise.all(running.splice(0).map((agent) => agent.stop()));
+    const invented = await Promise.all(Array.from({ length: 50 }, (_, i) => createMember(`fake-${i}`)));
+    const records = invented.map((one) => vouchedBy(one, bad.cluster.identity));
+    for (let i = 0; i < 3; i += 1) await tell(...records);
+    expect(names(a).length).toBe(10);
+    expect(a.cluster.warnings.length).toBe(21);
+    expect(a.cluster.warnings.at(-1)).toMatch(/further ones are not logged/);
+  });
+});
+
+describe('clocks', { timeout: 60_000 }, () => {
+  it('may be an hour ahead and an hour behind', async () => {
+    const hour = 3_600_000;
+    const [a, ahead, behind] = [await start('a'), await start('ahead', hour), await start('behind', -hour)];
+    await joinThrough(ahead, a);
+    await joinThrough(behind, ahead);
+    for (const agent of [a, ahead, behind])
+      await eventually(() => agent.membership.list().filter((link) => link.state === 'Connected').length === 2);
+    const skew = await eventually(() => behind.membership.get(ahead.own.id)?.clockSkewMs);
+    expect(Math.round(skew / hour)).toBe(2);
+    await ahead.own.refresh({ metadata: { name: 'headcut' }, spec: { name: 'renamed' } });
+    await eventually(() => behind.cluster.peers.get('ahead')?.spec.name === 'renamed');
+  });
+});
+
+function pick({ vouch }: PeerRecord): Pick<PeerRecord, 'vouch'> {
+  return vouch === undefined ? {} : { vouch };
+}

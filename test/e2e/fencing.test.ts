@@ -88,8 +88,11 @@ async function singletonOnC() {
 /** What was stopped on c is gone from there, and the two pods that there were never ran at once. */
 async function expectNeverTwo(namespace: string, logs: RunLog): Promise<Interval[]> {
   await eventually(async () => expect(await twins('c', namespace)).toEqual([]), CALM_WITHIN_MS);
-  const intervals = await logs.intervals();
-  expect(new Set(intervals.map(({ container }) => container)).size, JSON.stringify(intervals)).toBe(2);
+  let intervals: Interval[] = [];
+  await eventually(async () => {
+    intervals = await logs.intervals();
+    expect(new Set(intervals.map(({ container }) => container)).size, JSON.stringify(intervals)).toBe(2);
+  });
   expect(overlapSeconds(intervals), JSON.stringify(intervals)).toBe(0);
   return intervals;
 }

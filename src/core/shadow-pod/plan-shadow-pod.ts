@@ -62,7 +62,8 @@ export function planShadowPod(observed: ShadowPodObservation): ShadowPodPlan {
   }
   if (fenced && !isTerminal(pod.status)) return planFence(pod);
   const leftMs = stopsInMs(shadow, observed.homeLostMs);
-  if (leftMs === 0 && !isTerminal(pod.status)) return planStop(pod, status);
+  // Begun is done, also when its home comes back at that moment.
+  if ((leftMs === 0 || status.stopping !== undefined) && !isTerminal(pod.status)) return planStop(pod, status);
   const plan = planRunning(observed, pod, status);
   return leftMs === undefined ? plan : { ...plan, requeueAfterMs: Math.min(leftMs, plan.requeueAfterMs ?? leftMs) };
 }

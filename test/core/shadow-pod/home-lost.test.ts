@@ -105,9 +105,10 @@ describe('a pod whose home wants it to stop when it is lost', () => {
     const first = plan(shadow(made), real({ phase: 'Running' }), 10_000).actions;
     expect(first).toEqual([{ type: 'write-status', status: { ...made, stopping: STOPPED } }]);
     const stopping = { ...made, stopping: STOPPED };
-    expect(plan(shadow(stopping), real({ phase: 'Running' }), 10_000).actions).toEqual([
-      { type: 'delete-pod', uid: 'r1' },
-    ]);
+    for (const homeLostMs of [10_000, undefined])
+      expect(plan(shadow(stopping), real({ phase: 'Running' }), homeLostMs).actions).toEqual([
+        { type: 'delete-pod', uid: 'r1' },
+      ]);
     for (const homeLostMs of [11_000, undefined])
       expect(plan(shadow(stopping), undefined, homeLostMs).actions).toMatchObject([
         { type: 'write-status', status: { phase: 'Failed', terminal: { reason: STOPPED.reason } } },

@@ -61,8 +61,8 @@ export async function createCluster(name: string): Promise<TestCluster> {
   };
 }
 
-/** An agent of nothing but membership and peer port, on loopback. */
-export async function startAgent(cluster: TestCluster): Promise<TestAgent> {
+/** An agent of nothing but membership and peer port, on loopback. @param clock of its machine */
+export async function startAgent(cluster: TestCluster, clock: Clock = fastClock): Promise<TestAgent> {
   const { identity, kept, peers, name } = cluster;
   const source = new FakeSource();
   // The port is known only once the server listens, which wants the own record.
@@ -76,7 +76,7 @@ export async function startAgent(cluster: TestCluster): Promise<TestAgent> {
       return Promise.resolve();
     },
   });
-  const common = { clock: fastClock, logger: silentLogger, random: () => 0.5 };
+  const common = { clock, logger: silentLogger, random: () => 0.5 };
   const gate = new AdmissionGate(() => cluster.federation);
   const removed = {
     load: () => kept.removed,
@@ -87,7 +87,7 @@ export async function startAgent(cluster: TestCluster): Promise<TestAgent> {
   };
   const hello = { instance: randomUUID(), protocol: PROTOCOL_VERSION, version: 'test' };
   const serving: PeerServing = { serve: (peerId, stream) => server.serve(peerId, stream) };
-  const dialing = createDialing({ identity, hello, clock: fastClock });
+  const dialing = createDialing({ identity, hello, clock });
   const membership = new Membership({
     ...common,
     client: peers,

@@ -73,6 +73,29 @@ const leanClient: Plugin = {
   },
 };
 
+/**
+ * Of undici we use the pool of connections alone. Its main module loads also fetch, caches, WebSocket and more, which takes as long
+ * as all the rest of a short command, and some memory of the agent for ever.
+ */
+const leanUndici: Plugin = {
+  name: 'lean-undici',
+  setup({ onResolve, onLoad }) {
+    onResolve({ filter: /^undici$/ }, ({ resolveDir }) => ({
+      path: 'agent',
+      namespace: 'lean-undici',
+      pluginData: resolveDir,
+    }));
+    onLoad({ filter: /.*/, namespace: 'lean-undici' }, ({ pluginData }) => ({
+      contents: [
+        "const Dispatcher = require('undici/lib/dispatcher/dispatcher.js');",
+        "Object.assign(Dispatcher.prototype, require('undici/lib/api'));",
+        "exports.Agent = require('undici/lib/dispatcher/agent.js');",
+      ].join('\n'),
+      resolveDir: pluginData,
+    }));
+  },
+};
+
 const settings = {
   bundle: true,
   platform: 'node',
@@ -83,7 +106,7 @@ const settings = {
   write: false, // written by us, atomically: two runs may overlap
   legalComments: 'eof',
   logLevel: 'warning',
-  plugins: [siblings, leanClient],
+  plugins: [siblings, leanClient, leanUndici],
   define: { 'process.env.NODE_ENV': '"production"' },
 } as const satisfies BuildOptions;
 

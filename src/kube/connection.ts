@@ -17,7 +17,11 @@ export interface KubeConnection {
   skipTlsVerify?: boolean | undefined;
   /** Name to check the server's certificate against, where it is not the host of `server`. */
   tlsServerName?: string | undefined;
+  /** How many connections calls may use at once; each costs both sides a handshake. */
+  maxConnections?: number | undefined;
 }
+
+const DEFAULT_MAX_CONNECTIONS = 8;
 
 /** client-go reads token files again after a minute; kubelets renew them long before they end. */
 const TOKEN_MAX_AGE_MS = 60_000;
@@ -35,7 +39,8 @@ export function createDispatchers(connection: KubeConnection): { calls: Agent; s
     rejectUnauthorized: connection.skipTlsVerify !== true,
     timeout: 5_000,
   };
-  const calls = new Agent({ connect, allowH2: false, connections: 8, headersTimeout: 30_000, bodyTimeout: 30_000 });
+  const connections = connection.maxConnections ?? DEFAULT_MAX_CONNECTIONS;
+  const calls = new Agent({ connect, allowH2: false, connections, headersTimeout: 30_000, bodyTimeout: 30_000 });
   const streams = new Agent({ connect, allowH2: false, headersTimeout: 30_000, bodyTimeout: 0 });
   return { calls, streams };
 }

@@ -23,8 +23,8 @@ export interface JoinOptions {
 }
 
 export const DEFAULT_JOIN_TIMEOUT_MS = 60_000;
-/** Only the inviting member's clock counts; ours refuses just what is expired beyond any reasonable difference. */
-const CLOCK_TOLERANCE_MS = 10 * 60_000;
+/** Only the inviting member's clock counts; ours, which may be wrong by hours, refuses just what is old beyond doubt. */
+const CLOCK_TOLERANCE_MS = 24 * 3_600_000;
 const POLL_MS = 250;
 
 export type Joined = Extract<JoinResult, { ok: true }>;

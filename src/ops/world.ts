@@ -12,15 +12,18 @@ export type Reader = Pick<KubeClient, 'get' | 'list'>;
 
 /** Reads all that this cluster knows of the federation, at once. No peer is asked, so a dead one is no hindrance. */
 export async function readWorld(client: Reader, clock: Pick<Clock, 'now'>): Promise<World> {
+  const lists = Promise.all([
+    listAll<PeerObject>(client, PEERS),
+    listAll<Node>(client, NODES),
+    listAll<Pod>(client, PODS),
+    listIfAllowed(client, NAMESPACES),
+    listIfAllowed(client, OFFLOADINGS),
+  ]);
+  // Where headcut is not installed that is what has to be said, and not which list fails for it.
+  lists.catch(() => {});
   const federation = await readFederation(client);
   try {
-    const [peers, nodes, pods, namespaces, offloadings] = await Promise.all([
-      listAll<PeerObject>(client, PEERS),
-      listAll<Node>(client, NODES),
-      listAll<Pod>(client, PODS),
-      listIfAllowed(client, NAMESPACES),
-      listIfAllowed(client, OFFLOADINGS),
-    ]);
+    const [peers, nodes, pods, namespaces, offloadings] = await lists;
     peers.sort((a, b) => a.metadata.name.localeCompare(b.metadata.name));
     return { federation, peers, nodes, pods, namespaces, offloadings, now: clock.now() };
   } catch (error) {

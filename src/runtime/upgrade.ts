@@ -56,7 +56,7 @@ export function joinStreams(a: Side, b: Side, through?: { forth: Transform; back
   ] as const) {
     tune(from.stream);
     if (from.head.length > 0) to.stream.write(from.head);
-    (middle === undefined ? from.stream : from.stream.pipe(middle)).pipe(to.stream);
+    passOn(middle === undefined ? from.stream : from.stream.pipe(middle), to.stream);
     middle?.on('error', () => to.stream.destroy());
     to.stream.on('close', () => middle?.destroy());
     from.stream.on('error', () => to.stream.destroy());
@@ -68,6 +68,31 @@ export function joinStreams(a: Side, b: Side, through?: { forth: Transform; back
       queueMicrotask(() => to.stream.resume());
     });
   }
+}
+
+/** So many turns of the event loop may bring what belongs together: the first goes on with what is read already, the next reads again. */
+const GATHER_TURNS = 2;
+
+/**
+ * Pipes, and writes at once what arrives within a moment. SPDY writers send each frame of a few bytes in three pieces, each a TLS
+ * record of its own; to pass them on one by one costs every process on the way three wake-ups instead of one.
+ */
+function passOn(from: Duplex, to: Duplex): void {
+  let gathering = false;
+  const wait = (turns: number): void => {
+    setImmediate(() => {
+      if (turns > 1) return wait(turns - 1);
+      gathering = false;
+      to.uncork();
+    });
+  };
+  from.on('data', () => {
+    if (gathering) return;
+    gathering = true;
+    to.cork();
+    wait(GATHER_TURNS);
+  });
+  from.pipe(to);
 }
 
 function tune(stream: Duplex): void {

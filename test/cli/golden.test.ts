@@ -1,5 +1,6 @@
 import { describe, expect, test } from 'vitest';
 import { parse } from 'yaml';
+import type { Pod } from '../../src/core/kube-objects.ts';
 import { FixedCluster, OBJECTS } from './cluster-fixture.ts';
 import { run } from './run.ts';
 
@@ -36,6 +37,21 @@ test.each([
   ['help explain'],
 ])('headcut %s', async (line) => {
   expect(`\n${await look(...line.split(' '))}`).toMatchSnapshot();
+});
+
+test('explain does not advise more room to a pod that lacks something else', async () => {
+  const pods = structuredClone(OBJECTS.pods ?? []) as Pod[];
+  const big = pods.find(({ metadata }) => metadata.name === 'big');
+  if (big === undefined) throw new Error('the fixture changed');
+  big.spec.containers = [];
+  big.spec.nodeSelector = { 'kubernetes.io/hostname': 'headcut-b', disk: 'fast' };
+  const advice = async () => {
+    const { out } = await run(['explain', 'pod', 'big', '-n', 'demo'], new FixedCluster({ ...OBJECTS, pods }).client);
+    return out.split('What to do:')[1];
+  };
+  expect(await advice()).toContain('Change what the verdicts name');
+  delete big.spec.tolerations;
+  expect(await advice()).toContain('Let it run at home');
 });
 
 describe('every form of a result', () => {

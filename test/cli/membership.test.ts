@@ -1,6 +1,7 @@
 import { describe, expect, test } from 'vitest';
 import type { KubeObject } from '../../src/core/kube-objects.ts';
 import { encodeData } from '../../src/core/membership/join-secrets.ts';
+import { formatJoinToken } from '../../src/core/membership/join-token.ts';
 import type { PeerObject } from '../../src/core/membership/peer-object.ts';
 import { FixedCluster, NOW, OBJECTS } from './cluster-fixture.ts';
 import { run } from './run.ts';
@@ -76,6 +77,32 @@ describe('leave', () => {
     const { code, out } = await headcut('leave --force', cluster);
     expect(code).toBe(0);
     expect(out).toMatch(/not everything came home from b: no\n[\s\S]*left the federation\n$/);
+  });
+});
+
+describe('join', () => {
+  const token = formatJoinToken({
+    endpoints: ['192.0.2.2:7443'],
+    inviter: 'b'.repeat(52),
+    invitation: '0a',
+    secret: 's',
+    expiresAt: NOW + 15 * 60_000,
+  });
+  const at = async (hours: number) => {
+    const clock = { ...jumpingClock(), now: () => NOW + hours * 3_600_000 };
+    const cluster = new FixedCluster();
+    return { ...(await run(['join', token], cluster.client, { clock })), writes: cluster.writes };
+  };
+
+  test('leaves it to the clock of the inviting member whether a token holds still, even when ours is an hour off', async () => {
+    const { error, writes } = await at(1.5);
+    expect(error).not.toContain('expired');
+    expect(writes.join()).toContain('create secrets/');
+  });
+
+  test('spares the way to the inviting member when a token is old beyond doubt', async () => {
+    const { code, error, writes } = await at(30);
+    expect([code, error, writes]).toEqual([1, expect.stringMatching(/expired at .*; run headcut invite again/), []]);
   });
 });
 

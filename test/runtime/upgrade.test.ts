@@ -1,5 +1,6 @@
 import { once } from 'node:events';
 import { type AddressInfo, connect, createServer, type Server, type Socket } from 'node:net';
+import { Duplex } from 'node:stream';
 import { afterEach, expect, test } from 'vitest';
 import { systemClock } from '../../src/runtime/clock.ts';
 import { joinStreams } from '../../src/runtime/upgrade.ts';
@@ -18,6 +19,16 @@ async function connection(): Promise<[Socket, Socket]> {
   const [near] = (await once(server, 'connection')) as [Socket];
   opened.push(server, far, near);
   return [near, far];
+}
+
+/** Remembers what was written to it at once. */
+class RecordedStream extends Duplex {
+  readonly written: string[] = [];
+  override _read(): void {}
+  override _writev(chunks: { chunk: Buffer }[], done: () => void): void {
+    this.written.push(chunks.map(({ chunk }) => String(chunk)).join(''));
+    done();
+  }
 }
 
 async function joined() {
@@ -44,6 +55,18 @@ test('what was sent before the end arrives whole at a receiver that is slow', as
   farB.end();
   await systemClock.sleep(50);
   expect([nearA.destroyed, nearB.destroyed]).toEqual([true, true]);
+});
+
+test('what arrives in pieces within a moment goes on in one', async () => {
+  const [a, b] = [new RecordedStream(), new RecordedStream()];
+  joinStreams({ stream: a, head: Buffer.alloc(0) }, { stream: b, head: Buffer.alloc(0) });
+  for (const piece of ['one ', 'two ', 'three']) {
+    a.push(piece);
+    await new Promise((resolve) => process.nextTick(resolve));
+  }
+  a.push(null);
+  await once(b, 'finish');
+  expect(b.written).toEqual(['one two three']);
 });
 
 test('a connection that breaks takes the other one with it', async () => {

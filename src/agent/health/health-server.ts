@@ -1,8 +1,9 @@
 import fastify, { type FastifyInstance } from 'fastify';
-import { collectDefaultMetrics, Registry } from 'prom-client';
+import { Registry } from 'prom-client';
 import type { Diagnosis } from '../../core/diagnosis/diagnosis.ts';
 import type { ControllerStats } from '../../runtime/controller.ts';
-import { type PeerFigures, PROCESS_PREFIX, registerMetrics } from './metrics.ts';
+import { type PeerFigures, registerMetrics } from './metrics.ts';
+import { collectProcessMetrics } from './process-metrics.ts';
 
 export interface HealthSources {
   /** Names of caches that are not synced yet. */
@@ -25,7 +26,7 @@ export interface HealthServer {
 /** /healthz, /readyz (?verbose), /metrics and /diagnosis. */
 export function createHealthServer(sources: HealthSources): HealthServer {
   const registry = new Registry();
-  collectDefaultMetrics({ register: registry, prefix: PROCESS_PREFIX });
+  collectProcessMetrics(registry);
   const { writes } = registerMetrics(registry, sources);
   const app = fastify();
   app.get('/healthz', () => 'ok');

@@ -20,6 +20,7 @@ import type {
   VirtualNodes,
 } from '../ports.ts';
 import { type ApplyTarget, applyAction, recordEvent } from './apply.ts';
+import { PodEventTeller } from './pod-event-teller.ts';
 import { PodTokens } from './pod-tokens.ts';
 import { ReferencedObjects } from './referenced-objects.ts';
 import { SupersededPods } from './superseded-pods.ts';
@@ -64,13 +65,13 @@ export class Offloading {
   readonly #attempts = new Map<string, Attempt>();
   /** Digests of changes that the provider refused. */
   readonly #refusedChanges = new Map<string, string>();
-  /** IDs of the provider's events that were recorded on our pods. */
-  readonly #events = new Map<string, Set<string>>();
+  readonly #events: PodEventTeller;
 
   constructor(deps: OffloadingDeps) {
     this.#deps = deps;
     const { clock, logger } = deps;
     this.#superseded = new SupersededPods(deps);
+    this.#events = new PodEventTeller(clock);
     this.controller = createController({
       name: 'offloading',
       reconcile: (uid) => this.#reconcile(uid),
@@ -155,8 +156,9 @@ export class Offloading {
       if (action.type === 'update-remote') await this.#update(target, action.digest);
       else await applyAction(this.#deps, target, action);
     }
-    if (local !== undefined && node !== undefined) await this.#follow(local, link, node);
-    return requeueAfterMs === undefined ? undefined : { requeueAfterMs };
+    const tellMs = local !== undefined && node !== undefined ? await this.#follow(local, link, node) : undefined;
+    const nextMs = Math.min(requeueAfterMs ?? Number.POSITIVE_INFINITY, tellMs ?? Number.POSITIVE_INFINITY);
+    return Number.isFinite(nextMs) ? { requeueAfterMs: nextMs } : undefined;
   }
 
   async #submit(
@@ -212,21 +214,18 @@ export class Offloading {
     }
   }
 
-  /** What a pod that runs there needs from home: changed objects, fresh tokens, and its warnings told. */
-  async #follow(local: Pod, link: PeerLink, node: KubeClient): Promise<void> {
+  /**
+   * What a pod that runs there needs from home: changed objects, fresh tokens, and what happens to it told.
+   * @returns in how many milliseconds there is more to tell
+   */
+  async #follow(local: Pod, link: PeerLink, node: KubeClient): Promise<number | undefined> {
     const { uid = '' } = local.metadata;
     const remote = link.pods.get(uid);
-    if (remote === undefined || isTerminal(local.status) || local.metadata.deletionTimestamp !== undefined) return;
+    if (remote === undefined || isTerminal(local.status) || local.metadata.deletionTimestamp !== undefined)
+      return undefined;
     this.#objects.of(local);
     this.#tokens.keep(local, node);
-    const recorded = this.#events.get(uid) ?? new Set<string>();
-    for (const event of remote.events ?? []) {
-      if (recorded.has(event.id)) continue;
-      const at = Date.parse(event.lastTimestamp) || this.#deps.clock.now();
-      await recordEvent(node, local, { ...event, eventType: event.type, at });
-      recorded.add(event.id);
-    }
-    if (recorded.size > 0) this.#events.set(uid, recorded);
+    return this.#events.tell(local, remote, node);
   }
 
   #onObject(virtualNode: string, namespace: string, object: ConfigObject, uids: ReadonlySet<string>): void {
@@ -274,7 +273,7 @@ export class Offloading {
   #release(uid: string): void {
     this.#keyByUid.delete(uid);
     this.#attempts.delete(uid);
-    this.#events.delete(uid);
+    this.#events.release(uid);
     this.#refusedChanges.delete(uid);
     this.#objects.release(uid);
     this.#tokens.release(uid);

@@ -17,18 +17,18 @@ interface EventObject extends KubeObject {
   series?: { count?: number };
 }
 
-/** A consumer sees only the latest few of a pod. */
-const EVENTS_PER_POD = 5;
+/** A consumer is told only the latest few of a pod, of each type. */
+const EVENTS_PER_TYPE = 6;
 
 export interface PodEventsDeps {
   client: Pick<KubeClient, 'list' | 'stream'>;
   clock: Clock;
   logger: Logger;
-  /** A warning about the pod of this namespace and name changed. */
+  /** There is an event about the pod of this namespace and name. */
   onChange(namespace: string, podName: string): void;
 }
 
-/** The warnings that kubelet, scheduler and controllers of this cluster wrote about pods in twin namespaces. */
+/** What kubelet, scheduler and controllers of this cluster wrote about pods in twin namespaces. */
 export class PodEvents {
   readonly #deps: PodEventsDeps;
   readonly #watched = new Map<string, { stop: AbortController; reflector: Reflector<EventObject> }>();
@@ -45,12 +45,16 @@ export class PodEvents {
       client,
       type: EVENTS,
       namespace,
-      fieldSelector: 'type=Warning,involvedObject.kind=Pod',
+      fieldSelector: 'involvedObject.kind=Pod',
+      slim: toEssentials,
       clock,
       logger,
     });
-    reflector.onChange((_key, after) => {
-      if (after?.involvedObject?.name !== undefined) onChange(namespace, after.involvedObject.name);
+    reflector.onChange((_key, after, before) => {
+      const name = after?.involvedObject?.name;
+      if (after === undefined || name === undefined || !concernsOwner(after)) return;
+      // That the same happened once more is news only when it is bad.
+      if (before === undefined || after.type === 'Warning') onChange(namespace, name);
     });
     const stop = new AbortController();
     this.#watched.set(namespace, { stop, reflector });
@@ -66,15 +70,35 @@ export class PodEvents {
     }
   }
 
-  /** The warnings about the pod with this UID, oldest first. */
+  /** The latest few events about the pod with this UID, oldest first. */
   of(namespace: string, podUid: string | undefined): PodEvent[] {
-    const events = this.#watched.get(namespace)?.reflector.list() ?? [];
-    return events
-      .filter((event) => event.involvedObject?.uid === podUid && podUid !== undefined)
+    if (podUid === undefined) return [];
+    const events = (this.#watched.get(namespace)?.reflector.list() ?? [])
+      .filter((event) => event.involvedObject?.uid === podUid && concernsOwner(event))
       .map(toPodEvent)
-      .sort((a, b) => (a.lastTimestamp < b.lastTimestamp ? -1 : 1))
-      .slice(-EVENTS_PER_POD);
+      .sort(byTime);
+    const warnings = events.filter(({ type }) => type === 'Warning').slice(-EVENTS_PER_TYPE);
+    const others = events.filter(({ type }) => type !== 'Warning').slice(-EVENTS_PER_TYPE);
+    return [...warnings, ...others].sort(byTime);
   }
+}
+
+/** On which node the pod is here is known at home: it is the virtual one. */
+function concernsOwner({ type, reason }: EventObject): boolean {
+  return type === 'Warning' || reason !== 'Scheduled';
+}
+
+function byTime(a: PodEvent, b: PodEvent): number {
+  return a.lastTimestamp === b.lastTimestamp ? 0 : a.lastTimestamp < b.lastTimestamp ? -1 : 1;
+}
+
+/** There are several for each pod, for an hour: only what is told is kept. */
+function toEssentials(event: EventObject): EventObject {
+  const { metadata, type, reason, message, count, lastTimestamp, eventTime, involvedObject, series } = event;
+  const { name, namespace, uid, resourceVersion } = metadata;
+  const kept = { metadata: { name, namespace, uid, resourceVersion }, reason, message, count, series };
+  const about = { name: involvedObject?.name, uid: involvedObject?.uid };
+  return { ...kept, type, lastTimestamp, eventTime, involvedObject: about } as EventObject;
 }
 
 function toPodEvent(event: EventObject): PodEvent {

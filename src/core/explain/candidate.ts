@@ -13,6 +13,8 @@ export interface Candidate {
   virtual: boolean;
   /** Why the pod cannot go there, each a clause; empty when it can. */
   obstacles: string[];
+  /** With more room it could go there. */
+  lacksOnlyRoom: boolean;
   asks: ResourceList;
   free: ResourceList;
 }
@@ -27,16 +29,17 @@ export function freeOn(node: Node, pods: readonly Pod[]): Amounts {
 export function considerNode(pod: Pod, node: Node, free: Amounts): Candidate {
   const asks = podRequests(pod);
   const room = fits(asks, free);
+  const obstacles = [
+    ...readinessObstacle(node),
+    ...(node.spec?.unschedulable === true ? ['it is cordoned'] : []),
+    ...taintObstacles(pod.spec.tolerations ?? [], node.spec?.taints ?? []),
+    ...selectorObstacles(pod, node),
+  ];
   return {
     node: node.metadata.name,
     virtual: node.metadata.labels?.[PEER_LABEL] !== undefined,
-    obstacles: [
-      ...readinessObstacle(node),
-      ...(node.spec?.unschedulable === true ? ['it is cordoned'] : []),
-      ...taintObstacles(pod.spec.tolerations ?? [], node.spec?.taints ?? []),
-      ...selectorObstacles(pod, node),
-      ...(room.ok ? [] : [lack(asks, free)]),
-    ],
+    obstacles: room.ok ? obstacles : [...obstacles, lack(asks, free)],
+    lacksOnlyRoom: obstacles.length === 0 && !room.ok,
     asks: toResourceList(asks),
     free: toResourceList(Object.fromEntries(Object.entries(free).map(([name, left]) => [name, left > 0n ? left : 0n]))),
   };

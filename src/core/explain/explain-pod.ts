@@ -100,9 +100,21 @@ function explainUnbound(pod: Pod, candidates: ConsideredMember[], travel: string
   return {
     summary: `Pod ${key} is Pending: none of ${candidates.length} members can take it.`,
     because: [...said, ...travel],
-    advice: ['Ask for less, free room on a member, or let another cluster join (headcut invite).'],
+    advice: [adviceFor(pod, candidates)],
     candidates,
   };
+}
+
+function adviceFor(pod: Pod, candidates: readonly ConsideredMember[]): string {
+  if (candidates.some((one) => one.lacksOnlyRoom))
+    return 'Ask for less, free room on a member, or let another cluster join (headcut invite).';
+  if (!toleratesVirtualNodes(pod) && candidates.some((one) => one.virtual))
+    return 'Let it run at home (no nodeSelector or affinity for a peer), or take out what keeps it there; if its namespace was offloaded later, make it anew.';
+  return 'Change what the verdicts name in the pod or on the member, or let another cluster join (headcut invite).';
+}
+
+function toleratesVirtualNodes(pod: Pod): boolean {
+  return pod.spec.tolerations?.some((one) => one.key === VIRTUAL_NODE_TAINT) === true;
 }
 
 /** What the namespace and the pod itself say about leaving this cluster. */
@@ -114,8 +126,7 @@ function whetherItTravels(world: World, pod: Pod): string[] {
   const opted = `Namespace ${namespace} is offloaded by ${by}, strategy ${offloading.strategy}.`;
   const refusal = refusalByPolicy(pod);
   if (refusal !== undefined) return [opted, `But ${refusal.message}.`];
-  const tolerates = pod.spec.tolerations?.some((one) => one.key === VIRTUAL_NODE_TAINT) === true;
-  if (tolerates) return [opted];
+  if (toleratesVirtualNodes(pod)) return [opted];
   return [
     opted,
     'But the pod has no toleration for virtual nodes: it needs privileges that baseline forbids, or it was made before the namespace was offloaded.',

@@ -1,11 +1,12 @@
 import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
-import { collectDefaultMetrics, Registry } from 'prom-client';
+import { Registry } from 'prom-client';
 import { describe, expect, test } from 'vitest';
 import { parse } from 'yaml';
 import { METRICS, type MetricName, type MetricSpec } from '../../../src/agent/health/metric-list.ts';
-import { PROCESS_PREFIX, registerMetrics } from '../../../src/agent/health/metrics.ts';
+import { registerMetrics } from '../../../src/agent/health/metrics.ts';
 import { peerFigures } from '../../../src/agent/health/peer-figures.ts';
+import { collectProcessMetrics } from '../../../src/agent/health/process-metrics.ts';
 
 const root = join(import.meta.dirname, '..', '..', '..');
 const read = (path: string): string => readFileSync(join(root, path), 'utf8');
@@ -81,7 +82,7 @@ describe('queries of the dashboard and the alerts', () => {
     ...rules.spec.groups.flatMap((group) => group.rules.map(({ alert, expr }): [string, string] => [alert, expr])),
   ];
   const registry = new Registry();
-  collectDefaultMetrics({ register: registry, prefix: PROCESS_PREFIX });
+  collectProcessMetrics(registry);
   const ofProcess = new Set(registry.getMetricsAsArray().map(({ name }) => name));
 
   test.each(queries)('%s asks only for metrics and labels that exist', (_title, query) => {

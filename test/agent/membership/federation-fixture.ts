@@ -94,7 +94,7 @@ export async function startAgent(cluster: TestCluster, limits: { maxMembers?: nu
   };
   const hello = { instance: randomUUID(), protocol: PROTOCOL_VERSION, version: 'test' };
   const serving: PeerServing = { serve: (peerId, stream) => server.serve(peerId, stream) };
-  const dialing = createDialing({ identity, hello, clock: fastClock });
+  const dialing = createDialing({ identity, hello, clock });
   const membership = new Membership({
     ...common,
     ...limits,

@@ -1,0 +1,65 @@
+import { afterEach, describe, expect, test } from 'vitest';
+import { eventually } from '../peer-server/peer-server-fixture.ts';
+import { createCluster, fastClock, joinThrough, startAgent, type TestAgent } from './federation-fixture.ts';
+
+const HOUR_MS = 3_600_000;
+
+const running = new Set<TestAgent>();
+afterEach(async () => {
+  await Promise.all([...running].map((agent) => agent.stop()));
+  running.clear();
+});
+
+async function start(...of: Parameters<typeof startAgent>): Promise<TestAgent> {
+  const agent = await startAgent(...of);
+  running.add(agent);
+  return agent;
+}
+
+async function stop(agent: TestAgent): Promise<void> {
+  running.delete(agent);
+  await agent.stop();
+}
+
+const link = (agent: TestAgent, peer: TestAgent) => agent.membership.get(peer.own.id);
+const connected = (agent: TestAgent, peer: TestAgent) => eventually(() => link(agent, peer)?.state === 'Connected');
+
+describe.each([
+  ['ahead', HOUR_MS],
+  ['behind', -HOUR_MS],
+])('a member whose clock is an hour %s', { timeout: 60_000 }, (_how, skewMs) => {
+  test('joins, stays connected, is told how wrong it is, leaves and joins again', async () => {
+    const [a, b] = [await start(await createCluster('a')), await start(await createCluster('b', skewMs))];
+    await joinThrough(b, a);
+    await Promise.all([connected(a, b), connected(b, a)]);
+    await eventually(() => link(a, b)?.clockSkewMs !== undefined && link(b, a)?.clockSkewMs !== undefined);
+    expect(Math.abs((link(a, b)?.clockSkewMs ?? 0) - skewMs)).toBeLessThan(60_000);
+    expect(Math.abs((link(b, a)?.clockSkewMs ?? 0) + skewMs)).toBeLessThan(60_000);
+    a.changes.length = 0;
+    // Several times the silence after which a peer is suspected.
+    await fastClock.sleep(10_000);
+    await connected(a, b);
+    // A machine that is busy with other tests may miss a heartbeat, which is suspected and believed again.
+    expect(a.changes.filter((change) => change.endsWith('state')).length).toBeLessThanOrEqual(2);
+    await b.membership.leave();
+    await eventually(() => link(a, b) === undefined);
+    await joinThrough(b, a);
+    await Promise.all([connected(a, b), connected(b, a)]);
+  });
+
+  test('is believed also after its clock was set right', async () => {
+    const [a, b] = [await start(await createCluster('a')), await start(await createCluster('b', skewMs))];
+    await joinThrough(b, a);
+    await Promise.all([connected(a, b), connected(b, a)]);
+    await stop(b);
+    const again = await start({
+      ...b.cluster,
+      skewMs: 0,
+      federation: { metadata: { name: 'headcut' }, spec: { name: 'renamed' } },
+    });
+    await again.own.refresh(again.cluster.federation);
+    await Promise.all([connected(a, again), connected(again, a)]);
+    await eventually(() => a.membership.records().some((record) => record.name === 'renamed'));
+    await eventually(() => Math.abs(link(a, again)?.clockSkewMs ?? skewMs) < 60_000);
+  });
+});

@@ -16,7 +16,14 @@ async function answered(namespace: string, asker: string, url: string, times = A
 /** Pods `hello-…`, as many on each cluster; gives their names, by the node as `a` knows it. */
 async function helloEverywhere(namespace: string): Promise<Map<string, Set<string>>> {
   const replicas = PER_CLUSTER * clusters.length;
-  await apply('a', deployment(namespace, 'hello', replicas));
+  const constraint = {
+    maxSkew: 1,
+    topologyKey: 'kubernetes.io/hostname',
+    // Not as it is by default: whatever the nodes are busy with.
+    whenUnsatisfiable: 'DoNotSchedule',
+    labelSelector: { matchLabels: { app: 'hello' } },
+  };
+  await apply('a', deployment(namespace, 'hello', replicas, podSpec({ topologySpreadConstraints: [constraint] })));
   const byNode = new Map<string, Set<string>>(nodes.map((node) => [node, new Set()]));
   for (const { metadata, spec } of await readyPods('a', namespace, replicas))
     byNode.get(spec.nodeName ?? '')?.add(metadata.name);

@@ -14,8 +14,8 @@ export interface DiagnoserDeps {
   clock: Clock;
 }
 
-/** Whoever looks waits for the slowest of these. */
-const LOOK_WITHIN_MS = 4_000;
+/** Whoever looks waits for the slowest of these. Longer than a try to connect (DIAL_WITHIN_MS), whose failure is what is looked for. */
+const LOOK_WITHIN_MS = 5_000;
 /** Everybody on the node's network may ask: that must not become a way to make the agent dial all the time. */
 const KEPT_MS = 3_000;
 
@@ -61,7 +61,9 @@ export class Diagnoser {
   async #lookAt({ id, ...peer }: PeerInspection): Promise<PeerDiagnosis> {
     const { peers, probeFullSize } = this.#deps;
     const [outward, inward, fullSize] = await Promise.all([
-      this.reach(id),
+      this.reach(id).catch((error): EndpointReach[] => [
+        { endpoint: 'its endpoints', ok: false, problem: messageOf(error) },
+      ]),
       this.#within((signal) => peers.askReach(id, signal)).catch(() => undefined),
       this.#within((signal) => probeFullSize(id, signal)).catch(() => undefined),
     ]);

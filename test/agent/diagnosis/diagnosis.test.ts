@@ -39,6 +39,13 @@ test('tells the rest when a peer cannot be asked and no name is answered', async
   expect(found.peers[0]).toMatchObject({ outward: reached, inward: undefined, fullSize: undefined });
 });
 
+test('tells the rest also when nothing is known of the ways to a peer in time', async () => {
+  const fast = { ...systemClock, sleep: (ms: number, signal?: AbortSignal) => systemClock.sleep(ms / 100, signal) };
+  const found = await diagnoser({ reach: () => new Promise(() => {}) }, { clock: fast }).look();
+  expect(found.peers[0]?.outward).toEqual([{ endpoint: 'its endpoints', ok: false, problem: 'no answer in time' }]);
+  expect(found.peers[0]?.inward).toEqual(reached);
+});
+
 test('looks once for all who ask within a few seconds, and dials a peer once', async () => {
   let dialed = 0;
   const reach = () => {

@@ -2,9 +2,14 @@ import { CodedError } from './coded-error.ts';
 
 const UNITS: Record<string, number> = { ms: 1, s: 1_000, m: 60_000, h: 3_600_000 };
 
+/** Whether `parseDuration` can read it. */
+export function isDuration(text: string): boolean {
+  return /^(\d+(ms|s|m|h))+$/.test(text);
+}
+
 /** Milliseconds of a duration such as `90s`, `15m`, `1h30m`; throws InvalidArgument. */
 export function parseDuration(text: string): number {
-  if (!/^(\d+(ms|s|m|h))+$/.test(text)) {
+  if (!isDuration(text)) {
     throw new CodedError('InvalidArgument', `"${text}" is no duration; write it like 90s, 15m or 1h30m`);
   }
   let total = 0;

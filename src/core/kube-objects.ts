@@ -215,3 +215,23 @@ export function parseObjectKey(key: string): { namespace: string; name: string }
   const slash = key.indexOf('/');
   return { namespace: slash < 0 ? '' : key.slice(0, slash), name: key.slice(slash + 1) };
 }
+
+/** The owner that makes another one when the pod is gone. */
+export function controllerOf(pod: Pod): OwnerReference | undefined {
+  return pod.metadata.ownerReferences?.find((owner) => owner.controller === true);
+}
+
+/** Whether a pod or a node is Ready, by its condition. */
+export function isReady({ status }: { status?: { conditions?: Condition[] } }): boolean {
+  return status?.conditions?.some(({ type, status: is }) => type === 'Ready' && is === 'True') === true;
+}
+
+/** Asks the API server to evict this very pod; disruption budgets are respected. */
+export function evictionOf({ metadata: { namespace, name, uid } }: Pod): KubeObject {
+  return {
+    apiVersion: 'policy/v1',
+    kind: 'Eviction',
+    metadata: { name, ...(namespace === undefined ? {} : { namespace }) },
+    ...(uid === undefined ? {} : { deleteOptions: { preconditions: { uid } } }),
+  };
+}

@@ -1,5 +1,5 @@
 import { CodedError, messageOf } from '../core/coded-error.ts';
-import { objectKey, type Pod } from '../core/kube-objects.ts';
+import { controllerOf, evictionOf, objectKey, type Pod } from '../core/kube-objects.ts';
 import { isTerminal } from '../core/pod-phase.ts';
 import { ApiError, isNotFound } from '../kube/api-error.ts';
 import type { KubeClient } from '../kube/client.ts';
@@ -70,21 +70,13 @@ function tell(told: Set<string>, what: string): boolean {
 }
 
 function isControlled(pod: Pod): boolean {
-  return pod.metadata.ownerReferences?.some((owner) => owner.controller === true) === true;
+  return controllerOf(pod) !== undefined;
 }
 
 /** Asks for the eviction of one pod. @returns why not now; undefined when it is on its way out */
 export async function evict(client: Pick<KubeClient, 'create'>, pod: Pod): Promise<string | undefined> {
-  const { namespace, name, uid } = pod.metadata;
-  const preconditions = uid === undefined ? {} : { deleteOptions: { preconditions: { uid } } };
-  const eviction = {
-    apiVersion: 'policy/v1',
-    kind: 'Eviction',
-    metadata: { name, ...(namespace === undefined ? {} : { namespace }) },
-    ...preconditions,
-  };
   try {
-    await client.create(PODS, eviction, { subresource: 'eviction', name });
+    await client.create(PODS, evictionOf(pod), { subresource: 'eviction', name: pod.metadata.name });
     return undefined;
   } catch (error) {
     if (isNotFound(error)) return undefined;

@@ -1,7 +1,7 @@
 import { CodedError } from '../core/coded-error.ts';
-import { type Node, objectKey, type Pod } from '../core/kube-objects.ts';
+import { isReady, type Node, objectKey, type Pod } from '../core/kube-objects.ts';
 import { isTerminal } from '../core/pod-phase.ts';
-import { isReady, type Move, planRebalance } from '../core/rebalance/plan-rebalance.ts';
+import { type Move, planRebalance } from '../core/rebalance/plan-rebalance.ts';
 import type { KubeClient } from '../kube/client.ts';
 import { NODES, PODS } from '../kube/resources.ts';
 import type { Clock } from '../runtime/clock.ts';

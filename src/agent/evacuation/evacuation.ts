@@ -1,5 +1,5 @@
 import { planEvacuation } from '../../core/evacuation/plan-evacuation.ts';
-import { objectKey, type Pod } from '../../core/kube-objects.ts';
+import { evictionOf, objectKey, type Pod } from '../../core/kube-objects.ts';
 import { ApiError, isConflict, isNotFound } from '../../kube/api-error.ts';
 import { PODS } from '../../kube/resources.ts';
 import type { Store } from '../../kube/store.ts';
@@ -56,15 +56,8 @@ export class Evacuation {
   }
 
   async #evict(client: NonNullable<ReturnType<NodeIdentities['client']>>, pod: Pod): Promise<void> {
-    const { namespace = '', name, uid = '' } = pod.metadata;
-    const eviction = {
-      apiVersion: 'policy/v1',
-      kind: 'Eviction',
-      metadata: { namespace, name },
-      deleteOptions: { preconditions: { uid } },
-    };
     try {
-      await client.create(PODS, eviction, { subresource: 'eviction', name });
+      await client.create(PODS, evictionOf(pod), { subresource: 'eviction', name: pod.metadata.name });
       this.#deps.logger.info({ pod: objectKey(pod), node: pod.spec.nodeName }, 'a peer is drained; the pod moves away');
     } catch (error) {
       const isHeldBack = error instanceof ApiError && error.status === 429;

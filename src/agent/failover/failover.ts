@@ -45,8 +45,9 @@ export class Failover {
   /** When the loss of a peer was noticed, by its ID; monotonic ms. */
   readonly #lostAt = new Map<string, number>();
   #returnedAt: number | undefined;
-  /** Pods that were replaced, or have nowhere to go: known until no peer is lost any more. */
+  /** UIDs of pods that were replaced: known until no peer is lost any more. */
   readonly #evicted = new Set<string>();
+  /** UIDs of those that have nowhere to go, which was said. */
   readonly #told = new Set<string>();
 
   constructor(deps: FailoverDeps) {

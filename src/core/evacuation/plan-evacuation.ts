@@ -1,5 +1,4 @@
-import { controllerOf } from '../failover/failover-rule.ts';
-import type { Pod } from '../kube-objects.ts';
+import { controllerOf, type Pod } from '../kube-objects.ts';
 import { isTerminal } from '../pod-phase.ts';
 
 /**

@@ -1,4 +1,4 @@
-import type { Node, Pod, ResourceList } from '../kube-objects.ts';
+import { isReady, type Pod, type ResourceList } from '../kube-objects.ts';
 import type { PeerObject } from '../membership/peer-object.ts';
 import { isTerminal } from '../pod-phase.ts';
 import { add, podRequests, toResourceList } from '../quantities/resources.ts';
@@ -106,10 +106,6 @@ function podProblems(world: World): string[] {
 function isStuck(pod: Pod, now: number): boolean {
   if ((pod.status?.phase ?? 'Pending') !== 'Pending') return false;
   return pod.status?.reason !== undefined || now - Date.parse(pod.metadata.creationTimestamp ?? '') > SLOW_AFTER_MS;
-}
-
-function isReady(node: Node): boolean {
-  return node.status?.conditions?.find((condition) => condition.type === 'Ready')?.status === 'True';
 }
 
 /** A pod of ours elsewhere, or of another member here; a row of `headcut pods`. */

@@ -1,5 +1,5 @@
-import { parseDuration } from '../duration.ts';
-import type { KubeObject, OwnerReference, Pod } from '../kube-objects.ts';
+import { isDuration, parseDuration } from '../duration.ts';
+import { controllerOf, type KubeObject, type Pod } from '../kube-objects.ts';
 import { FAILOVER_AFTER_ANNOTATION } from '../labels.ts';
 
 /** `spec.failover` of a Federation and of an Offloading: durations such as `5s`, or `Never`. */
@@ -52,11 +52,7 @@ export function failoverSettingsOf(object: KubeObject | undefined): FailoverSett
   return (object?.spec as { failover?: FailoverSettings } | undefined)?.failover;
 }
 
-export function controllerOf(pod: Pod): OwnerReference | undefined {
-  return pod.metadata.ownerReferences?.find((owner) => owner.controller === true);
-}
-
 /** An annotation is checked by nobody: what cannot be read does not count. */
 function isSetting(text: string | undefined): text is string {
-  return text !== undefined && (text === NEVER || /^(\d+(ms|s|m|h))+$/.test(text));
+  return text !== undefined && (text === NEVER || isDuration(text));
 }

@@ -1,6 +1,5 @@
-import type { Pod } from '../kube-objects.ts';
+import { controllerOf, isReady, type Pod } from '../kube-objects.ts';
 import { isTerminal } from '../pod-phase.ts';
-import { controllerOf } from './failover-rule.ts';
 import { PEER_LOST_REASON } from './plan-failover.ts';
 
 /** How long a superseded pod that turned out healthy waits for what replaces it: that may never find room. */
@@ -23,6 +22,6 @@ export function isReplacementPending(superseded: Pod, pods: readonly Pod[]): boo
       controllerOf(pod)?.uid === owner &&
       pod.metadata.deletionTimestamp === undefined &&
       !isTerminal(pod.status) &&
-      pod.status?.conditions?.some((one) => one.type === 'Ready' && one.status === 'True') !== true,
+      !isReady(pod),
   );
 }

@@ -1,6 +1,5 @@
-import { parseDuration } from '../duration.ts';
-import { controllerOf } from '../failover/failover-rule.ts';
-import type { Condition, KubeObject, Pod } from '../kube-objects.ts';
+import { isDuration, parseDuration } from '../duration.ts';
+import { type Condition, controllerOf, type KubeObject, type Pod } from '../kube-objects.ts';
 import { FENCING_AFTER_ANNOTATION, FENCING_ANNOTATION } from '../labels.ts';
 
 /** `spec.fencing` of a Federation and of an Offloading. */
@@ -35,7 +34,7 @@ export function fencingAfterMs(
   const mode = isMode(asked) ? asked : (namespace?.mode ?? federation?.mode ?? 'StatefulSets');
   if (mode === 'None' || (mode === 'StatefulSets' && controllerOf(pod)?.kind !== 'StatefulSet')) return undefined;
   const after = [pod.metadata.annotations?.[FENCING_AFTER_ANNOTATION], namespace?.after, federation?.after].find(
-    isDuration,
+    (text) => text !== undefined && isDuration(text),
   );
   return Math.max(MIN_FENCING_MS, parseDuration(after ?? DEFAULT_FENCING_AFTER));
 }
@@ -65,8 +64,4 @@ function toldFencingMs(pod: Pod): number | undefined {
 /** An annotation is checked by nobody: what cannot be read does not count. */
 function isMode(text: string | undefined): text is FencingMode {
   return text === 'Required' || text === 'StatefulSets' || text === 'None';
-}
-
-function isDuration(text: string | undefined): text is string {
-  return text !== undefined && /^(\d+(ms|s|m|h))+$/.test(text);
 }

@@ -20,5 +20,5 @@ export function fencedAt(answeredAt: number, afterMs: number): number {
   return answeredAt + afterMs + STOP_MS + afterMs * DRIFT;
 }
 
-/** In a lease of this length the provider asks this often: many questions may get lost. */
+/** So often the provider asks: of the questions within one lease, which is ten seconds at least, some may get lost. */
 export const RENEW_EVERY_MS = 2_000;

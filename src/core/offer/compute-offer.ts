@@ -1,4 +1,4 @@
-import type { Node, NodeInfo, Pod, ResourceList } from '../kube-objects.ts';
+import { isReady, type Node, type NodeInfo, type Pod, type ResourceList } from '../kube-objects.ts';
 import { ORIGIN_CLUSTER_LABEL, PEER_LABEL } from '../labels.ts';
 import { isTerminal } from '../pod-phase.ts';
 import {
@@ -40,11 +40,7 @@ export function usableNodes(nodes: readonly Node[]): Node[] {
 }
 
 function readyNodes(nodes: readonly Node[]): Node[] {
-  return nodes.filter(
-    (node) =>
-      node.metadata.labels?.[PEER_LABEL] === undefined &&
-      node.status?.conditions?.some((condition) => condition.type === 'Ready' && condition.status === 'True') === true,
-  );
+  return nodes.filter((node) => node.metadata.labels?.[PEER_LABEL] === undefined && isReady(node));
 }
 
 /** Usage of all pods that are bound to a real node, or wait for one as offloaded pods do. */

@@ -1,5 +1,5 @@
 import { fencingCondition } from '../fencing/fencing-rule.ts';
-import type { Pod, PodStatus } from '../kube-objects.ts';
+import { isReady, type Pod, type PodStatus } from '../kube-objects.ts';
 import { isTerminal } from '../pod-phase.ts';
 import {
   failedStatus,
@@ -42,11 +42,11 @@ export interface OffloadedPodObservation {
   peerGone: boolean;
   /** The peer was found unreachable by own failed contact. */
   peerUnreachable: boolean;
-  /** The last answer to a submission of this pod in this process, and when the next try is due. */
   /** It was replaced because its peer was lost, and what replaces it is not Ready yet; how long (ms) that may go on. */
   replacementPendingMs?: number | undefined;
   /** How long (ms) until the provider is sure to have stopped it, if it is fenced: its name may be used again then. */
   stoppedInMs?: number | undefined;
+  /** The last answer to a submission of this pod in this process, and when the next try is due. */
   lastVerdict: { verdict: PodVerdict; retryAt: number } | undefined;
   /** The digest of a change that the provider refused: the same one is not sent again. */
   refusedDigest?: string | undefined;
@@ -134,7 +134,7 @@ function planDeletion(observed: OffloadedPodObservation, local: Pod): OffloadedP
   if (remote !== undefined && !peerGone) {
     const actions = reflectStatus(observed, local, remote);
     // It turned out healthy, and serves until the other one does.
-    if (remoteKnown && !remote.deleting && replacementPendingMs > 0 && isReady(remote.status))
+    if (remoteKnown && !remote.deleting && replacementPendingMs > 0 && isReady(remote))
       return { actions, requeueAfterMs: Math.min(replacementPendingMs, REPLACEMENT_LOOK_MS) };
     const grace = local.metadata.deletionGracePeriodSeconds;
     if (remoteKnown && !remote.deleting) {
@@ -197,10 +197,6 @@ function ended({ wallTime }: OffloadedPodObservation, local: Pod, wanted: LocalS
 function patched(local: Pod, wanted: LocalStatus): OffloadingAction[] {
   const patch = statusPatch(local, wanted);
   return patch === undefined ? [] : [{ type: 'patch-status', patch }];
-}
-
-function isReady(status: PodStatus | undefined): boolean {
-  return status?.conditions?.some((one) => one.type === 'Ready' && one.status === 'True') === true;
 }
 
 /** True when containers of the pod have run, or may have: it must not be started a second time. */

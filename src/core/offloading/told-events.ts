@@ -16,17 +16,6 @@ interface Waiting {
   lastAt: number;
 }
 
-/** An event to record on the pod. */
-export interface EventToTell {
-  /** The same for the same news, also after a restart of the agent. */
-  id: string;
-  type: string;
-  reason: string;
-  message: string;
-  count: number;
-  lastTimestamp: string;
-}
-
 /** What follows one another within this time is one event at home, since each event is a write. */
 export const GATHER_MS = 2_000;
 /** A pod that starts is told of when it has started, or after this long: an image may take its time. */
@@ -53,7 +42,7 @@ export function planToldEvents(
   told: ToldEvents,
   events: readonly PodEvent[],
   { now, starting }: { now: number; starting: boolean },
-): { tell: EventToTell[]; told: ToldEvents; againMs?: number } {
+): { tell: PodEvent[]; told: ToldEvents; againMs?: number } {
   const fresh = events.filter(({ id }) => !told.done.has(id));
   if (fresh.length === 0) return { tell: [], told };
   const normal = fresh.filter(isNormal);
@@ -62,7 +51,7 @@ export function planToldEvents(
     ? waiting.since + LONGEST_MS
     : Math.min(waiting.lastAt + GATHER_MS, waiting.since + LONGEST_MS);
   const isDue = now >= dueAt;
-  const due: EventToTell[] = fresh.filter((event) => !isNormal(event));
+  const due: PodEvent[] = fresh.filter((event) => !isNormal(event));
   if (isDue && normal.length > 0) due.push(together(normal));
   let { bucket } = told;
   const tell = due.filter(() => {
@@ -89,7 +78,7 @@ function waitingNow(before: Waiting | undefined, count: number, now: number): Wa
 }
 
 /** One event that says what all of them say; its reason is that of the last, `Started` as a rule. */
-function together(events: readonly PodEvent[]): EventToTell {
+function together(events: readonly PodEvent[]): PodEvent {
   const [first] = events;
   const last = events.at(-1);
   if (first === undefined || last === undefined) throw new Error('there is nothing to tell');

@@ -1,6 +1,5 @@
 import { considerNode, freeOn } from '../explain/candidate.ts';
-import { controllerOf } from '../failover/failover-rule.ts';
-import { type Node, objectKey, type Pod } from '../kube-objects.ts';
+import { controllerOf, isReady, type Node, objectKey, type Pod } from '../kube-objects.ts';
 import { isTerminal } from '../pod-phase.ts';
 
 /** One replica that had better run elsewhere. */
@@ -56,10 +55,6 @@ function moveOf(
 /** Of a controller that places replicas anywhere; a StatefulSet's are fenced, and a Job's are lost work. */
 function isReplica(pod: Pod): boolean {
   return controllerOf(pod)?.kind === 'ReplicaSet';
-}
-
-export function isReady({ status }: Pod): boolean {
-  return status?.conditions?.some(({ type, status: is }) => type === 'Ready' && is === 'True') === true;
 }
 
 /** Which lost the least by going. */

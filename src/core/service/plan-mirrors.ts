@@ -1,5 +1,5 @@
 import { createHash } from 'node:crypto';
-import type { Pod } from '../kube-objects.ts';
+import { isReady, type Pod } from '../kube-objects.ts';
 import { MANAGED_BY, MANAGED_BY_LABEL, ORIGIN_CLUSTER_LABEL, ORIGIN_NAMESPACE_LABEL } from '../labels.ts';
 import { isEqual } from '../offloading/local-status.ts';
 import { twinNamespaceName } from '../shadow-pod/twin-namespace.ts';
@@ -174,9 +174,9 @@ interface EndpointConditions {
 
 /** Of its own pods a provider knows sooner than their home that they are not ready any more, and when home is away, too. */
 function locally({ ready, serving, terminating }: EndpointConditions, pod: Pod): EndpointConditions {
-  const isReady = pod.status?.conditions?.some((one) => one.type === 'Ready' && one.status === 'True') === true;
+  const podReady = isReady(pod);
   const isEnding = pod.metadata.deletionTimestamp !== undefined;
-  return { ready: ready && isReady && !isEnding, serving: serving && isReady, terminating: terminating || isEnding };
+  return { ready: ready && podReady && !isEnding, serving: serving && podReady, terminating: terminating || isEnding };
 }
 
 /**

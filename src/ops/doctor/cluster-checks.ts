@@ -1,6 +1,6 @@
 import { messageOf } from '../../core/coded-error.ts';
 import { firstDifference } from '../../core/first-difference.ts';
-import type { KubeObject, Pod } from '../../core/kube-objects.ts';
+import { isReady, type KubeObject, type Pod } from '../../core/kube-objects.ts';
 import { MANAGED_BY_LABEL, ORIGIN_CLUSTER_LABEL, PEER_LABEL, VIRTUAL_NODE_TAINT } from '../../core/labels.ts';
 import { twinNamespaceName } from '../../core/shadow-pod/twin-namespace.ts';
 import { virtualNodeName } from '../../core/virtual-node/plan-node.ts';
@@ -100,10 +100,6 @@ const agent: Check = {
     return [ok(`pod ${name} is Ready`), ...(await restarts(pod)), ...(await agentPage(client, pod, version, signal))];
   },
 };
-
-function isReady(pod: Pod): boolean {
-  return pod.status?.conditions?.some((one) => one.type === 'Ready' && one.status === 'True') === true;
-}
 
 function notReadyReason(pod: Pod): string {
   const waiting = pod.status?.containerStatuses?.find((one) => one.state?.waiting !== undefined)?.state?.waiting;

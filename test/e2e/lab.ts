@@ -2,6 +2,7 @@ import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { expect } from 'vitest';
 import type { KubeObject, Node, Pod } from '../../src/core/kube-objects.ts';
+import { VIRTUAL_NODE_TAINT } from '../../src/core/labels.ts';
 import { kubectl, labFolder, labName, run } from './reach-lab.ts';
 
 export { kubectl, labName };
@@ -68,8 +69,26 @@ export function deployment(namespace: string, name: string, replicas: number, sp
   };
 }
 
+/** A Deployment with as many pods on each node: they wait for one that takes none for a moment. */
+export function evenDeployment(namespace: string, name: string, replicas: number, spec: object = podSpec()): object {
+  const constraint = {
+    maxSkew: 1,
+    topologyKey: 'kubernetes.io/hostname',
+    // By default the spread is only wished for.
+    whenUnsatisfiable: 'DoNotSchedule',
+    labelSelector: { matchLabels: { app: name } },
+  };
+  return deployment(namespace, name, replicas, { ...spec, topologySpreadConstraints: [constraint] });
+}
+
 export function isReady(object: Pod | Node): boolean {
   return object.status?.conditions?.some((one) => one.type === 'Ready' && one.status === 'True') === true;
+}
+
+/** Ready, and new pods can go there: a node that takes none for now can be Ready too. */
+export function takesPods(node: Node): boolean {
+  const taints = node.spec?.taints?.filter(({ key, effect }) => key !== VIRTUAL_NODE_TAINT && effect === 'NoSchedule');
+  return isReady(node) && (taints ?? []).length === 0 && node.status?.allocatable?.pods !== '0';
 }
 
 /** How many of the pods are on each node. */

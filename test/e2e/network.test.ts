@@ -8,7 +8,7 @@ import type { FederationObject, PeerObject } from '../../src/core/membership/pee
 import { fault } from './faults.ts';
 import {
   apply,
-  deployment,
+  evenDeployment,
   eventually,
   get,
   inNetworkOf,
@@ -97,7 +97,7 @@ async function pathAt(cluster: string, peer: string): Promise<string | null | un
 describe('the pod network', () => {
   test.each(clusters)('lets pods on %s reach every pod by the address that kubectl shows there', async (cluster) => {
     await using namespace = await offloadedNamespace(cluster);
-    await apply(cluster, deployment(namespace.name, 'net', 2 * clusters.length));
+    await apply(cluster, evenDeployment(namespace.name, 'net', 2 * clusters.length));
     const pods = await addressedPods(cluster, namespace.name, 2 * clusters.length);
     const from = pods.find((pod) => pod.spec.nodeName === cluster);
     expect(from).toBeDefined();
@@ -107,7 +107,7 @@ describe('the pod network', () => {
 
   test('lets offloaded pods reach each other without a detour, also neighbours by the addresses that others know', async () => {
     await using namespace = await offloadedNamespace('a');
-    await apply('a', deployment(namespace.name, 'net', 3 * clusters.length));
+    await apply('a', evenDeployment(namespace.name, 'net', 3 * clusters.length));
     const pods = await addressedPods('a', namespace.name, 3 * clusters.length);
     const away = pods.filter((pod) => pod.spec.nodeName !== 'a');
     for (const from of away)
@@ -116,7 +116,7 @@ describe('the pod network', () => {
 
   test('takes whole packets up to its size, and says of larger ones that they are too large', async () => {
     await using namespace = await offloadedNamespace('a');
-    await apply('a', deployment(namespace.name, 'net', 2 * clusters.length));
+    await apply('a', evenDeployment(namespace.name, 'net', 2 * clusters.length));
     const pods = await addressedPods('a', namespace.name, 2 * clusters.length);
     const from = pods.find((pod) => pod.spec.nodeName === 'a') as Pod;
     for (const to of pods.filter((pod) => pod.spec.nodeName !== 'a')) {
@@ -131,7 +131,7 @@ describe('the pod network', () => {
 
   test('goes on over TLS within 10 s when UDP is blocked, and returns within 30 s', async () => {
     await using namespace = await offloadedNamespace('a');
-    await apply('a', deployment(namespace.name, 'net', 2 * clusters.length));
+    await apply('a', evenDeployment(namespace.name, 'net', 2 * clusters.length));
     const pods = await addressedPods('a', namespace.name, 2 * clusters.length);
     const from = pods.find((pod) => pod.spec.nodeName === 'a') as Pod;
     const to = pods.find((pod) => pod.spec.nodeName === 'headcut-b') as Pod;
@@ -153,7 +153,7 @@ describe('the pod network', () => {
 
   test('keeps connections between pods over restarts of both agents', async () => {
     await using namespace = await offloadedNamespace('a');
-    await apply('a', deployment(namespace.name, 'net', 2 * clusters.length));
+    await apply('a', evenDeployment(namespace.name, 'net', 2 * clusters.length));
     const pods = await addressedPods('a', namespace.name, 2 * clusters.length);
     const from = pods.find((pod) => pod.spec.nodeName === 'a') as Pod;
     const to = pods.find((pod) => pod.spec.nodeName === 'headcut-b') as Pod;
@@ -180,7 +180,7 @@ describe('the pod network', () => {
 
   test('leaves nothing on the node when it is switched off, and gives the same addresses when it is on again', async () => {
     await using namespace = await offloadedNamespace('a');
-    await apply('a', deployment(namespace.name, 'net', 2 * clusters.length));
+    await apply('a', evenDeployment(namespace.name, 'net', 2 * clusters.length));
     const before = await addressedPods('a', namespace.name, 2 * clusters.length);
     const onB = (pods: Pod[]): (string | undefined)[] =>
       pods.filter((pod) => pod.spec.nodeName === 'headcut-b').map(({ status }) => status?.podIP);

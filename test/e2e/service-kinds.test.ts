@@ -1,6 +1,6 @@
 import { expect, test } from 'vitest';
 import { askers, clusters, DNS_CACHE_MS, nodes, service, shell } from './askers.ts';
-import { apply, deployment, eventually, offloadedNamespace, pod, podSpec, readyPods } from './lab.ts';
+import { apply, evenDeployment, eventually, offloadedNamespace, pod, podSpec, readyPods } from './lab.ts';
 
 const PER_CLUSTER = 2;
 /** So many that each of two pods behind a Service is asked, and that one of six is not asked by chance alone. */
@@ -16,14 +16,7 @@ async function answered(namespace: string, asker: string, url: string, times = A
 /** Pods `hello-…`, as many on each cluster; gives their names, by the node as `a` knows it. */
 async function helloEverywhere(namespace: string): Promise<Map<string, Set<string>>> {
   const replicas = PER_CLUSTER * clusters.length;
-  const constraint = {
-    maxSkew: 1,
-    topologyKey: 'kubernetes.io/hostname',
-    // Not as it is by default: whatever the nodes are busy with.
-    whenUnsatisfiable: 'DoNotSchedule',
-    labelSelector: { matchLabels: { app: 'hello' } },
-  };
-  await apply('a', deployment(namespace, 'hello', replicas, podSpec({ topologySpreadConstraints: [constraint] })));
+  await apply('a', evenDeployment(namespace, 'hello', replicas));
   const byNode = new Map<string, Set<string>>(nodes.map((node) => [node, new Set()]));
   for (const { metadata, spec } of await readyPods('a', namespace, replicas))
     byNode.get(spec.nodeName ?? '')?.add(metadata.name);

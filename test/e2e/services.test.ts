@@ -8,6 +8,7 @@ import {
   countByNode,
   cutOff,
   deployment,
+  evenDeployment,
   eventually,
   get,
   IMAGE,
@@ -43,7 +44,7 @@ describe('a Service of an offloaded namespace', () => {
       service(name, 'hello'),
       service(name, 'hello-all', { clusterIP: 'None', selector: { app: 'hello' } }),
     );
-    await apply('a', deployment(name, 'hello', replicas, podSpec({}, READY_PROBE)));
+    await apply('a', evenDeployment(name, 'hello', replicas, podSpec({}, READY_PROBE)));
     const pods = await readyPods('a', name, replicas);
     expect(Object.values(countByNode(pods))).toEqual(nodes.map(() => 2));
     const names = pods.map(({ metadata }) => metadata.name).sort();

@@ -1,6 +1,7 @@
 import { existsSync, readdirSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { describe, expect, test } from 'vitest';
+import { parseAllDocuments } from 'yaml';
 import packageJson from '../../package.json' with { type: 'json' };
 import { generateManifests, readManifests } from '../../scripts/manifests.ts';
 
@@ -36,3 +37,19 @@ test('the manifests name the image of this version', () => {
   const images = [...(sources['50-agent.yaml'] ?? '').matchAll(/image: (\S+)/g)].map(([, image]) => image);
   expect(new Set(images)).toEqual(new Set([`headcut.dev/headcut:${packageJson.version}`]));
 });
+
+test('a label and an Offloading object do the same to pods', () => {
+  const objects = parseAllDocuments(sources['30-admission.yaml'] ?? '').map((document) => document.toJS() as Policy);
+  const specOf = (name: string) =>
+    objects.find(({ kind, metadata }) => kind.endsWith('Policy') && metadata.name === name)?.spec;
+  const { paramKind, matchConditions, ...rest } = specOf('headcut-offload-pods-by-object') ?? {};
+  expect(paramKind).toBeDefined();
+  const withoutParams = matchConditions?.filter(({ expression }) => !expression.includes('params'));
+  expect({ ...rest, matchConditions: withoutParams }).toEqual(specOf('headcut-offload-pods'));
+});
+
+interface Policy {
+  kind: string;
+  metadata: { name: string };
+  spec: { paramKind?: object; matchConditions?: { expression: string }[] };
+}

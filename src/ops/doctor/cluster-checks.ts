@@ -139,7 +139,7 @@ async function agentPage(client: KubeClient, pod: Pod, version: string, signal: 
   ];
 }
 
-const POLICIES = ['headcut-offload-pods', 'headcut-daemon-sets'];
+const POLICIES = ['headcut-offload-pods', 'headcut-offload-pods-by-object', 'headcut-daemon-sets'];
 const POLICY_PATH = '/apis/admissionregistration.k8s.io/v1/mutatingadmissionpolicies';
 
 const admission: Check = {
@@ -164,7 +164,7 @@ const admission: Check = {
           `${INSTALL}; they need Kubernetes 1.36 or newer`,
         ),
       ];
-    return [ok(`${POLICIES.join(' and ')} are there`), ...(await tryPolicy(context))];
+    return [ok(`${POLICIES.join(', ')} are there`), ...(await tryPolicy(context))];
   },
 };
 

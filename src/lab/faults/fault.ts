@@ -1,4 +1,5 @@
 import { CodedError } from '../../core/coded-error.ts';
+import { isDuration, parseDuration } from '../../core/duration.ts';
 
 /**
  * What can go wrong in a lab, as data. Each fault is started and ended by its own value (run-fault.ts), whoever asks: the lab
@@ -13,7 +14,9 @@ export type Fault =
   /** Stands still, but is there: SIGSTOP for one component, the freezer for a whole cluster (`target` undefined). */
   | { kind: 'freeze'; cluster: string; target: string | undefined }
   /** All processes of a cluster end at once, its containers' too; the end of the fault starts it again with its data. */
-  | { kind: 'power'; cluster: string };
+  | { kind: 'power'; cluster: string }
+  /** The wall clock of a cluster's agent jumps, forwards or, below zero, backwards. */
+  | { kind: 'clock'; cluster: string; shiftMs: number };
 
 /** What happens to packets between two clusters; or, without `other`, between one and all others. The machine reaches both as before. */
 export type PacketFault =
@@ -34,6 +37,7 @@ export const FAULT_USAGE = `  fault cut A [B]              nothing passes betwee
   fault kill A WHAT            kill −9 of agent, kube-apiserver, kine, kubelet, …
   fault freeze A [WHAT]        stands still but is there; without WHAT the whole cluster
   fault power A                power loss: kill −9 of everything; its end starts the cluster again
+  fault clock ahead|behind 1h A  the wall clock of A's agent jumps
   fault end [FAULT…]           undo that fault (same words), or all faults
 `;
 
@@ -61,6 +65,8 @@ export function parseFault(words: readonly string[], oneWay: boolean): Fault {
     }
     case 'power':
       return { kind, cluster: only(kind, rest) };
+    case 'clock':
+      return { kind, shiftMs: parseShift(rest[0], rest[1]), cluster: only(kind, rest.slice(2)) };
     default:
       throw wrong(kind === undefined ? 'which fault?' : `there is no fault "${kind}"`);
   }
@@ -89,6 +95,12 @@ function parseDelay(text = ''): { delayMs: number; jitterMs: number } {
   const match = /^(\d{1,5})(?:~(\d{1,5}))?$/.exec(text);
   if (match === null) throw wrong(`"delay" takes milliseconds, such as 100 or 100~20, not "${text}"`);
   return { delayMs: Number(match[1]), jitterMs: Number(match[2] ?? 0) };
+}
+
+function parseShift(direction: string | undefined, duration = ''): number {
+  if ((direction !== 'ahead' && direction !== 'behind') || !isDuration(duration))
+    throw wrong('"clock" takes "ahead" or "behind", and a duration such as 1h or 90s');
+  return parseDuration(duration) * (direction === 'ahead' ? 1 : -1);
 }
 
 function wrong(problem: string): CodedError {

@@ -1,6 +1,7 @@
 import { killCgroup, readCgroupMounts, signalProcess } from '../cgroups.ts';
 import type { LabContext } from '../lab-context.ts';
 import { findCluster } from '../topology.ts';
+import { resetAgentClock, shiftAgentClock } from './agent-clock.ts';
 import { findProcesses, requireProcesses } from './cluster-processes.ts';
 import { AGENT, type Fault } from './fault.ts';
 import { freezeCgroup, thawCgroup } from './freezer.ts';
@@ -31,6 +32,8 @@ export async function startFault(lab: FaultLab, fault: Fault): Promise<void> {
     }
     case 'power':
       return killCgroup(readCgroupMounts(), cluster.cgroup, clock);
+    case 'clock':
+      return shiftAgentClock(readCgroupMounts(), cluster, fault.shiftMs);
   }
 }
 
@@ -57,6 +60,8 @@ export async function endFault(lab: FaultLab, fault: Fault): Promise<void> {
     }
     case 'power':
       return provider.start(cluster, signal);
+    case 'clock':
+      return resetAgentClock(readCgroupMounts(), cluster);
   }
 }
 
@@ -72,4 +77,5 @@ export async function endAllFaults(lab: FaultLab): Promise<void> {
       for (const pid of findProcesses(mounts, cluster, name)) signalProcess(pid, 'SIGCONT');
   }
   await Promise.all(topology.clusters.map((cluster) => provider.start(cluster, signal)));
+  for (const cluster of topology.clusters) await resetAgentClock(mounts, cluster);
 }

@@ -2,7 +2,9 @@ import { mkdirSync, readFileSync, writeFileSync } from 'node:fs';
 import { mkdtempDisposable } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
+import { createContext, runInContext } from 'node:vm';
 import { describe, expect, test } from 'vitest';
+import { shiftExpression } from '../../../src/lab/faults/agent-clock.ts';
 import { isTarget } from '../../../src/lab/faults/cluster-processes.ts';
 import { type PacketFault, parseFault } from '../../../src/lab/faults/fault.ts';
 import { freezeCgroup, thawCgroup } from '../../../src/lab/faults/freezer.ts';
@@ -24,6 +26,8 @@ describe('the words of a fault', () => {
     ['freeze a', { kind: 'freeze', cluster: 'a', target: undefined }],
     ['freeze a agent', { kind: 'freeze', cluster: 'a', target: 'agent' }],
     ['power b', { kind: 'power', cluster: 'b' }],
+    ['clock ahead 1h b', { kind: 'clock', cluster: 'b', shiftMs: 3_600_000 }],
+    ['clock behind 90s b', { kind: 'clock', cluster: 'b', shiftMs: -90_000 }],
   ])('%s', (text, expected) => {
     expect(parseFault(text.split(' '), false)).toEqual(expected);
   });
@@ -37,6 +41,7 @@ describe('the words of a fault', () => {
     ['delay fast a', 'milliseconds'],
     ['kill a', 'what to kill'],
     ['power a b', 'one cluster'],
+    ['clock 1h b', '"ahead" or "behind"'],
   ])('"%s" is refused and said why', (text, message) => {
     expect(() => parseFault(text.split(' ').filter(Boolean), false)).toThrow(message);
   });
@@ -100,4 +105,21 @@ describe('processes', () => {
       expect(readFileSync(file, 'utf8')).toBe(version === 1 ? 'THAWED' : '0');
     }
   });
+});
+
+test('a clock that jumped shows another time, and leaves dates that are given alone', () => {
+  const ofExpression = (shiftMs: number): { Date: DateConstructor; process: object } & object => {
+    const world = { Date, process, setTimeout: () => ({ unref: () => {} }) };
+    createContext(world);
+    runInContext(shiftExpression(shiftMs), world);
+    return world;
+  };
+  const hour = 3_600_000;
+  const shifted = ofExpression(hour).Date;
+  for (const shown of [shifted.now(), new shifted().getTime(), Date.parse(shifted())])
+    expect(Math.abs(shown - Date.now() - hour)).toBeLessThan(5_000);
+  expect(new shifted(12).getTime()).toBe(12);
+  expect(shifted.UTC(2026, 0)).toBe(Date.UTC(2026, 0));
+  expect(new Date() instanceof shifted).toBe(true);
+  expect(ofExpression(0).Date).toBe(Date);
 });

@@ -116,3 +116,21 @@ ensure_k0s() {
   HEADCUT_K0S="$folder/k0s"
   export HEADCUT_K0S
 }
+
+# lab_provider ARGUMENT…: the provider that arguments of scripts/lab name, or that the lab was made with; nothing where neither says.
+lab_provider() {
+  local name=lab provider='' state
+  while [ $# -gt 0 ]; do
+    case "$1" in
+      --name) name="${2:-}" ;;
+      --name=*) name="${1#*=}" ;;
+      --provider) provider="${2:-}" ;;
+      --provider=*) provider="${1#*=}" ;;
+      --) break ;;
+    esac
+    shift
+  done
+  state="$HEADCUT_ROOT/.lab$([ "$name" = lab ] || echo "-$name")/lab.json"
+  [ -n "$provider" ] || [ ! -e "$state" ] || provider="$(sed -n 's/^ *"provider": "\(.*\)",*$/\1/p' "$state")"
+  printf '%s' "$provider"
+}

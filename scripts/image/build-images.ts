@@ -6,9 +6,10 @@ import { stat } from 'node:fs/promises';
 import { join, relative, resolve } from 'node:path';
 import { parseArgs } from 'node:util';
 import { type Architecture, parseArchitecture } from './architecture.ts';
+import { checkPrograms } from './check-programs.ts';
 import { fetchPackages, packageFiles, readReleaseName } from './debian-packages.ts';
 import { hashFiles, hashOf } from './fingerprint.ts';
-import { readFingerprint, writeImageArchive } from './image-archive.ts';
+import { readFingerprint, unpackLayers, writeImageArchive } from './image-archive.ts';
 import type { Recipe, RecipeContext } from './recipe.ts';
 import { demo } from './recipes/demo.ts';
 import { headcut } from './recipes/headcut.ts';
@@ -27,6 +28,8 @@ export interface BuildRequest {
   readonly version: string;
   readonly architecture: Architecture;
   readonly recipes: readonly Recipe[];
+  /** Folder that gets the files of each layer, as IMAGE/LAYER, if they are wanted. */
+  readonly unpack?: string | undefined;
   /** Downloads Debian packages again, for their security updates. */
   readonly refresh: boolean;
   /** Builds also what has not changed. */
@@ -47,9 +50,12 @@ async function buildImage(recipe: Recipe, request: BuildRequest, context: Recipe
   ]);
   const unchanged = !request.force && (await readFingerprint(path)) === fingerprint;
   if (!unchanged) {
-    const content = await recipe.build(context);
-    await writeImageArchive(path, { ...content, reference, architecture: request.architecture, fingerprint });
+    const { settings } = recipe;
+    const layers = await recipe.build(context);
+    await checkPrograms(layers, request.architecture);
+    await writeImageArchive(path, { layers, settings, reference, architecture: request.architecture, fingerprint });
   }
+  if (request.unpack) await unpackLayers(path, recipe.layers, join(request.unpack, recipe.name));
   const size = `${((await stat(path)).size / 1e6).toFixed(1)} MB`.padStart(9);
   const outcome = unchanged ? 'unchanged' : `built in ${((performance.now() - started) / 1000).toFixed(1)} s`;
   request.say(`${reference.padEnd(28)} ${size}  ${relative(process.cwd(), path).padEnd(26)} ${outcome}`);
@@ -93,6 +99,7 @@ async function main(): Promise<void> {
     options: {
       arch: { type: 'string', default: process.arch },
       out: { type: 'string' },
+      unpack: { type: 'string' },
       cache: { type: 'string' },
       refresh: { type: 'boolean', default: false },
       force: { type: 'boolean', default: false },
@@ -110,6 +117,7 @@ async function main(): Promise<void> {
     out: resolve(values.out ?? join(root, 'dist/images', isNative ? '' : architecture.name)),
     version: await readVersion(root),
     recipes: selectRecipes(positionals, root, say),
+    unpack: values.unpack && resolve(values.unpack),
     refresh: values.refresh,
     force: values.force,
   });

@@ -36,6 +36,8 @@ export async function cachedFile(path: string, create: (temporary: string) => Pr
   await withTemporaryFolder(path, async (folder) => {
     const temporary = join(folder, 'file');
     await create(temporary);
+    // A file out of an archive has the archive's time, and would count as unused for years.
+    await utimes(temporary, new Date(), new Date());
     await rename(temporary, path);
   });
   await removeUnused(dirname(path));

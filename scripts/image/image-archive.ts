@@ -1,7 +1,8 @@
 /** Image archives on disk. */
 import { createReadStream } from 'node:fs';
-import { mkdir, rename, stat, writeFile } from 'node:fs/promises';
-import { dirname } from 'node:path';
+import { mkdir, rename, rm, stat, writeFile } from 'node:fs/promises';
+import { dirname, join } from 'node:path';
+import { runCommand } from './command.ts';
 import { fingerprintAnnotation, type Image, imageFiles } from './oci-image.ts';
 import { packTar, readTar } from './tar-archive.ts';
 
@@ -24,4 +25,22 @@ export async function readFingerprint(path: string): Promise<string | undefined>
     return undefined; // not a tar, or cut short: as good as absent
   }
   return undefined;
+}
+
+/** Puts the files of each layer into a folder of its own below `target`, called as `names` says. */
+export async function unpackLayers(path: string, names: readonly string[], target: string): Promise<void> {
+  const contents = new Map<string, Buffer>();
+  for await (const file of readTar(createReadStream(path))) contents.set(file.path, file.data);
+  const [image] = JSON.parse(contents.get('manifest.json')?.toString() ?? '[]') as { Layers: string[] }[];
+  const layers = image?.Layers ?? [];
+  if (layers.length !== names.length)
+    throw new Error(`${path} has ${layers.length} layers, not ${names.join(' and ')}`);
+  for (const [index, name] of names.entries()) {
+    const folder = join(target, name);
+    const archive = `${folder}.tar`;
+    await mkdir(folder, { recursive: true });
+    await writeFile(archive, contents.get(layers[index] ?? '') ?? '');
+    await runCommand('tar', ['--extract', '--preserve-permissions', '--file', archive, '--directory', folder]);
+    await rm(archive);
+  }
 }

@@ -20,6 +20,7 @@ export interface ImageSettings {
   readonly Env?: readonly string[];
   readonly WorkingDir?: string;
   readonly ExposedPorts?: Readonly<Record<string, object>>;
+  readonly Labels?: Readonly<Record<string, string>>;
 }
 
 export interface Image {

@@ -18,20 +18,19 @@ export interface RecipeContext {
   readonly say: (line: string) => void;
 }
 
-export interface ImageContent {
-  readonly layers: readonly Blob[];
-  readonly settings: ImageSettings;
-}
-
 export interface Recipe {
   /** The name on the command line, of the archive, and of the image below the registry name. */
   readonly name: string;
   readonly debianPackages: readonly string[];
+  readonly settings: ImageSettings;
+  /** What each layer holds, the lowest first. */
+  readonly layers: readonly string[];
   /** Why the image cannot be built now, if so. */
   obstacle?(root: string): string | undefined;
   /** What decides the image's content besides the Debian packages and the files of `scripts/`. */
   inputs(context: RecipeContext): Promise<readonly string[]>;
-  build(context: RecipeContext): Promise<ImageContent>;
+  /** The layers, in the order of `layers`. */
+  build(context: RecipeContext): Promise<readonly Blob[]>;
 }
 
 /** The user of images that need no root; a number, so that `runAsNonRoot` can be verified by the kubelet. */

@@ -4,6 +4,7 @@ import { parseLabCommand } from '../lab/lab-command.ts';
 import { createProgress } from '../lab/progress.ts';
 import { runLab } from '../lab/run-lab.ts';
 import { systemClock } from '../runtime/clock.ts';
+import { runCommand } from '../runtime/command.ts';
 
 /** `scripts/lab`: parses the arguments, composes, and turns failures into a message and an exit code. */
 async function main(): Promise<number> {
@@ -15,6 +16,11 @@ async function main(): Promise<number> {
     root: join(import.meta.dirname, '..', '..'),
     toolsFolder: process.env.HEADCUT_TOOLS ?? '',
     k0sBinary: process.env.HEADCUT_K0S || undefined,
+    kind: {
+      run: runCommand,
+      kind: process.env.HEADCUT_KIND || 'kind',
+      engine: process.env.KIND_EXPERIMENTAL_PROVIDER || undefined,
+    },
     signal: interrupted.signal,
     print: (text) => process.stdout.write(text),
     terminal: process.env.TERM ?? 'dumb',

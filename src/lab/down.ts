@@ -1,9 +1,34 @@
 import { rmSync } from 'node:fs';
+import { CodedError } from '../core/coded-error.ts';
 import { killCgroup, readCgroupMounts, removeCgroup } from './cgroups.ts';
 import { claimLabName, releaseLabName } from './lab-registry.ts';
+import { readLabState } from './lab-state.ts';
 import { removeClusterNetwork, removeLabNetwork } from './network.ts';
-import { createTopology, labFolderOf, MAX_CLUSTERS } from './topology.ts';
+import { chooseProvider } from './providers/choose-provider.ts';
+import { createTopology, type LabTopology, labFolderOf, MAX_CLUSTERS } from './topology.ts';
 import type { LabDeps } from './up.ts';
+
+/** Where the state folder is damaged nothing tells whether there are some. */
+async function removeKindClusters(topology: LabTopology, deps: LabDeps): Promise<void> {
+  const known = providerOf(topology.folder);
+  if (known !== 'kind' && known !== 'unknown') return;
+  const provider = chooseProvider('kind', deps);
+  try {
+    deps.progress.say(`removing clusters of kind of lab "${topology.name}"`);
+    for (const cluster of topology.clusters) await provider.destroy(cluster);
+  } catch (error) {
+    if (known === 'kind' || !(error instanceof CodedError && error.code === 'FailedPrecondition')) throw error;
+    deps.progress.say(`there can be none: ${error.message}`);
+  }
+}
+
+function providerOf(folder: string): string | undefined {
+  try {
+    return readLabState(folder)?.provider;
+  } catch {
+    return 'unknown';
+  }
+}
 
 /**
  * Ends a lab and removes all that it made, its data included. It goes by names alone, so that it works whatever is left:
@@ -15,6 +40,7 @@ export async function takeDown(name: string, deps: LabDeps): Promise<void> {
   // Addresses do not matter for removal.
   const topology = createTopology({ name, folder, subnet: '192.0.2', clusterCount: MAX_CLUSTERS });
   claimLabName(name, folder);
+  await removeKindClusters(topology, deps);
   const mounts = readCgroupMounts();
   progress.say(`ending the processes of lab "${name}"`);
   await killCgroup(mounts, topology.cgroup, clock);

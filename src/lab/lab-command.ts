@@ -22,10 +22,11 @@ export type LabCommand =
 
 export const LAB_USAGE = `usage: scripts/lab COMMAND [--name NAME]
 
-  up [--clusters N] [--nat CLUSTER,…] [--no-federation] [--provider k0s|kubernetes]
+  up [--clusters N] [--nat CLUSTER,…] [--no-federation] [--provider k0s|kubernetes|kind]
                                bring the lab up, or what is missing of it (N: 1 to 8, default 3);
                                clusters named by --nat are behind a router: outbound connections only;
-                               k0s is the default where there is a k0s (HEADCUT_K0S, or on the PATH)
+                               k0s is the default where there is a k0s (HEADCUT_K0S, or on the PATH);
+                               kind needs the program kind and Docker, Podman or nerdctl
   down                         end the lab and remove all that it made
   status                       what every cluster is doing
   logs CLUSTER [COMPONENT] [-f]

@@ -14,12 +14,16 @@ export interface ClusterStatus {
   ready: boolean;
 }
 
-/**
- * A way to have clusters on this machine. Every method is idempotent and works on what a killed run left.
- * The lab network and the cluster's network namespace are there before `create`.
- */
+/** A way to have clusters on this machine. Every method is idempotent and works on what a killed run left. */
 export interface ClusterProvider {
   readonly name: string;
+  /**
+   * Whether its clusters are on the lab's network; that and the cluster's network namespace are then there before `create`.
+   * Faults and routers are made there.
+   */
+  readonly usesLabNetwork: boolean;
+  /** Throws where this machine lacks what such clusters need, with what to do. */
+  checkMachine(): Promise<void>;
   /** Writes what a cluster needs before its first start; keeps what is there. */
   create(cluster: ClusterTopology): Promise<void>;
   /** Starts what does not run, and returns when the node is Ready. */
@@ -30,13 +34,18 @@ export interface ClusterProvider {
   destroy(cluster: ClusterTopology): Promise<void>;
   /** Path of an administrator's kubeconfig. */
   kubeconfig(cluster: ClusterTopology): string;
+  /** Where its node is reached by the other clusters. */
+  address(cluster: ClusterTopology): Promise<string>;
+  /** What the cluster calls its node. */
+  nodeName(cluster: ClusterTopology): string;
   /** Imports a docker or OCI archive into the cluster's container runtime. */
   loadImage(cluster: ClusterTopology, archive: string): Promise<void>;
   /** A command line that runs `argv` in the cluster's namespaces. */
   inNamespaces(cluster: ClusterTopology, argv: readonly string[]): Promise<string[]>;
-  /** Environment for a shell in there. */
-  shellEnvironment(cluster: ClusterTopology): Record<string, string>;
+  /** Environment for the command line of a shell in there; undefined for our own. */
+  shellEnvironment(cluster: ClusterTopology): Record<string, string> | undefined;
   components(cluster: ClusterTopology): string[];
-  logFile(cluster: ClusterTopology, component: string): string;
+  /** A command line that prints a component's log, and with `follow` goes on. */
+  logCommand(cluster: ClusterTopology, component: string, follow: boolean): Promise<string[]>;
   status(cluster: ClusterTopology): Promise<ClusterStatus>;
 }

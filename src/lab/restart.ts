@@ -8,8 +8,10 @@ export async function restartCluster(context: LabContext, cluster: ClusterTopolo
   progress.say(`stopping cluster ${cluster.name}`);
   await provider.stop(cluster);
   progress.say(`starting cluster ${cluster.name}`);
-  await createLabNetwork(topology);
-  await createClusterNetwork(topology, cluster);
+  if (provider.usesLabNetwork) {
+    await createLabNetwork(topology);
+    await createClusterNetwork(topology, cluster);
+  }
   await provider.create(cluster);
   await provider.start(cluster, signal);
   progress.say(`cluster ${cluster.name} is ready`);

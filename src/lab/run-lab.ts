@@ -1,4 +1,3 @@
-import { existsSync } from 'node:fs';
 import { CodedError } from '../core/coded-error.ts';
 import { runAttached } from '../runtime/command.ts';
 import { takeDown } from './down.ts';
@@ -70,22 +69,20 @@ async function printStatus(lab: LabContext, console: LabConsole): Promise<number
 type LogsCommand = Extract<LabCommand, { verb: 'logs' }>;
 type ShellCommand = Extract<LabCommand, { verb: 'shell' }>;
 
-function showLog({ topology, provider }: LabContext, command: LogsCommand): Promise<number> {
+async function showLog({ topology, provider }: LabContext, command: LogsCommand): Promise<number> {
   const cluster = findCluster(topology, command.cluster);
   const known = provider.components(cluster);
   const component = command.component;
   if (component === undefined || !known.includes(component))
     throw new CodedError('InvalidArgument', `name a component of cluster ${cluster.name}: ${known.join(', ')}`);
-  const file = provider.logFile(cluster, component);
-  if (!existsSync(file)) throw new CodedError('NotFound', `${component} has not been started: there is no ${file}`);
-  return runAttached(command.follow ? ['tail', '-n', '50', '-F', file] : ['cat', file]);
+  return runAttached(await provider.logCommand(cluster, component, command.follow));
 }
 
 async function openShell({ topology, provider }: LabContext, command: ShellCommand, terminal: string): Promise<number> {
   const cluster = findCluster(topology, command.cluster);
   const argv = command.argv.length > 0 ? command.argv : ['bash', '--norc'];
-  const environment = { ...provider.shellEnvironment(cluster), TERM: terminal };
-  return runAttached(await provider.inNamespaces(cluster, argv), environment);
+  const environment = provider.shellEnvironment(cluster);
+  return runAttached(await provider.inNamespaces(cluster, argv), environment && { ...environment, TERM: terminal });
 }
 
 /** What to try in a lab that is up. */

@@ -7,6 +7,7 @@ import { raiseMachineLimits } from './machine-limits.ts';
 import { listNamespaces, readHostRoutes } from './network.ts';
 import type { Progress } from './progress.ts';
 import { chooseProvider, defaultProvider } from './providers/choose-provider.ts';
+import type { KindPrograms } from './providers/kind/container-engine.ts';
 import { clustersStep } from './steps/clusters.ts';
 import { demoStep } from './steps/demo.ts';
 import { federationStep } from './steps/federation.ts';
@@ -22,6 +23,8 @@ export interface LabDeps {
   toolsFolder: string;
   /** Path of a k0s binary, where there is one. */
   k0sBinary: string | undefined;
+  /** What labs of kind are made with. */
+  kind: KindPrograms;
   signal: AbortSignal;
 }
 
@@ -52,7 +55,7 @@ export async function bringUp(options: UpOptions, deps: LabDeps): Promise<LabCon
 async function prepareLab(options: UpOptions, deps: LabDeps): Promise<LabContext> {
   const folder = labFolderOf(deps.root, options.name);
   const existing = readLabState(folder);
-  const hasNetwork = (await listNamespaces()).includes(`headcut-${options.name}-net`);
+  const hasNetwork = existing?.provider === 'kind' || (await listNamespaces()).includes(`headcut-${options.name}-net`);
   const fallback = defaultProvider(deps);
   const routes = await readHostRoutes();
   const state = planLabState(options, { existing, hasNetwork, routes, defaultProvider: fallback.name });
@@ -60,6 +63,13 @@ async function prepareLab(options: UpOptions, deps: LabDeps): Promise<LabContext
     deps.progress.say(`clusters of ${fallback.name} (${fallback.reason})`);
   const topology = createTopology({ ...state, folder });
   const provider = chooseProvider(state.provider, deps);
+  if (!provider.usesLabNetwork && state.nat !== undefined)
+    throw new CodedError(
+      'InvalidArgument',
+      `clusters of ${provider.name} cannot be behind a router of the lab; leave --nat out`,
+    );
+  // Before anything is written: a lab that cannot be made leaves nothing.
+  await provider.checkMachine();
   claimLabName(options.name, folder);
   writeLabState(folder, state);
   return { ...deps, topology, provider };
@@ -67,7 +77,7 @@ async function prepareLab(options: UpOptions, deps: LabDeps): Promise<LabContext
 
 export interface LabWorld {
   existing: LabState | undefined;
-  /** The lab's network exists; its own route is then no collision. */
+  /** The lab's network exists, or it needs none; its own route is then no collision. */
   hasNetwork: boolean;
   routes: readonly string[];
   /** For a new lab. */

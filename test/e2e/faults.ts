@@ -3,6 +3,7 @@ import { type Fault, parseFault } from '../../src/lab/faults/fault.ts';
 import { endFault, startFault } from '../../src/lab/faults/run-fault.ts';
 import { openLab } from '../../src/lab/open-lab.ts';
 import { systemClock } from '../../src/runtime/clock.ts';
+import { runCommand } from '../../src/runtime/command.ts';
 import { labFolder, labName } from './reach-lab.ts';
 
 /** Long enough for the start of a cluster, which is how some faults end. */
@@ -16,6 +17,7 @@ function lab() {
     // Nothing is started here but what the lab has a launcher for.
     toolsFolder: '',
     k0sBinary: undefined,
+    kind: { run: runCommand, kind: 'kind', engine: undefined },
     signal: AbortSignal.timeout(LONGEST_FAULT_MS),
   });
 }

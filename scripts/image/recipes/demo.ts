@@ -24,6 +24,8 @@ async function busyboxEntries(folder: string): Promise<TarEntry[]> {
 export const demo: Recipe = {
   name: 'demo',
   debianPackages: ['busybox-static'],
+  settings: { Env: ['PATH=/bin:/usr/bin'], Cmd: ['/bin/serve'], ExposedPorts: { '8080/tcp': {} } },
+  layers: ['all'],
   inputs: async () => [],
   build: (context) =>
     withUnpackedPackages(context, async (folder) => {
@@ -37,9 +39,6 @@ export const demo: Recipe = {
         { kind: 'directory', path: 'tmp', mode: 0o1777 },
         ...(await packageRecords(context.packageFiles, folder)),
       ]);
-      return {
-        layers: [layer],
-        settings: { Env: ['PATH=/bin:/usr/bin'], Cmd: ['/bin/serve'], ExposedPorts: { '8080/tcp': {} } },
-      };
+      return [layer];
     }),
 };

@@ -2,6 +2,7 @@
 import { existsSync } from 'node:fs';
 import { readFile, writeFile } from 'node:fs/promises';
 import { basename, join } from 'node:path';
+import packageJson from '../../../package.json' with { type: 'json' };
 import { agentEntry, bundleEntry, cliEntry, cliMainEntry, gateEntry, networkEntry } from '../../bundle.ts';
 import type { Architecture } from '../architecture.ts';
 import { cachedFile } from '../cache.ts';
@@ -60,7 +61,10 @@ async function buildBase(context: RecipeContext): Promise<Blob> {
   const pinned = await pinnedNodePackage(context.root, context.architecture);
   const binary = await findNodeBinary(pinned, context);
   const strip = await findStrip(context.architecture);
-  if (!strip) context.say(`Node is packed with its symbol table: no strip for ${context.architecture.name} (binutils)`);
+  if (!strip)
+    context.say(
+      `Node is packed with its symbol table: no ${context.architecture.triplet}-strip (Debian package binutils-${context.architecture.triplet.replace('_', '-')})`,
+    );
   return withUnpackedPackages(context, async (folder) => {
     const node = join(folder, 'node');
     await copyStripped(binary, node, strip);
@@ -124,6 +128,19 @@ async function appLayer(root: string): Promise<Blob> {
 export const headcut: Recipe = {
   name: 'headcut',
   debianPackages: ['libc6', 'libgcc-s1', 'libstdc++6', ...networkPackages],
+  // scripts/image/Dockerfile says these again; a test holds the two together.
+  settings: {
+    User: `${imageUser}:${imageUser}`,
+    Env: ['PATH=/usr/local/bin', 'NODE_ENV=production'],
+    Entrypoint: [`/${nodePath}`, ...nodeFlags, '/app/agent.mjs'],
+    Labels: {
+      'org.opencontainers.image.title': 'headcut',
+      'org.opencontainers.image.description': packageJson.description,
+      'org.opencontainers.image.version': packageJson.version,
+      'org.opencontainers.image.licenses': packageJson.license,
+    },
+  },
+  layers: ['base', 'app'],
   obstacle(root) {
     const missing = bundles.find((entry) => !existsSync(join(root, entry.source)));
     return missing && `${missing.source} does not exist`;
@@ -139,14 +156,6 @@ export const headcut: Recipe = {
     ),
   ],
   async build(context) {
-    const [base, app] = await Promise.all([baseLayer(context), appLayer(context.root)]);
-    return {
-      layers: [base, app],
-      settings: {
-        User: `${imageUser}:${imageUser}`,
-        Env: ['PATH=/usr/local/bin', 'NODE_ENV=production'],
-        Entrypoint: [`/${nodePath}`, ...nodeFlags, '/app/agent.mjs'],
-      },
-    };
+    return Promise.all([baseLayer(context), appLayer(context.root)]);
   },
 };

@@ -13,15 +13,14 @@ export const kubectl: Recipe = {
   name: 'kubectl',
   debianPackages: [],
   obstacle: () => (existsSync(binary) ? undefined : 'the lab has no kubectl yet'),
+  settings: { User: `${imageUser}:${imageUser}`, Env: ['PATH=/bin', 'HOME=/tmp'], Entrypoint: ['/bin/kubectl'] },
+  layers: ['all'],
   inputs: async () => [await hashFiles(binary)],
   async build() {
     const layer = await createLayer([
       { kind: 'file', path: 'bin/kubectl', data: await readFile(binary), mode: 0o755 },
       { kind: 'directory', path: 'tmp', mode: 0o1777 },
     ]);
-    return {
-      layers: [layer],
-      settings: { User: `${imageUser}:${imageUser}`, Env: ['PATH=/bin', 'HOME=/tmp'], Entrypoint: ['/bin/kubectl'] },
-    };
+    return [layer];
   },
 };

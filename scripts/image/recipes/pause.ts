@@ -8,13 +8,14 @@ import { type Recipe, withUnpackedPackages } from '../recipe.ts';
 export const pause: Recipe = {
   name: 'pause',
   debianPackages: ['catatonit'],
+  // 65535 is the user of Kubernetes' own pause image.
+  settings: { User: '65535:65535', Entrypoint: ['/pause', '-P'] },
+  layers: ['all'],
   inputs: async () => [],
   build: (context) =>
     withUnpackedPackages(context, async (folder) => {
       const data = await readFile(join(folder, 'usr/bin/catatonit'));
       const records = await packageRecords(context.packageFiles, folder);
-      const layer = await createLayer([{ kind: 'file', path: 'pause', data, mode: 0o755 }, ...records]);
-      // 65535 is the user of Kubernetes' own pause image.
-      return { layers: [layer], settings: { User: '65535:65535', Entrypoint: ['/pause', '-P'] } };
+      return [await createLayer([{ kind: 'file', path: 'pause', data, mode: 0o755 }, ...records])];
     }),
 };

@@ -1,3 +1,4 @@
+import { CodedError } from '../../core/coded-error.ts';
 import { killCgroup, readCgroupMounts, signalProcess } from '../cgroups.ts';
 import type { LabContext } from '../lab-context.ts';
 import { findCluster } from '../topology.ts';
@@ -12,6 +13,7 @@ type FaultLab = Pick<LabContext, 'topology' | 'provider' | 'clock' | 'signal'>;
 
 /** Makes a fault happen; it lasts until endFault, or the end of the lab. Starting it twice is starting it once. */
 export async function startFault(lab: FaultLab, fault: Fault): Promise<void> {
+  requireLabNetwork(lab);
   const { topology, clock } = lab;
   const cluster = findCluster(topology, fault.cluster);
   switch (fault.kind) {
@@ -39,6 +41,7 @@ export async function startFault(lab: FaultLab, fault: Fault): Promise<void> {
 
 /** Undoes a fault; nothing where there is none. */
 export async function endFault(lab: FaultLab, fault: Fault): Promise<void> {
+  requireLabNetwork(lab);
   const { topology, provider, signal } = lab;
   const cluster = findCluster(topology, fault.cluster);
   switch (fault.kind) {
@@ -67,6 +70,7 @@ export async function endFault(lab: FaultLab, fault: Fault): Promise<void> {
 
 /** Undoes whatever faults there are, known or not. */
 export async function endAllFaults(lab: FaultLab): Promise<void> {
+  requireLabNetwork(lab);
   const { topology, provider, signal } = lab;
   await endAllPacketFaults(topology);
   const mounts = readCgroupMounts();
@@ -78,4 +82,13 @@ export async function endAllFaults(lab: FaultLab): Promise<void> {
   }
   await Promise.all(topology.clusters.map((cluster) => provider.start(cluster, signal)));
   for (const cluster of topology.clusters) await resetAgentClock(mounts, cluster);
+}
+
+/** Faults are made on the lab's network and in its cgroups. */
+function requireLabNetwork({ provider }: FaultLab): void {
+  if (provider.usesLabNetwork) return;
+  throw new CodedError(
+    'FailedPrecondition',
+    `a lab of ${provider.name} has no faults: its clusters are on a network of their own; use a lab of k0s or kubernetes`,
+  );
 }

@@ -3,6 +3,8 @@ import type { Clock } from '../../runtime/clock.ts';
 import { readCgroupMounts } from '../cgroups.ts';
 import type { ClusterProvider } from '../provider.ts';
 import { createK0sProvider } from './k0s/k0s-provider.ts';
+import type { KindPrograms } from './kind/container-engine.ts';
+import { createKindProvider } from './kind/kind-provider.ts';
 import { createKubernetesProvider } from './kubernetes/kubernetes-provider.ts';
 
 export interface ProviderDeps {
@@ -10,9 +12,11 @@ export interface ProviderDeps {
   toolsFolder: string;
   /** Path of a k0s binary, where there is one. */
   k0sBinary: string | undefined;
+  kind: KindPrograms;
 }
 
 const PROVIDERS: Record<string, (deps: ProviderDeps) => ClusterProvider> = {
+  kind: ({ kind, clock }) => createKindProvider({ ...kind, clock }),
   k0s: (deps) => createK0sProvider({ ...deps, mounts: readCgroupMounts() }),
   kubernetes: (deps) => createKubernetesProvider({ ...deps, mounts: readCgroupMounts() }),
 };

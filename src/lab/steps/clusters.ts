@@ -13,9 +13,9 @@ export const clustersStep: LabStep = {
   run: async (context) => {
     const { topology, provider } = context;
     linkTools(context);
-    await createLabNetwork(topology);
+    if (provider.usesLabNetwork) await createLabNetwork(topology);
     for (const cluster of topology.clusters) {
-      await createClusterNetwork(topology, cluster);
+      if (provider.usesLabNetwork) await createClusterNetwork(topology, cluster);
       await provider.create(cluster);
     }
     writeKubeconfigs(context);
@@ -25,7 +25,7 @@ export const clustersStep: LabStep = {
 
 async function startCluster({ provider, progress, signal }: LabContext, cluster: ClusterTopology): Promise<void> {
   await provider.start(cluster, signal);
-  progress.say(`cluster ${cluster.name} is ready (${cluster.address})`);
+  progress.say(`cluster ${cluster.name} is ready (${await provider.address(cluster)})`);
 }
 
 /** One kubeconfig a cluster beside the merged one, whose contexts are the clusters' names. */

@@ -48,7 +48,18 @@ async function installAgent(context: LabContext, cluster: ClusterTopology): Prom
     '--for=jsonpath={.status.id}',
     AGENT_TIMEOUT,
   ]);
+  await giveName(context, cluster);
   context.progress.say(`the agent of cluster ${cluster.name} runs`);
+}
+
+/** A member is called after its node, if nobody says otherwise. */
+async function giveName(context: LabContext, cluster: ClusterTopology): Promise<void> {
+  if (context.provider.nodeName(cluster) === cluster.name) return;
+  const patch = JSON.stringify({ spec: { name: cluster.name } });
+  const named = `--for=jsonpath={.status.name}=${cluster.name}`;
+  const federation = `federation/${FEDERATION_NAME}`;
+  await kubectl(context, cluster.name, ['patch', federation, '--type=merge', '-p', patch]);
+  await kubectl(context, cluster.name, ['wait', federation, named, AGENT_TIMEOUT]);
 }
 
 /** Nothing where the two know each other already. */

@@ -38,6 +38,7 @@ export function createK0sProvider(deps: K0sProviderDeps): ClusterProvider {
     kubernetesClients(cluster).filter(({ name }) => ADDONS.includes(name));
   const recipe: ClusterRecipe = {
     name: 'k0s',
+    checkMachine: () => requireBinary(deps.k0sBinary),
     write: async (cluster, launchers) => {
       requireBinary(deps.k0sBinary);
       await createClusterAuthority(cluster, deps.clock.now(), ['admin', ...ADDONS]);

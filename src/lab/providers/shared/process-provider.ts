@@ -1,4 +1,4 @@
-import { rmSync } from 'node:fs';
+import { existsSync, rmSync } from 'node:fs';
 import { CodedError } from '../../../core/coded-error.ts';
 import type { Clock } from '../../../runtime/clock.ts';
 import { execute } from '../../../runtime/command.ts';
@@ -35,6 +35,8 @@ export interface ProcessProviderDeps {
 /** What one kind of cluster consists of, when its parts are processes of this machine. */
 export interface ClusterRecipe {
   name: string;
+  /** Throws where this machine lacks what such clusters need. */
+  checkMachine?(): void;
   /** Makes the keys and writes the configuration files and launchers; keeps what is there and right. */
   write(cluster: ClusterTopology, launchers: LauncherSettings): Promise<void>;
   /** What runs first; the API server answers when these do. */
@@ -64,6 +66,7 @@ interface ComponentWait {
 
 class ProcessProvider implements ClusterProvider {
   readonly name: string;
+  readonly usesLabNetwork = true;
   readonly #recipe: ClusterRecipe;
   readonly #clock: Clock;
   readonly #launchers: LauncherSettings;
@@ -73,6 +76,10 @@ class ProcessProvider implements ClusterProvider {
     this.#recipe = recipe;
     this.#clock = clock;
     this.#launchers = { mounts, path: `${toolsFolder}:/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin` };
+  }
+
+  async checkMachine(): Promise<void> {
+    this.#recipe.checkMachine?.();
   }
 
   async create(cluster: ClusterTopology): Promise<void> {
@@ -122,6 +129,14 @@ class ProcessProvider implements ClusterProvider {
     return layoutOf(cluster).adminKubeconfig;
   }
 
+  async address(cluster: ClusterTopology): Promise<string> {
+    return cluster.address;
+  }
+
+  nodeName(cluster: ClusterTopology): string {
+    return cluster.name;
+  }
+
   async loadImage(cluster: ClusterTopology, archive: string): Promise<void> {
     const ctr = ['ctr', '--address', this.#recipe.containerdSocket, '--namespace', 'k8s.io'];
     const argv = await this.inNamespaces(cluster, [...ctr, 'images', 'import', '--local', archive]);
@@ -150,8 +165,10 @@ class ProcessProvider implements ClusterProvider {
     return this.#components(cluster).map(({ name }) => name);
   }
 
-  logFile(cluster: ClusterTopology, component: string): string {
-    return logFileOf(cluster, component);
+  async logCommand(cluster: ClusterTopology, component: string, follow: boolean): Promise<string[]> {
+    const file = logFileOf(cluster, component);
+    if (!existsSync(file)) throw new CodedError('NotFound', `${component} has not been started: there is no ${file}`);
+    return follow ? ['tail', '-n', '50', '-F', file] : ['cat', file];
   }
 
   async status(cluster: ClusterTopology): Promise<ClusterStatus> {

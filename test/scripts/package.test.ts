@@ -1,0 +1,89 @@
+import { execFile } from 'node:child_process';
+import { mkdir, mkdtemp, readdir, readFile, rm, stat, writeFile } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { dirname, join } from 'node:path';
+import { promisify } from 'node:util';
+import { afterAll, beforeAll, describe, expect, test } from 'vitest';
+import packageJson from '../../package.json' with { type: 'json' };
+import { buildPackage } from '../../scripts/package/build-package.ts';
+
+const root = join(import.meta.dirname, '..', '..');
+const run = promisify(execFile);
+
+let folder = '';
+let archive = '';
+beforeAll(async () => {
+  folder = await mkdtemp(join(tmpdir(), 'headcut-package-'));
+  archive = await buildPackage(root, folder);
+}, 60_000);
+afterAll(() => rm(folder, { recursive: true }));
+
+/** What a user's shell has, with what they installed before all else. */
+function environment(bin: string): NodeJS.ProcessEnv {
+  const path = [bin, dirname(process.execPath), '/usr/local/bin', '/usr/bin', '/bin'].join(':');
+  return { PATH: path, HOME: folder, XDG_CACHE_HOME: join(folder, 'cache'), npm_config_update_notifier: 'false' };
+}
+
+/** An empty folder in which the package was installed, without a registry. */
+async function install(): Promise<{ project: string; bin: string }> {
+  const project = await mkdtemp(join(folder, 'project-'));
+  const bin = join(project, 'node_modules', '.bin');
+  await writeFile(join(project, 'package.json'), '{}');
+  await run('npm', ['install', '--offline', '--no-audit', '--no-fund', archive], {
+    cwd: project,
+    env: environment(bin),
+  });
+  return { project, bin };
+}
+
+describe('the npm package', () => {
+  test('is small, and has the program, its licence and those of what is in it', async () => {
+    expect((await stat(archive)).size).toBeLessThan(500_000);
+    const { stdout } = await run('tar', ['-tzf', archive]);
+    expect(stdout.trim().split('\n').sort()).toEqual(
+      ['LICENSE', 'README.md', 'THIRD-PARTY-LICENSES', 'headcut.cjs', 'package.json'].map((file) => `package/${file}`),
+    );
+    const licences = await run('tar', ['-xOzf', archive, 'package/THIRD-PARTY-LICENSES']);
+    for (const name of ['undici', 'yaml', '@kubernetes/client-node']) expect(licences.stdout).toContain(`\n${name} `);
+    expect(licences.stdout).not.toContain('fastify');
+  });
+
+  test('has the same bytes when made again', async () => {
+    const again = join(folder, 'again');
+    await mkdir(again);
+    expect((await readFile(await buildPackage(root, again))).equals(await readFile(archive))).toBe(true);
+  });
+
+  test('installs alone, and is there as headcut, as kubectl-headcut and for npx', async () => {
+    const { project, bin } = await install();
+    expect((await readdir(join(project, 'node_modules'))).filter((name) => !name.startsWith('.'))).toEqual(['headcut']);
+    const options = { cwd: project, env: environment(bin) };
+    for (const command of [['headcut'], ['kubectl-headcut'], ['npx', '--offline', 'headcut']]) {
+      const [file = '', ...args] = command;
+      const { stdout } = await run(file, [...args, 'version'], options);
+      expect(stdout).toContain(`headcut ${packageJson.version}\n`);
+    }
+    const help = await run('headcut', ['help', 'join'], options);
+    expect(help.stdout).toContain('headcut join TOKEN');
+    const lab = await run('headcut', ['lab', 'up'], options).catch((error) => error);
+    expect([lab.code, lab.stderr]).toEqual([1, expect.stringContaining('belongs to the source tree')]);
+  });
+
+  test('carries the manifests that it installs', async () => {
+    const { project, bin } = await install();
+    const args = ['install', '--k0s', '--data-dir', project, '-o', 'json'];
+    await mkdir(join(project, 'manifests'));
+    const { stdout } = await run('headcut', args, { cwd: project, env: environment(bin) });
+    const { file } = JSON.parse(stdout) as { file: string };
+    expect(await readFile(file, 'utf8')).toContain(`headcut.dev/headcut:${packageJson.version}`);
+  });
+
+  test('says which Node it needs to one that is too old', async () => {
+    const { project } = await install();
+    const program = join(project, 'node_modules', 'headcut', 'headcut.cjs');
+    const asOlder = `Object.defineProperty(process.versions, 'node', { value: '18.20.0' }); require(${JSON.stringify(program)});`;
+    const failure = await run(process.execPath, ['-e', asOlder]).catch((error) => error);
+    expect(failure.code).toBe(1);
+    expect(failure.stderr).toContain('error: headcut needs Node.js 24 or newer; this is 18.20.0');
+  });
+});

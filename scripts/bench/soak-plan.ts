@@ -22,6 +22,8 @@ const KINDS: { share: number; seconds: [number, number]; words(pick: Pick): stri
   { share: 2, seconds: [2, 15], words: ({ cluster }) => `freeze ${cluster} agent` },
   { share: 2, seconds: [2, 8], words: ({ cluster }) => `freeze ${cluster}` },
   { share: 1, seconds: [1, 25], words: ({ cluster }) => `power ${cluster}` },
+  { share: 1, seconds: [5, 60], words: ({ cluster }) => `clock ahead 1h ${cluster}` },
+  { share: 1, seconds: [5, 60], words: ({ cluster }) => `clock behind 1h ${cluster}` },
 ];
 
 interface Pick {

@@ -5,6 +5,7 @@ import { claimLabName, releaseLabName } from './lab-registry.ts';
 import { readLabState } from './lab-state.ts';
 import { removeClusterNetwork, removeLabNetwork } from './network.ts';
 import { chooseProvider } from './providers/choose-provider.ts';
+import { unmountStores } from './store-disk.ts';
 import { createTopology, type LabTopology, labFolderOf, MAX_CLUSTERS } from './topology.ts';
 import type { LabDeps } from './up.ts';
 
@@ -48,6 +49,7 @@ export async function takeDown(name: string, deps: LabDeps): Promise<void> {
   for (const cluster of topology.clusters) await removeClusterNetwork(topology, cluster);
   await removeLabNetwork(topology);
   await removeCgroup(mounts, topology.cgroup, clock);
+  await unmountStores(folder);
   rmSync(folder, { recursive: true, force: true, maxRetries: 5 });
   releaseLabName(name);
   progress.say(`lab "${name}" is down`);

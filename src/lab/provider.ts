@@ -47,5 +47,7 @@ export interface ClusterProvider {
   components(cluster: ClusterTopology): string[];
   /** A command line that prints a component's log, and with `follow` goes on. */
   logCommand(cluster: ClusterTopology, component: string, follow: boolean): Promise<string[]>;
+  /** What its API server stores, on a disk of its own; undefined where that is not ours. */
+  storeFolder(cluster: ClusterTopology): string | undefined;
   status(cluster: ClusterTopology): Promise<ClusterStatus>;
 }

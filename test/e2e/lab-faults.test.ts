@@ -1,15 +1,35 @@
 import { execFile } from 'node:child_process';
+import { randomBytes } from 'node:crypto';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { promisify } from 'node:util';
 import { describe, expect, test } from 'vitest';
 import type { Node, Pod } from '../../src/core/kube-objects.ts';
 import { fault } from './faults.ts';
-import { eventually, get, inNetworkOf, isReady, kubectl, labName, list } from './lab.ts';
+import { headcut } from './headcut-command.ts';
+import {
+  apply,
+  eventually,
+  fingerprints,
+  get,
+  inNetworkOf,
+  isReady,
+  kubectl,
+  labName,
+  list,
+  offloadedNamespace,
+  pod,
+  podSpec,
+  readyPods,
+  twins,
+} from './lab.ts';
 
 /** The faults themselves: that each hits what it says and nothing else, and is over afterwards. */
 
 const run = promisify(execFile);
 
+/** So many, and so large even when they are compressed, that they take more room than a database has in its own files. */
+const FILLERS = 50;
+const FILLER = { text: randomBytes(600_000).toString('base64') };
 const GET_NODES_AT_ONCE = ['get', 'nodes', '--request-timeout=2s'];
 
 const addressOf = async (cluster: string): Promise<string> =>
@@ -106,4 +126,62 @@ describe('a fault of processes', () => {
     expect(isReady(after)).toBe(true);
     expect(after.metadata.uid).toBe(before.metadata.uid);
   });
+});
+
+/** A pod of `a` on `b`, and what tells whether it was touched. */
+async function podOnB(namespace: string): Promise<() => Promise<string[]>> {
+  await apply('a', pod(namespace, 'p', podSpec({ nodeSelector: { 'kubernetes.io/hostname': 'headcut-b' } })));
+  await readyPods('a', namespace, 1);
+  return async () => fingerprints([...(await readyPods('a', namespace, 1)), ...(await twins('b', namespace))]);
+}
+
+describe('a fault of what a cluster stands on', () => {
+  test('a full disk keeps its API server from storing, not from answering; what runs there goes on', async () => {
+    await using namespace = await offloadedNamespace('a');
+    const look = await podOnB(namespace.name);
+    const before = await look();
+    const room = { apiVersion: 'v1', kind: 'Namespace', metadata: { name: `filled-${process.pid}` } };
+    await apply('b', room);
+    await using stack = new AsyncDisposableStack();
+    stack.defer(async () => void (await kubectl('b', ['delete', 'namespace', room.metadata.name, '--wait=false'])));
+    const store = (name: string) => {
+      const metadata = { name, namespace: room.metadata.name };
+      const map = { apiVersion: 'v1', kind: 'ConfigMap', metadata, data: FILLER };
+      return kubectl('b', ['create', '-f', '-'], JSON.stringify(map));
+    };
+    await using full = await fault('fill-disk b');
+    // kine may say that it stored what it did not: what counts is what can be read.
+    const filling = async () => {
+      for (let count = 0; count < FILLERS; count++) {
+        await store(`filler-${count}`);
+        await kubectl('b', ['-n', room.metadata.name, 'get', 'configmap', `filler-${count}`, '-o', 'name']);
+      }
+    };
+    await expect(filling()).rejects.toThrow(/disk is full|NotFound/);
+    await kubectl('b', GET_NODES_AT_ONCE);
+    expect(await look()).toEqual(before);
+    await full.end();
+    await eventually(async () => void (await store('after')));
+    await eventually(async () => expect(isReady(await get<Node>('a', ['node', 'headcut-b']))).toBe(true));
+    expect(await look()).toEqual(before);
+  });
+
+  test.each(['ahead', 'behind'])(
+    'the clock of an agent jumps %s: its peers say so, and nothing else happens',
+    async (direction) => {
+      await using namespace = await offloadedNamespace('a');
+      const look = await podOnB(namespace.name);
+      const before = await look();
+      const doctor = async () => (await headcut('a', 'doctor', '--peer', 'b')).stdout;
+      await using jumped = await fault(`clock ${direction} 1h b`);
+      await eventually(async () =>
+        expect(await doctor()).toMatch(new RegExp(`clock of b is (1h|60m|59m).* ${direction}`)),
+      );
+      expect(isReady(await get<Node>('a', ['node', 'headcut-b']))).toBe(true);
+      expect(await kubectl('a', ['-n', namespace.name, 'exec', 'p', '--', 'echo', 'there'])).toBe('there\n');
+      await jumped.end();
+      await eventually(async () => expect(await doctor()).toContain('the clock of b agrees'));
+      expect(await look()).toEqual(before);
+    },
+  );
 });

@@ -15,6 +15,8 @@ export type Fault =
   | { kind: 'freeze'; cluster: string; target: string | undefined }
   /** All processes of a cluster end at once, its containers' too; the end of the fault starts it again with its data. */
   | { kind: 'power'; cluster: string }
+  /** Nothing more can be stored by a cluster's API server; what is there can be read. */
+  | { kind: 'fill-disk'; cluster: string }
   /** The wall clock of a cluster's agent jumps, forwards or, below zero, backwards. */
   | { kind: 'clock'; cluster: string; shiftMs: number };
 
@@ -37,6 +39,7 @@ export const FAULT_USAGE = `  fault cut A [B]              nothing passes betwee
   fault kill A WHAT            kill −9 of agent, kube-apiserver, kine, kubelet, …
   fault freeze A [WHAT]        stands still but is there; without WHAT the whole cluster
   fault power A                power loss: kill −9 of everything; its end starts the cluster again
+  fault fill-disk A            the disk of A's API server is full: it can be read, but not written
   fault clock ahead|behind 1h A  the wall clock of A's agent jumps
   fault end [FAULT…]           undo that fault (same words), or all faults
 `;
@@ -64,6 +67,7 @@ export function parseFault(words: readonly string[], oneWay: boolean): Fault {
       return { kind, cluster, target };
     }
     case 'power':
+    case 'fill-disk':
       return { kind, cluster: only(kind, rest) };
     case 'clock':
       return { kind, shiftMs: parseShift(rest[0], rest[1]), cluster: only(kind, rest.slice(2)) };

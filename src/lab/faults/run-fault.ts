@@ -1,7 +1,9 @@
 import { CodedError } from '../../core/coded-error.ts';
 import { killCgroup, readCgroupMounts, signalProcess } from '../cgroups.ts';
 import type { LabContext } from '../lab-context.ts';
-import { findCluster } from '../topology.ts';
+import type { ClusterProvider } from '../provider.ts';
+import { emptyStore, fillStore } from '../store-disk.ts';
+import { type ClusterTopology, findCluster } from '../topology.ts';
 import { resetAgentClock, shiftAgentClock } from './agent-clock.ts';
 import { findProcesses, requireProcesses } from './cluster-processes.ts';
 import { AGENT, type Fault } from './fault.ts';
@@ -14,7 +16,7 @@ type FaultLab = Pick<LabContext, 'topology' | 'provider' | 'clock' | 'signal'>;
 /** Makes a fault happen; it lasts until endFault, or the end of the lab. Starting it twice is starting it once. */
 export async function startFault(lab: FaultLab, fault: Fault): Promise<void> {
   requireLabNetwork(lab);
-  const { topology, clock } = lab;
+  const { topology, provider, clock } = lab;
   const cluster = findCluster(topology, fault.cluster);
   switch (fault.kind) {
     case 'cut':
@@ -34,6 +36,8 @@ export async function startFault(lab: FaultLab, fault: Fault): Promise<void> {
     }
     case 'power':
       return killCgroup(readCgroupMounts(), cluster.cgroup, clock);
+    case 'fill-disk':
+      return fillStore(requireStore(provider, cluster));
     case 'clock':
       return shiftAgentClock(readCgroupMounts(), cluster, fault.shiftMs);
   }
@@ -63,6 +67,8 @@ export async function endFault(lab: FaultLab, fault: Fault): Promise<void> {
     }
     case 'power':
       return provider.start(cluster, signal);
+    case 'fill-disk':
+      return emptyStore(requireStore(provider, cluster));
     case 'clock':
       return resetAgentClock(readCgroupMounts(), cluster);
   }
@@ -76,6 +82,7 @@ export async function endAllFaults(lab: FaultLab): Promise<void> {
   const mounts = readCgroupMounts();
   for (const cluster of topology.clusters) {
     await endDelay(topology, cluster.name);
+    await emptyStore(requireStore(provider, cluster));
     thawCgroup(mounts, cluster.cgroup);
     for (const name of [AGENT, ...provider.components(cluster)])
       for (const pid of findProcesses(mounts, cluster, name)) signalProcess(pid, 'SIGCONT');
@@ -91,4 +98,10 @@ function requireLabNetwork({ provider }: FaultLab): void {
     'FailedPrecondition',
     `a lab of ${provider.name} has no faults: its clusters are on a network of their own; use a lab of k0s or kubernetes`,
   );
+}
+
+function requireStore(provider: ClusterProvider, cluster: ClusterTopology): string {
+  const folder = provider.storeFolder(cluster);
+  if (folder !== undefined) return folder;
+  throw new CodedError('FailedPrecondition', `a lab of ${provider.name} has no disk of its own that could be full`);
 }

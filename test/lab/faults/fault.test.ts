@@ -26,6 +26,7 @@ describe('the words of a fault', () => {
     ['freeze a', { kind: 'freeze', cluster: 'a', target: undefined }],
     ['freeze a agent', { kind: 'freeze', cluster: 'a', target: 'agent' }],
     ['power b', { kind: 'power', cluster: 'b' }],
+    ['fill-disk c', { kind: 'fill-disk', cluster: 'c' }],
     ['clock ahead 1h b', { kind: 'clock', cluster: 'b', shiftMs: 3_600_000 }],
     ['clock behind 90s b', { kind: 'clock', cluster: 'b', shiftMs: -90_000 }],
   ])('%s', (text, expected) => {

@@ -50,6 +50,7 @@ export function createK0sProvider(deps: K0sProviderDeps): ClusterProvider {
     apiServer: K0S,
     kubelet: K0S,
     containerdSocket: K0S_CONTAINERD_SOCKET,
+    store: (cluster) => join(layoutOf(cluster).data, K0S_PRIVATE_FOLDERS['/var/lib/k0s'], 'db'),
   };
   return createProcessProvider(recipe, deps);
 }

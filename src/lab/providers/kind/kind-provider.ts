@@ -123,6 +123,10 @@ class KindProvider implements ClusterProvider {
     return [...inNode, 'sh', '-c', `${follow ? 'tail -n 50 -F' : 'cat'} ${files}`];
   }
 
+  storeFolder(): undefined {
+    return undefined;
+  }
+
   async status(cluster: ClusterTopology): Promise<ClusterStatus> {
     if (!(await this.#isRunning(cluster)))
       return { components: this.components().map((name) => ({ name, running: false })), ready: false };

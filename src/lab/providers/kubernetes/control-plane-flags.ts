@@ -13,7 +13,7 @@ export function toArguments(flags: Flags): string[] {
 }
 
 export function kineFlags(cluster: ClusterTopology): Flags {
-  const database = join(layoutOf(cluster).data, 'state.db');
+  const database = join(layoutOf(cluster).store, 'state.db');
   return {
     endpoint: `sqlite://${database}?mode=rwc&_journal=WAL`,
     'listen-address': `unix://${KINE_SOCKET}`,

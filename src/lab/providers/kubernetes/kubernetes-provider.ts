@@ -3,7 +3,7 @@ import { type ClusterRecipe, createProcessProvider, type ProcessProviderDeps } f
 import { createClusterCertificates } from './cluster-certificates.ts';
 import { writeClusterFiles } from './cluster-files.ts';
 import { clients, foundation } from './components.ts';
-import { CONTAINERD_SOCKET } from './layout.ts';
+import { CONTAINERD_SOCKET, layoutOf } from './layout.ts';
 
 /** Clusters of upstream Kubernetes binaries, one process a component, laid out and flagged as `k0s controller --single` does. */
 export function createKubernetesProvider(deps: ProcessProviderDeps): ClusterProvider {
@@ -18,6 +18,7 @@ export function createKubernetesProvider(deps: ProcessProviderDeps): ClusterProv
     apiServer: 'kube-apiserver',
     kubelet: 'kubelet',
     containerdSocket: CONTAINERD_SOCKET,
+    store: (cluster) => layoutOf(cluster).store,
   };
   return createProcessProvider(recipe, deps);
 }

@@ -38,7 +38,7 @@ export function namespacesScript(cluster: ClusterTopology, privateFolders: Reado
   const { data, run } = layoutOf(cluster);
   const binds = Object.entries(privateFolders).map(([target, source]) => {
     const from = quote(join(data, source));
-    return `mkdir -p ${from} ${target}\nmount --bind ${from} ${target}`;
+    return `mkdir -p ${from} ${target}\nmount --rbind ${from} ${target}`;
   });
   return `#!/bin/sh
 # Sets up the namespaces of cluster ${cluster.name} and keeps them.

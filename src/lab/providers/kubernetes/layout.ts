@@ -11,6 +11,8 @@ export interface ClusterLayout {
   /** Process IDs. */
   run: string;
   data: string;
+  /** What the API server stores; a disk of its own, so that it can be full. */
+  store: string;
   adminKubeconfig: string;
 }
 
@@ -23,6 +25,7 @@ export function layoutOf(cluster: ClusterTopology): ClusterLayout {
     logs: join(folder, 'logs'),
     run: join(folder, 'run'),
     data: join(folder, 'data'),
+    store: join(folder, 'data', 'store'),
     adminKubeconfig: join(folder, 'kubeconfig'),
   };
 }

@@ -5,6 +5,7 @@ import { execute } from '../../../runtime/command.ts';
 import { type CgroupMounts, createCgroup, killCgroup, removeCgroup } from '../../cgroups.ts';
 import { residentBytesOf } from '../../process-identity.ts';
 import type { ClusterProvider, ClusterStatus } from '../../provider.ts';
+import { mountStore, unmountStores } from '../../store-disk.ts';
 import type { ClusterTopology } from '../../topology.ts';
 import { waitUntil } from '../../wait-until.ts';
 import { openClusterApi } from '../kubernetes/cluster-api.ts';
@@ -47,6 +48,8 @@ export interface ClusterRecipe {
   apiServer: string;
   kubelet: string;
   containerdSocket: string;
+  /** The folder of what the API server stores. */
+  store(cluster: ClusterTopology): string;
 }
 
 /** Clusters whose parts run as processes of this machine, in namespaces and a cgroup of their own. */
@@ -84,6 +87,7 @@ class ProcessProvider implements ClusterProvider {
 
   async create(cluster: ClusterTopology): Promise<void> {
     createCgroup(this.#launchers.mounts, cluster.cgroup);
+    await mountStore(this.#recipe.store(cluster));
     await this.#recipe.write(cluster, this.#launchers);
   }
 
@@ -123,6 +127,11 @@ class ProcessProvider implements ClusterProvider {
   async destroy(cluster: ClusterTopology): Promise<void> {
     await this.#endEverything(cluster);
     await removeCgroup(this.#launchers.mounts, cluster.cgroup, this.#clock);
+    await unmountStores(this.#recipe.store(cluster));
+  }
+
+  storeFolder(cluster: ClusterTopology): string {
+    return this.#recipe.store(cluster);
   }
 
   kubeconfig(cluster: ClusterTopology): string {

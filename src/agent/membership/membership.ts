@@ -1,6 +1,7 @@
 import type { KubeObject } from '../../core/kube-objects.ts';
 import type { PeerObject } from '../../core/membership/peer-object.ts';
 import type { PeerRecord } from '../../core/membership/peer-record.ts';
+import { versionOf } from '../../core/membership/record-version.ts';
 import { considerRecords, peerObjectName } from '../../core/membership/roster.ts';
 import type { RosterVersions } from '../../core/membership/roster-digest.ts';
 import { problemOfRecord, signVouch } from '../../core/membership/signed-record.ts';
@@ -288,7 +289,7 @@ export class Membership implements PeerLinks {
       return;
     }
     member.uid = metadata.uid;
-    if (record.incarnation <= member.record.incarnation) return;
+    if (versionOf(record) <= versionOf(member.record)) return;
     member.record = record;
     member.link.update(record);
     this.#rosterChanged();

@@ -5,6 +5,8 @@ export interface OpenConnection {
   /** The process of the peer that it leads to. */
   peer: { instance: string };
   draining: boolean;
+  /** By which keys it was opened: how many came before them. */
+  keyGenerations: { own: number; peer: number };
   /** The member that carries it; undefined for a direct one. */
   via: string | undefined;
 }
@@ -17,7 +19,7 @@ export interface ConnectionChoice<T> {
 
 /**
  * The connection to use, of all that are open to one peer, oldest first. Both sides apply the same rules: the peer's latest
- * process, direct before relayed, dialled by the member with the smaller ID, the newest. When both dialled at once, only that
+ * process, by the latest keys of both, direct before relayed, dialled by the member with the smaller ID, the newest. When both dialled at once, only that
  * member closes the other connection: two who close by slightly different views would end with none.
  */
 export function chooseConnection<T extends OpenConnection>(
@@ -27,7 +29,9 @@ export function chooseConnection<T extends OpenConnection>(
 ): ConnectionChoice<T> {
   const ownIsSmaller = ownId < peerId;
   const instance = open.at(-1)?.peer.instance;
-  const candidates = open.filter((one) => !one.draining && one.peer.instance === instance);
+  const present = open.filter((one) => !one.draining && one.peer.instance === instance);
+  const latest = Math.max(...present.map(ageOfKeys));
+  const candidates = present.filter((one) => ageOfKeys(one) === latest);
   const rank = (one: T): number => (one.via === undefined ? 2 : 0) + (one.dialed === ownIsSmaller ? 1 : 0);
   const use = candidates.reduce<T | undefined>(
     (best, one) => (best === undefined || rank(one) >= rank(best) ? one : best),
@@ -35,7 +39,11 @@ export function chooseConnection<T extends OpenConnection>(
   );
   const drop = open.filter((one) => {
     if (one === use || one.draining) return false;
-    return one.peer.instance !== instance || ownIsSmaller || one.dialed === use?.dialed;
+    if (one.peer.instance !== instance || ageOfKeys(one) < latest) return true;
+    return ownIsSmaller || one.dialed === use?.dialed;
   });
   return { use, drop };
 }
+
+/** Keys only ever follow each other, so that both ends find the same connection to be the latest. */
+const ageOfKeys = ({ keyGenerations }: OpenConnection): number => keyGenerations.own + keyGenerations.peer;

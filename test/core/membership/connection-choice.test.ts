@@ -6,6 +6,7 @@ const connection = (changes: Partial<OpenConnection> & { instance?: string } = {
   peer: { instance: changes.instance ?? 'one' },
   draining: false,
   via: undefined,
+  keyGenerations: { own: 0, peer: 0 },
   ...changes,
 });
 

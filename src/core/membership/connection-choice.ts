@@ -15,6 +15,8 @@ export interface ConnectionChoice<T> {
   use: T | undefined;
   /** To be closed by this side. */
   drop: T[];
+  /** Opened by a key that was replaced since: no new calls, but what is under way may go on for a while. */
+  outdated: T[];
 }
 
 /**
@@ -39,10 +41,10 @@ export function chooseConnection<T extends OpenConnection>(
   );
   const drop = open.filter((one) => {
     if (one === use || one.draining) return false;
-    if (one.peer.instance !== instance || ageOfKeys(one) < latest) return true;
-    return ownIsSmaller || one.dialed === use?.dialed;
+    if (one.peer.instance !== instance) return true;
+    return ageOfKeys(one) === latest && (ownIsSmaller || one.dialed === use?.dialed);
   });
-  return { use, drop };
+  return { use, drop, outdated: present.filter((one) => ageOfKeys(one) < latest) };
 }
 
 /** Keys only ever follow each other, so that both ends find the same connection to be the latest. */

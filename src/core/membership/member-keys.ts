@@ -101,11 +101,7 @@ export function claimedGenerationOf(certificate: Uint8Array): number {
 export function successionUri(certificate: string, key: string, next: Uint8Array): string {
   const present = new X509Certificate(certificate);
   const links = linksOf(present);
-  if (links.length >= MAX_REPLACED_KEYS)
-    throw new CodedError(
-      'FailedPrecondition',
-      `this cluster replaced its key ${links.length} times, which is as often as one can; only a new identity gets another one: headcut leave, kubectl -n headcut-system delete secret headcut-identity, restart the agent, and headcut join`,
-    );
+  mustHaveRoomForKey(links.length);
   const spki = spkiOf(present.publicKey);
   if (spki.length !== SPKI_BYTES) throw flaw('the present one is not on P-256');
   const id = claimedIdOf(present);
@@ -114,6 +110,15 @@ export function successionUri(certificate: string, key: string, next: Uint8Array
   const all = [...links, { point: toPoint(spki), signature }];
   const packed = Buffer.concat(all.flatMap((link) => [link.point, link.signature]));
   return `${URI_PREFIX}${packed.toString('base64url')}`;
+}
+
+/** Throws FailedPrecondition when a cluster that replaced its key so often cannot do so any more. */
+export function mustHaveRoomForKey(replaced: number): void {
+  if (replaced < MAX_REPLACED_KEYS) return;
+  throw new CodedError(
+    'FailedPrecondition',
+    `this cluster replaced its key ${replaced} times, which is as often as one can; only a new identity gets another one: headcut leave, kubectl -n headcut-system delete secret headcut-identity, restart the agent, and headcut join`,
+  );
 }
 
 /** What the keys that somebody shows are to those that are known of the member. */

@@ -31,6 +31,7 @@ import { createHomeApiStream } from './home-api/home-api-stream.ts';
 import { HOME_API_STREAM } from './home-api/stream-name.ts';
 import { loadIdentity } from './identity/identity.ts';
 import { IdentityMemory } from './identity/identity-memory.ts';
+import { KeyReplacement } from './identity/key-replacement.ts';
 import { createInventory } from './inventory/inventory.ts';
 import { AdmissionGate } from './membership/admission-gate.ts';
 import { createDialing } from './membership/dialing.ts';
@@ -188,6 +189,7 @@ async function composeMembership(
   const { namespace, nodeName, hostIp, peerPort } = config;
   const identity = await loadIdentity(client, namespace, clock);
   const memory = await IdentityMemory.load(client, namespace);
+  const keys = await KeyReplacement.load(client, { namespace, identity, clock });
   const own = await OwnRecord.create({
     identity,
     defaults: { name: nodeName, endpoints: [`${hostIp.includes(':') ? `[${hostIp}]` : hostIp}:${peerPort}`] },
@@ -213,7 +215,7 @@ async function composeMembership(
     removed,
     gate,
   });
-  const status = createMembershipStatus({ client, peers, federations, membership, own, gate, clock, logger });
+  const status = createMembershipStatus({ client, peers, federations, membership, own, gate, keys, clock, logger });
   const joinRequests = createJoinRequests({
     client,
     namespace,

@@ -6,12 +6,13 @@ import { LOOK_COMMANDS } from './commands/look.ts';
 import { MEMBERSHIP_COMMANDS } from './commands/membership.ts';
 import { MOVE_COMMANDS } from './commands/move.ts';
 import { REBALANCE_COMMAND } from './commands/rebalance.ts';
+import { ROTATE_KEY_COMMAND } from './commands/rotate-key.ts';
 
 /** All commands that work on a cluster, in the order of the help. */
 export const COMMAND_GROUPS: { title: string; commands: Command[] }[] = [
   { title: 'Look', commands: LOOK_COMMANDS },
   { title: 'Understand', commands: EXPLAIN_COMMANDS },
-  { title: 'Members', commands: [...MEMBERSHIP_COMMANDS, ...BAN_COMMANDS] },
+  { title: 'Members', commands: [...MEMBERSHIP_COMMANDS, ...BAN_COMMANDS, ROTATE_KEY_COMMAND] },
   { title: 'Move pods', commands: [...MOVE_COMMANDS, REBALANCE_COMMAND] },
   { title: 'When something is wrong', commands: CARE_COMMANDS },
 ];

@@ -24,7 +24,10 @@ export const FLAGS = {
   uses: { type: 'string', value: 'COUNT', description: 'how many clusters the token admits; one by default' },
   revoke: { type: 'string', value: 'INVITATION', description: 'end this invitation' },
   'dry-run': { type: 'boolean', description: 'say what would be done, and do nothing' },
-  force: { type: 'boolean', description: 'also move pods that nothing makes anew' },
+  force: {
+    type: 'boolean',
+    description: 'also where something is lost: pods that nothing makes anew, members that are too old',
+  },
   'keep-pods': { type: 'boolean', description: 'leave pods where they run; only new ones stay at home' },
   undo: { type: 'boolean', description: 'let pods go there again' },
   peer: { type: 'string', value: 'PEER', description: 'only what concerns this peer' },

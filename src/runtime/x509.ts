@@ -15,10 +15,14 @@ export interface KeyAndCertificate {
   certificate: string;
 }
 
-/** A self-signed certificate; the identity of a member. @param commonName made from the public key (SPKI, DER) */
+/**
+ * A self-signed certificate; the identity of a member. Its names are made from the public key (SPKI, DER).
+ * @param uri a second name, where there is to be one
+ */
 export async function createSelfSigned(
   commonName: (publicKey: Buffer) => string,
   validity: { from: Date; to: Date },
+  uri?: (publicKey: Buffer) => string,
 ): Promise<KeyAndCertificate> {
   const keys = await webcrypto.subtle.generateKey(ALGORITHM, true, ['sign', 'verify']);
   const publicKey = Buffer.from(await webcrypto.subtle.exportKey('spki', keys.publicKey));
@@ -28,6 +32,8 @@ export async function createSelfSigned(
     notAfter: validity.to,
     signingAlgorithm: ALGORITHM,
     keys: keys as KeyPair,
+    extensions:
+      uri === undefined ? [] : [new x509.SubjectAlternativeNameExtension([{ type: 'url', value: uri(publicKey) }])],
   });
   return { key: await exportKey(keys.privateKey), certificate: certificate.toString('pem') };
 }

@@ -1,9 +1,8 @@
-import { X509Certificate } from 'node:crypto';
 import type { Duplex } from 'node:stream';
-import { type ConnectionOptions, type PeerCertificate, type TLSSocket, connect as tlsConnect } from 'node:tls';
+import { type ConnectionOptions, type TLSSocket, connect as tlsConnect } from 'node:tls';
 import { CodedError, messageOf } from '../core/coded-error.ts';
-import { clusterIdOfCertificate } from '../core/membership/cluster-id.ts';
 import { parseEndpoint } from '../core/membership/endpoint.ts';
+import { generationOf, memberKeysOf, proveMember } from '../core/membership/member-keys.ts';
 import type { PeerRecord } from '../core/membership/peer-record.ts';
 import type { Clock } from '../runtime/clock.ts';
 import { withDeadline } from '../runtime/deadline.ts';
@@ -100,9 +99,10 @@ export function dialAlone(
   signal: AbortSignal,
 ): Promise<TLSSocket> {
   const { host, port } = parseEndpoint(endpoint);
-  const socket = tlsConnect({ host, port, ...pinnedTo(record, context.identity, PEER_STREAM_ALPN) });
+  const socket = tlsConnect({ host, port, ...showing(context.identity, PEER_STREAM_ALPN) });
   return opened(socket, context, signal, async () => {
     await secured(socket, PEER_STREAM_ALPN);
+    proven(socket, record);
     return socket;
   });
 }
@@ -113,10 +113,13 @@ function dial(
   context: DialContext,
   signal: AbortSignal,
 ): Promise<PeerConnection> {
-  const socket = tlsConnect({ ...where, ...pinnedTo(record, context.identity, PEER_ALPN) });
+  const { certificate } = context.identity;
+  const socket = tlsConnect({ ...where, ...showing(context.identity, PEER_ALPN) });
   return opened(socket, context, signal, async () => {
     await secured(socket, PEER_ALPN);
-    return Promise.race([openPeerConnection(socket, record.id, context.hello), failureOf(socket)]);
+    const keyGenerations = { own: generationOf(memberKeysOf(certificate)), peer: proven(socket, record) };
+    const peer = { id: record.id, keyGenerations };
+    return Promise.race([openPeerConnection(socket, peer, context.hello), failureOf(socket)]);
   });
 }
 
@@ -142,19 +145,23 @@ async function opened<T>(
   }
 }
 
-function pinnedTo(record: PeerRecord, identity: ClientIdentity, protocol: string): ConnectionOptions {
+function showing(identity: ClientIdentity, protocol: string): ConnectionOptions {
   return {
     servername: PEER_SERVER_NAME,
     minVersion: 'TLSv1.3',
     ALPNProtocols: [protocol],
     key: identity.key,
     cert: identity.certificate,
-    ca: [new X509Certificate(Buffer.from(record.certificate, 'base64')).toString()],
-    checkServerIdentity: (_host: string, shown: PeerCertificate) =>
-      clusterIdOfCertificate(shown.raw) === record.id
-        ? undefined
-        : new Error('it showed another key than the pinned one'),
+    // Keys are pinned, by `proven`, and say more than TLS understands: which one came after which.
+    rejectUnauthorized: false,
   };
+}
+
+/** Nothing is said on a connection before this. @returns the generation of the peer's key. Throws when it is not the peer's */
+function proven(socket: TLSSocket, record: PeerRecord): number {
+  const shown = proveMember(socket.getPeerX509Certificate(), record);
+  if ('problem' in shown) throw new Error(shown.problem);
+  return shown.keyGeneration;
 }
 
 function secured(socket: TLSSocket, protocol: string): Promise<void> {

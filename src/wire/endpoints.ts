@@ -2,8 +2,13 @@ import Type from 'typebox';
 
 /** The peer protocol, once: what the server serves, the client calls, and tests and docs go through. */
 
-/** 3: members compare digests of their rosters; a session that does not ask for them gets whole rosters, as in 2. */
-export const PROTOCOL_VERSION = 3;
+/**
+ * 3: members compare digests of their rosters; a session that does not ask for them gets whole rosters, as in 2.
+ * 4: keys can be replaced; members of before know a member by its first key alone.
+ */
+export const PROTOCOL_VERSION = 4;
+/** Members that speak less than this do not follow a key that is replaced. */
+export const KEY_REPLACEMENT_PROTOCOL = 4;
 
 /** TLS server names: which of the two doors of the peer port a client wants. */
 export const JOIN_SERVER_NAME = 'join.headcut';
@@ -14,6 +19,8 @@ const MIB = 1024 * 1024;
 const Uid = Type.String({ minLength: 1, maxLength: 64, pattern: '^[A-Za-z0-9-]+$' });
 const Label = Type.String({ minLength: 1, maxLength: 63, pattern: '^[a-z0-9]([a-z0-9-]*[a-z0-9])?$' });
 const Base64 = Type.String({ maxLength: 8192 });
+/** With as many replaced keys as there can be (core/membership/member-keys). */
+const Certificate = Type.String({ maxLength: 12_288 });
 
 const Ipv4Network = Type.String({ maxLength: 18, pattern: '^([0-9]{1,3}\\.){3}[0-9]{1,3}/[0-9]{1,2}$' });
 
@@ -29,7 +36,7 @@ export const PeerRecordSchema = Type.Object({
   id: Type.String({ pattern: '^[a-z2-7]{52}$' }),
   name: Label,
   endpoints: Type.Array(Type.String({ maxLength: 300 }), { minItems: 1, maxItems: 16 }),
-  certificate: Base64,
+  certificate: Certificate,
   incarnation: Type.Integer({ minimum: 1 }),
   protocol: Type.Integer({ minimum: 1 }),
   network: Type.Optional(NetworkClaimSchema),

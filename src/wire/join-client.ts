@@ -1,8 +1,8 @@
 import { request as httpsRequest } from 'node:https';
 import { connect, type TLSSocket } from 'node:tls';
 import { CodedError } from '../core/coded-error.ts';
-import { clusterIdOfCertificate } from '../core/membership/cluster-id.ts';
 import { parseEndpoint } from '../core/membership/endpoint.ts';
+import { clusterIdOfCertificate } from '../core/membership/member-keys.ts';
 import type { PeerRecord } from '../core/membership/peer-record.ts';
 import { ENDPOINTS, JOIN_SERVER_NAME } from './endpoints.ts';
 import { readText, toPeerError } from './peer-client.ts';

@@ -52,12 +52,25 @@ const SESSION_OPTIONS = {
   peerMaxConcurrentStreams: MAX_STREAMS,
 };
 
+/** Who is at the other end, as the TLS handshake proved it. */
+export interface ProvenPeer {
+  id: string;
+  /** How many keys of both sides came before those of the handshake (core/membership/member-keys). */
+  keyGenerations: KeyGenerations;
+}
+
+export interface KeyGenerations {
+  own: number;
+  peer: number;
+}
+
 /** An open connection between two members. */
 export class PeerConnection {
   /** This side opened it. */
   readonly dialed: boolean;
   readonly peerId: string;
   readonly peer: PeerHello;
+  readonly keyGenerations: KeyGenerations;
   /** The member that carries it; undefined for a direct one. */
   readonly via: string | undefined;
   readonly #session: Http2Session;
@@ -77,12 +90,13 @@ export class PeerConnection {
   constructor(
     session: Http2Session,
     socket: Duplex,
-    peerId: string,
+    proven: ProvenPeer,
     about: { dialed: boolean; peer: PeerHello; via: string | undefined },
   ) {
     this.#session = session;
     this.#socket = socket;
-    this.peerId = peerId;
+    this.peerId = proven.id;
+    this.keyGenerations = proven.keyGenerations;
     this.dialed = about.dialed;
     this.peer = about.peer;
     this.via = about.via;
@@ -271,7 +285,7 @@ function parseHello(headers: IncomingHttpHeaders): PeerHello {
 }
 
 /** The dialling side, over a connection whose key was checked. Resolves once the other side has let us in. */
-export function openPeerConnection(socket: Duplex, peerId: string, hello: PeerHello): Promise<PeerConnection> {
+export function openPeerConnection(socket: Duplex, proven: ProvenPeer, hello: PeerHello): Promise<PeerConnection> {
   return new Promise((resolve, reject) => {
     const fail = (error: unknown): void => reject(error);
     const session = http2Connect('https://peer', { ...SESSION_OPTIONS, createConnection: () => socket });
@@ -283,7 +297,7 @@ export function openPeerConnection(socket: Duplex, peerId: string, hello: PeerHe
       stream.close();
       try {
         const peer = parseHello(headers as IncomingHttpHeaders);
-        resolve(new PeerConnection(session, socket, peerId, { dialed: true, peer, via: hello.via }));
+        resolve(new PeerConnection(session, socket, proven, { dialed: true, peer, via: hello.via }));
       } catch (error) {
         session.destroy();
         reject(error);
@@ -295,7 +309,7 @@ export function openPeerConnection(socket: Duplex, peerId: string, hello: PeerHe
 /** The accepting side, over a connection whose key was checked. @param onOpen called once the other side said who it is */
 export function acceptPeerConnection(
   socket: Duplex,
-  peerId: string,
+  proven: ProvenPeer,
   deps: { hello: PeerHello; sleep(ms: number, signal: AbortSignal): Promise<void> },
   onOpen: (connection: PeerConnection) => void,
 ): void {
@@ -317,7 +331,7 @@ export function acceptPeerConnection(
       opened.abort();
       stream.on('error', () => {});
       stream.respond({ ':status': 200, ...toHeaders(deps.hello) }, { endStream: true });
-      connection = new PeerConnection(session, socket, peerId, { dialed: false, peer, via: peer.via });
+      connection = new PeerConnection(session, socket, proven, { dialed: false, peer, via: peer.via });
       onOpen(connection);
     } catch {
       session.destroy();

@@ -18,6 +18,7 @@ function peer(name: string, status: object): KubeObject {
       endpoints: [`192.0.2.${name.charCodeAt(0) - 96}:7443`],
       certificate: '',
       incarnation: 1,
+      protocol: 4,
     },
     status,
   };

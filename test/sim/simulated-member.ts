@@ -31,6 +31,7 @@ export interface SimulatedWorld {
   members: Map<string, SimulatedMember>;
 }
 
+const proven = (id: string) => ({ id, keyGenerations: { own: 0, peer: 0 } });
 const never = (): Promise<never> => Promise.reject(new CodedError('Unavailable', 'not in the simulation'));
 
 /**
@@ -177,14 +178,17 @@ export class SimulatedMember {
       toPeer: async (record, _last, signal) => {
         const [here, there] = await this.#reach(record.id, signal);
         this.#world.members.get(record.id)?.accept(this.id, there);
-        return { connection: await openPeerConnection(here, record.id, hello), endpoint: record.endpoints[0] ?? '' };
+        return {
+          connection: await openPeerConnection(here, proven(record.id), hello),
+          endpoint: record.endpoints[0] ?? '',
+        };
       },
       alone: async (record, _endpoint, signal) => {
         const [here] = await this.#reach(record.id, signal);
         return here;
       },
       through: (record, carrier, via, _signal): Promise<PeerConnection> =>
-        openPeerConnection(carrier, record.id, { ...hello, via }),
+        openPeerConnection(carrier, proven(record.id), { ...hello, via }),
     };
   }
 
@@ -199,8 +203,11 @@ export class SimulatedMember {
     const { clock } = this.#world.time;
     const hello = { instance: `${this.name}-${this.#runs}`, protocol: PROTOCOL_VERSION, version: 'simulated' };
     const { connections } = this.membership;
-    acceptPeerConnection(socket, peerId, { hello, sleep: (ms, signal) => clock.sleep(ms, signal) }, (connection) =>
-      connections.accept(connection),
+    acceptPeerConnection(
+      socket,
+      proven(peerId),
+      { hello, sleep: (ms, signal) => clock.sleep(ms, signal) },
+      (connection) => connections.accept(connection),
     );
   }
 }

@@ -25,6 +25,7 @@ afterEach(async () => {
 
 const signal = (): AbortSignal => AbortSignal.timeout(5_000);
 const hello = (instance: string) => ({ instance, protocol: 2, version: 'test' });
+const proven = (id: string) => ({ id, keyGenerations: { own: 0, peer: 0 } });
 
 /** A door of `host` on loopback that lets `guest` in. */
 async function openDoor(): Promise<{ port: number; accepted: PeerConnection[] }> {
@@ -173,8 +174,10 @@ describe('a connection between two members', () => {
     const { near, far, hold, letGo } = heldPair();
     const accepted: PeerConnection[] = [];
     const { sleep } = systemClock;
-    acceptPeerConnection(far, guest.id, { hello: hello('host-1'), sleep }, (connection) => accepted.push(connection));
-    const connection = await openPeerConnection(near, host.id, hello('guest-1'));
+    acceptPeerConnection(far, proven(guest.id), { hello: hello('host-1'), sleep }, (connection) =>
+      accepted.push(connection),
+    );
+    const connection = await openPeerConnection(near, proven(host.id), hello('guest-1'));
     cleanups.push(() => connection.close());
     (await eventually(() => accepted[0])).serve(echo);
     hold();

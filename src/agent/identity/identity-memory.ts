@@ -51,7 +51,7 @@ export class IdentityMemory {
   }
 }
 
-const RECORD_KEY = 'record.json';
+export const RECORD_KEY = 'record.json';
 const REMOVED_KEY = 'forgotten.json';
 
 function parse<T>(encoded: string | undefined): T | undefined {

@@ -1,14 +1,15 @@
 import { X509Certificate } from 'node:crypto';
 import type { KubeObject } from '../../core/kube-objects.ts';
 import { MANAGED_BY, MANAGED_BY_LABEL } from '../../core/labels.ts';
-import { clusterIdOf, clusterIdOfCertificate } from '../../core/membership/cluster-id.ts';
+import { clusterIdOf } from '../../core/membership/cluster-id.ts';
+import { clusterIdOfCertificate } from '../../core/membership/member-keys.ts';
 import { isAlreadyExists, isNotFound } from '../../kube/api-error.ts';
 import type { KubeClient } from '../../kube/client.ts';
 import { SECRETS } from '../../kube/resources.ts';
 import type { Clock } from '../../runtime/clock.ts';
 import { createSelfSigned, type KeyAndCertificate } from '../../runtime/x509.ts';
 
-/** Key and certificate of this member; the cluster ID is the key's fingerprint. */
+/** Key and certificate of this member; the cluster ID is the fingerprint of its first key. */
 export interface Identity extends KeyAndCertificate {
   id: string;
   /** DER in base64, as records carry it. */
@@ -33,11 +34,7 @@ export async function loadIdentity(
 ): Promise<Identity> {
   const stored = await read(client, namespace);
   if (stored !== undefined) return stored;
-  const now = clock.now();
-  const pair = await createSelfSigned(clusterIdOf, {
-    from: new Date(now - YEAR_MS),
-    to: new Date(now + VALID_YEARS * YEAR_MS),
-  });
+  const pair = await createSelfSigned(clusterIdOf, validityFrom(clock.now()));
   const secret: SecretObject = {
     metadata: { name: IDENTITY_SECRET, namespace, labels: { [MANAGED_BY_LABEL]: MANAGED_BY } },
     type: 'kubernetes.io/tls',
@@ -52,6 +49,11 @@ export async function loadIdentity(
   }
 }
 
+/** Of a certificate that is made now. */
+export function validityFrom(now: number): { from: Date; to: Date } {
+  return { from: new Date(now - YEAR_MS), to: new Date(now + VALID_YEARS * YEAR_MS) };
+}
+
 async function read(client: Pick<KubeClient, 'get'>, namespace: string): Promise<Identity | undefined> {
   try {
     const { data = {} } = await client.get<SecretObject>(SECRETS, { namespace, name: IDENTITY_SECRET });
@@ -63,7 +65,8 @@ async function read(client: Pick<KubeClient, 'get'>, namespace: string): Promise
   }
 }
 
-function toIdentity(pair: KeyAndCertificate): Identity {
+/** What a key and its certificate make of the member that has them. */
+export function toIdentity(pair: KeyAndCertificate): Identity {
   const parsed = new X509Certificate(pair.certificate);
   return { ...pair, id: clusterIdOfCertificate(parsed), certificateDer: parsed.raw.toString('base64') };
 }

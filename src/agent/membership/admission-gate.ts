@@ -4,6 +4,8 @@ import type { PeerRecord } from '../../core/membership/peer-record.ts';
 
 /** More are not kept: they are told again with each roster. */
 const MAX_PENDING = 100;
+/** One member that vouches for many leaves room for those of others. */
+const MAX_PENDING_BY_ONE = 25;
 
 /** Whether newcomers that others admitted become members here at once, or wait for `headcut approve`. */
 export class AdmissionGate {
@@ -35,10 +37,15 @@ export class AdmissionGate {
       return true;
     }
     const before = this.#pending.get(record.id);
-    if (before === undefined && this.#pending.size >= MAX_PENDING) return false;
+    if (before === undefined && !this.#hasRoomFor(record)) return false;
     this.#pending.set(record.id, record);
     if (before?.name !== record.name) this.#changed();
     return false;
+  }
+
+  #hasRoomFor({ vouch }: PeerRecord): boolean {
+    const bySame = [...this.#pending.values()].filter((one) => one.vouch?.by === vouch?.by);
+    return this.#pending.size < MAX_PENDING && bySame.length < MAX_PENDING_BY_ONE;
   }
 
   /** Records that may come in by now. */

@@ -1,4 +1,5 @@
 import type { Duplex } from 'node:stream';
+import { isDeepStrictEqual } from 'node:util';
 import { CodedError } from '../../core/coded-error.ts';
 import type { EndpointReach } from '../../core/diagnosis/diagnosis.ts';
 import type { PeerRecord } from '../../core/membership/peer-record.ts';
@@ -8,11 +9,12 @@ import type { RemotePod } from '../../core/offloading/pod-submission.ts';
 import { withDeadline } from '../../runtime/deadline.ts';
 import { ENDPOINTS } from '../../wire/endpoints.ts';
 import { parseEndpointReach } from '../../wire/parse-endpoint-reach.ts';
-import type { PeerConnection } from '../../wire/peer-connection.ts';
+import type { KeyGenerations, PeerConnection } from '../../wire/peer-connection.ts';
 import type { SessionMessage } from '../../wire/session-message.ts';
 import type { PeerChange, PeerLink } from '../ports.ts';
 import { ContactWatch } from './contact-watch.ts';
 import { dialEitherWay } from './dial-either-way.ts';
+import { LoneStreams } from './lone-streams.ts';
 import { PeerCalls } from './peer-calls.ts';
 import { PeerLine } from './peer-line.ts';
 import { ProofOfLife } from './proof-of-life.ts';
@@ -60,6 +62,8 @@ export class MemberLink extends PeerCalls implements PeerLink {
   readonly #pods = new Map<string, RemotePod>();
   readonly #contact: ContactWatch;
   readonly #proof: ProofOfLife;
+  readonly #alone: LoneStreams;
+  #keys: KeyGenerations = { own: 0, peer: 0 };
   #record: PeerRecord;
   /** Where it was reached last. */
   #endpoint: string | undefined;
@@ -82,6 +86,7 @@ export class MemberLink extends PeerCalls implements PeerLink {
     this.#record = record;
     this.#deps = deps;
     this.#line = this.#createLine();
+    this.#alone = new LoneStreams(deps.clock);
     this.#contact = new ContactWatch(deps.clock.monotonic(), deps.shownState);
     this.#proof = new ProofOfLife({
       prove: async (signal) => void (await this.#connectAlone(signal)).destroy(),
@@ -92,6 +97,7 @@ export class MemberLink extends PeerCalls implements PeerLink {
       connected: (signal) => this.#line.connected(signal),
       onMessage: (message) => this.#onMessage(message),
       onClosed: (error) => this.#onClosed(error),
+      onMoved: () => this.#onMoved(),
       onStuck: (times) => this.#onStuck(times),
     });
   }
@@ -138,6 +144,19 @@ export class MemberLink extends PeerCalls implements PeerLink {
 
   get podsSynced(): boolean {
     return this.#hasAllPods && this.state === 'Connected';
+  }
+
+  /** The latest generation of the own key that the peer accepted; -1 when that is not known in this life of the agent. */
+  get ownKeyProven(): number {
+    return this.#line.ownKeyProven;
+  }
+
+  /** A key of one side was replaced. */
+  expectKeys(keys: KeyGenerations): void {
+    if (isDeepStrictEqual(keys, this.#keys)) return;
+    this.#keys = keys;
+    this.#line.expectKeys(keys);
+    this.#alone.endSoon();
   }
 
   /** Why the peer is not connected, for people. */
@@ -218,8 +237,9 @@ export class MemberLink extends PeerCalls implements PeerLink {
     return connection;
   }
 
-  #connectAlone(signal: AbortSignal): Promise<Duplex> {
-    return this.#deps.dialAlone(this.#record, this.#endpoint ?? this.#record.endpoints[0] ?? '', signal);
+  async #connectAlone(signal: AbortSignal): Promise<Duplex> {
+    const endpoint = this.#endpoint ?? this.#record.endpoints[0] ?? '';
+    return this.#alone.add(await this.#deps.dialAlone(this.#record, endpoint, signal));
   }
 
   #dial(signal: AbortSignal): Promise<PeerConnection> {
@@ -311,6 +331,12 @@ export class MemberLink extends PeerCalls implements PeerLink {
   #onClosed(error: unknown): void {
     this.#hasAllPods = false;
     this.#changed(this.#contact.closed(error, this.#deps.clock.monotonic()));
+  }
+
+  /** The peer was heard on the one connection and goes on on the other: no time without contact, unless there is no other. */
+  #onMoved(): void {
+    if (this.#line.current === undefined) this.#onClosed(new CodedError('Unavailable', 'the connection was closed'));
+    this.#hasAllPods = false;
   }
 
   #changed(changed: boolean): void {

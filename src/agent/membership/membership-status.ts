@@ -1,11 +1,15 @@
+import { hasCode } from '../../core/coded-error.ts';
 import {
   FEDERATION_NAME,
   type FederationObject,
+  type KeyStatus,
   LEAVE_ANNOTATION,
   type PeerObject,
   planFederationStatus,
   planPeerStatus,
+  ROTATE_KEY_ANNOTATION,
 } from '../../core/membership/peer-object.ts';
+import { keyGenerationOf } from '../../core/membership/record-version.ts';
 import { isNotFound } from '../../kube/api-error.ts';
 import type { KubeClient } from '../../kube/client.ts';
 import { FEDERATIONS, PEERS } from '../../kube/resources.ts';
@@ -16,7 +20,7 @@ import type { Logger } from '../../runtime/logger.ts';
 import type { AdmissionGate } from './admission-gate.ts';
 import type { MemberLink } from './member-link.ts';
 import type { Membership } from './membership.ts';
-import type { OwnRecord } from './own-record.ts';
+import type { KeySuccession, OwnRecord } from './own-record.ts';
 
 export interface MembershipStatusDeps {
   client: Pick<KubeClient, 'create' | 'patch'>;
@@ -25,6 +29,11 @@ export interface MembershipStatusDeps {
   membership: Membership;
   own: OwnRecord;
   gate: AdmissionGate;
+  keys: KeySuccession & {
+    replacedAt(): string | undefined;
+    /** A request for a new key that is due by itself: the certificate has lived for most of its time. */
+    dueRequest(): string | undefined;
+  };
   clock: Clock;
   logger: Logger;
 }
@@ -34,6 +43,8 @@ const SETTLE_MS = 1_500;
 /** Whether a clone is gone shows only by its silence. */
 const CLONE_AGAIN_MS = 30_000;
 const FEDERATION_KEY = '';
+/** Certificates last for decades. */
+const LOOK_AT_CERTIFICATE_MS = 86_400_000;
 
 /** Keeps the status of Peer objects and of the Federation, and the own record as the Federation wants it. */
 export function createMembershipStatus(deps: MembershipStatusDeps): Controller {
@@ -96,6 +107,7 @@ async function reconcileFederation(deps: MembershipStatusDeps) {
     federations.get(FEDERATION_NAME) ??
     (await client.create<FederationObject>(FEDERATIONS, { metadata: { name: FEDERATION_NAME }, spec: {} }));
   await own.refresh(federation);
+  await replaceKey(deps, federation);
   if (!membership.synced) return undefined;
   await membership.reconsider();
   if (federation.metadata.annotations?.[LEAVE_ANNOTATION] !== undefined) {
@@ -107,10 +119,38 @@ async function reconcileFederation(deps: MembershipStatusDeps) {
   const unsettledMs = unsettledFor(deps, links);
   if (unsettledMs > 0 && federation.status?.id === own.id) return { requeueAfterMs: unsettledMs };
   const states = links.map((link) => link.state);
-  const status = planFederationStatus(federation, own.record(), states, deps.gate.pending());
+  const facts = { own: own.record(), states, waiting: deps.gate.pending(), key: keyStatus(deps, links) };
+  const status = planFederationStatus(federation, facts);
   if (status !== undefined)
     await client.patch(FEDERATIONS, { name: FEDERATION_NAME, subresource: 'status' }, { status });
-  return undefined;
+  return { requeueAfterMs: LOOK_AT_CERTIFICATE_MS };
+}
+
+/** Makes the next key when that is asked for, or due. */
+async function replaceKey({ client, own, keys, logger }: MembershipStatusDeps, { metadata }: FederationObject) {
+  const asked = metadata.annotations?.[ROTATE_KEY_ANNOTATION];
+  const request = asked ?? keys.dueRequest();
+  if (request === undefined) return;
+  try {
+    if (await own.replaceKey(keys, request))
+      logger.info({ request, replaced: keyGenerationOf(own.record()) }, 'key replaced');
+  } catch (error) {
+    // There is no further key: asking again changes nothing.
+    if (!hasCode(error, 'FailedPrecondition')) throw error;
+    logger.error({ request, problem: error.message }, 'key not replaced');
+  }
+  if (asked === undefined) return;
+  const annotations = { [ROTATE_KEY_ANNOTATION]: null };
+  await client.patch(FEDERATIONS, { name: FEDERATION_NAME }, { metadata: { annotations } });
+}
+
+/** Undefined for the first key, of which there is nothing to tell. */
+function keyStatus({ own, keys }: MembershipStatusDeps, links: MemberLink[]): KeyStatus | undefined {
+  const replaced = keyGenerationOf(own.record());
+  if (replaced === 0) return undefined;
+  const unseen = links.filter((link) => link.ownKeyProven < replaced).map((link) => link.name);
+  const since = keys.replacedAt();
+  return { replaced, ...(since === undefined ? {} : { since }), unseenBy: unseen.sort() };
 }
 
 /** How long to wait until none of these suspicions is too young to be worth a write. */

@@ -1,9 +1,11 @@
 import type { KubeObject } from '../../core/kube-objects.ts';
 import type { PeerObject } from '../../core/membership/peer-object.ts';
 import type { PeerRecord } from '../../core/membership/peer-record.ts';
+import { keyGenerationOf, versionOf } from '../../core/membership/record-version.ts';
 import { considerRecords, peerObjectName } from '../../core/membership/roster.ts';
 import type { RosterVersions } from '../../core/membership/roster-digest.ts';
 import { problemOfRecord, signVouch } from '../../core/membership/signed-record.ts';
+import { type MemberLimits, VoucherTree } from '../../core/membership/voucher-tree.ts';
 import type { KubeClient } from '../../kube/client.ts';
 import type { Store } from '../../kube/store.ts';
 import type { Clock } from '../../runtime/clock.ts';
@@ -16,6 +18,7 @@ import type { Dialing } from './dialing.ts';
 import { DisbeliefLog } from './disbelief-log.ts';
 import { MemberLink } from './member-link.ts';
 import type { OwnRecord } from './own-record.ts';
+import { PeerChanges } from './peer-changes.ts';
 import { PeerObjectWriter } from './peer-object-writer.ts';
 import { Reach } from './reach.ts';
 import { Relays } from './relays.ts';
@@ -35,8 +38,8 @@ export interface MembershipDeps {
   gate: AdmissionGate;
   /** Members that are none any more, kept over restarts. */
   removed: RemovedMembersStore;
-  /** How many others there can be; MAX_MEMBERS when not said. */
-  maxMembers?: number;
+  /** Where they are others than those of core. */
+  limits?: Partial<MemberLimits>;
   clock: Clock;
   random(): number;
   logger: Logger;
@@ -50,8 +53,6 @@ interface Member {
   stop: AbortController;
 }
 
-/** With the own record, as many as a roster on the wire holds: a member that vouches for whom it invents fills no more. */
-const MAX_MEMBERS = 499;
 /** How often the silence of peers is looked at. */
 const TICK_MS = 200;
 /** A tick later than this means that this process, or its machine, stood still: that silence is nobody else's fault. */
@@ -64,7 +65,7 @@ export class Membership implements PeerLinks {
   readonly reach = new Reach(() => this.list());
   readonly #deps: MembershipDeps;
   readonly #members = new Map<string, Member>();
-  readonly #listeners: ((id: string, change: PeerChange) => void)[] = [];
+  readonly #changes: PeerChanges;
   readonly #rosterListeners: (() => void)[] = [];
   readonly #removed: RemovedMembers;
   readonly #relays: Relays;
@@ -84,9 +85,10 @@ export class Membership implements PeerLinks {
     this.#removed = new RemovedMembers(deps.removed);
     this.#objects = new PeerObjectWriter(deps.client);
     this.#disbelief = new DisbeliefLog(logger);
+    this.#changes = new PeerChanges(logger);
     const members = (): Map<string, PeerRecord> => this.#knownRecords();
     const refused = (): string[] => [...this.#removed.forgotten(), ...deps.gate.banned()];
-    this.#told = new ToldRoster({ own, key: identity.key, members, refused, removed: this.#removed });
+    this.#told = new ToldRoster({ own, identity, members, refused, removed: this.#removed });
     this.#exchange = new RosterExchange({
       own: this.#told,
       ask: (id) => this.#differenceWith(id),
@@ -95,7 +97,10 @@ export class Membership implements PeerLinks {
       logger,
     });
     deps.peers.onChange((name, after, before) => this.#onObject(name, after, before));
-    own.onChange(() => this.#rosterChanged());
+    own.onChange(() => {
+      this.#rosterChanged();
+      for (const member of this.#members.values()) this.#expectKeys(member);
+    });
   }
 
   get synced(): boolean {
@@ -110,13 +115,8 @@ export class Membership implements PeerLinks {
     return [...this.#members.values()].map((member) => member.link);
   }
 
-  /** The name of the Peer object of a member. */
-  objectName(id: string): string | undefined {
-    return this.#members.get(id)?.objectName;
-  }
-
   onChange(listener: (id: string, change: PeerChange) => void): void {
-    this.#listeners.push(listener);
+    this.#changes.onChange(listener);
   }
 
   /** The members as the peer server needs them; a view of its own since its onChange means another thing. */
@@ -188,7 +188,6 @@ export class Membership implements PeerLinks {
     if (inviter !== undefined) await this.admit(inviter);
     await this.#serially(async () => {
       await this.#removed.welcome(records.map((record) => record.id));
-      // Who joins takes the federation as it is.
       this.#joining = inviterId;
       await this.#takeOver(records, inviterId);
       this.#joining = undefined;
@@ -231,16 +230,23 @@ export class Membership implements PeerLinks {
   }
 
   async #takeOver(told: PeerRecord[], from: string): Promise<void> {
-    const { own, gate, maxMembers = MAX_MEMBERS } = this.#deps;
+    const { own, gate, limits } = this.#deps;
+    let vouchers: VoucherTree | undefined;
     for (const decision of considerRecords(told, this.#knownRecords(), own.record())) {
       // The same story comes with each session.
       if (decision.type === 'reject') this.#disbelief.say(decision, from);
       else if (decision.type === 'leave') await this.#onLeft(decision.record);
       else if (decision.type === 'add') {
-        const reason = `there are ${maxMembers} other members already`;
-        if (this.#members.size >= maxMembers) this.#disbelief.say({ id: decision.record.id, reason }, from);
-        else if (from === own.id || from === this.#joining || gate.admits(decision.record))
-          await this.#create(decision.record, from);
+        const { record } = decision;
+        // Who joins takes the federation as it is.
+        const isWanted = from === own.id || from === this.#joining;
+        vouchers ??= new VoucherTree(this.#knownRecords(), own.id, limits);
+        const reason = vouchers.problemOf(record, isWanted);
+        if (reason !== undefined) this.#disbelief.say({ id: record.id, reason }, from);
+        else if (isWanted || gate.admits(record)) {
+          await this.#create(record, from);
+          vouchers.add(record);
+        }
       } else await this.#update(decision.record);
     }
   }
@@ -288,9 +294,10 @@ export class Membership implements PeerLinks {
       return;
     }
     member.uid = metadata.uid;
-    if (record.incarnation <= member.record.incarnation) return;
+    if (versionOf(record) <= versionOf(member.record)) return;
     member.record = record;
     member.link.update(record);
+    this.#expectKeys(member);
     this.#rosterChanged();
   }
 
@@ -314,9 +321,15 @@ export class Membership implements PeerLinks {
     });
     const member: Member = { objectName, uid, record, link, stop: new AbortController() };
     this.#members.set(id, member);
-    this.#emit(id, 'added');
+    this.#expectKeys(member);
+    this.#changes.tell(id, 'added');
     if (this.#signal?.aborted === false) this.#start(member); // later nobody would end its link any more
     this.#rosterChanged();
+  }
+
+  /** What was opened by keys that are replaced gives way to what is opened by the present ones. */
+  #expectKeys({ record, link }: Member): void {
+    link.expectKeys({ own: keyGenerationOf(this.#deps.own.record()), peer: keyGenerationOf(record) });
   }
 
   #remove(id: string, object: KubeObject): void {
@@ -333,7 +346,7 @@ export class Membership implements PeerLinks {
     this.#exchange.gone(id);
     this.#disbelief.forget(id);
     logger.info({ peer: member.objectName, id }, 'member removed');
-    this.#emit(id, 'removed');
+    this.#changes.tell(id, 'removed');
     this.#rosterChanged();
   }
 
@@ -372,22 +385,12 @@ export class Membership implements PeerLinks {
   }
 
   #hearsayChanged(): void {
-    for (const link of this.list()) if (link.state === 'Unreachable') this.#emit(link.id, 'state');
+    for (const link of this.list()) if (link.state === 'Unreachable') this.#changes.tell(link.id, 'state');
   }
 
   #onLinkChange(id: string, change: PeerChange): void {
-    this.#emit(id, change);
+    this.#changes.tell(id, change);
     if (change === 'state') this.#exchange.look();
-  }
-
-  #emit(id: string, change: PeerChange): void {
-    for (const listener of this.#listeners) {
-      try {
-        listener(id, change);
-      } catch (err) {
-        this.#deps.logger.error({ id, err }, 'listener of members failed');
-      }
-    }
   }
 
   #warn(err: unknown, message: string): void {

@@ -16,12 +16,28 @@ export interface OwnRecordDeps {
   save(record: PeerRecord): Promise<void>;
 }
 
+/** A key that is to take over from the present one. */
+export interface NextKey {
+  key: string;
+  certificateDer: string;
+}
+
+/** Makes and keeps keys (agent/identity/key-replacement). */
+export interface KeySuccession<T extends NextKey = NextKey> {
+  /** The key of a request, however often it is asked for; undefined when it is in use. */
+  next(request: string): Promise<T | undefined>;
+  /** The key together with the record that announces it, in one write. */
+  keep(next: T, record: PeerRecord): Promise<void>;
+  /** Everybody sees it from now on. */
+  use(next: T): void;
+}
+
 /** This member's own record; a new incarnation is signed and kept whenever what it says changes. */
 export class OwnRecord implements OwnIdentity {
   readonly #deps: OwnRecordDeps;
   readonly #listeners: (() => void)[] = [];
   #record: PeerRecord;
-  #changing: Promise<void> = Promise.resolve();
+  #changing: Promise<unknown> = Promise.resolve();
 
   private constructor(deps: OwnRecordDeps, record: PeerRecord) {
     this.#deps = deps;
@@ -31,8 +47,13 @@ export class OwnRecord implements OwnIdentity {
   /** Starts from the kept record, or makes the first one. @param federation where it is known already */
   static async create(deps: OwnRecordDeps, federation?: FederationObject): Promise<OwnRecord> {
     const kept = await deps.load();
-    if (kept !== undefined && kept.id === deps.identity.id) return new OwnRecord(deps, kept);
-    const record = signRecord({ ...contentOf(deps, federation), incarnation: 1 }, deps.identity.key);
+    const { id, key, certificateDer: certificate } = deps.identity;
+    const isOwn = kept !== undefined && kept.id === id;
+    if (isOwn && kept.certificate === certificate) return new OwnRecord(deps, kept);
+    // By an earlier key: this agent's former life wrote it when it had not heard yet that the next one was kept.
+    const record = isOwn
+      ? signRecord({ ...contentOfRecord(kept), certificate, incarnation: kept.incarnation + 1 }, key)
+      : signRecord({ ...contentOf(deps, federation), incarnation: 1 }, key);
     await deps.save(record);
     return new OwnRecord(deps, record);
   }
@@ -51,9 +72,8 @@ export class OwnRecord implements OwnIdentity {
 
   /** Takes over what the Federation object says now. */
   refresh(federation: FederationObject | undefined): Promise<void> {
-    const content = contentOf(this.#deps, federation);
     return this.#change(({ network, left }) => ({
-      ...content,
+      ...contentOf(this.#deps, federation),
       ...(network === undefined ? {} : { network }),
       ...(left === undefined ? {} : { left }),
     }));
@@ -74,23 +94,57 @@ export class OwnRecord implements OwnIdentity {
     return this.#change(({ left: _, ...content }) => content);
   }
 
-  /** One change after the other, or two would use the same incarnation. */
+  /**
+   * The key of this request signs from now on; it is kept before anybody sees it. Harmless when it does already.
+   * @param succession what it throws when there is no further key is thrown here
+   * @returns whether it did not before
+   */
+  replaceKey<T extends NextKey>(succession: KeySuccession<T>, request: string): Promise<boolean> {
+    return this.#oneByOne(async () => {
+      const next = await succession.next(request);
+      if (next === undefined) return false;
+      const { key, certificateDer: certificate } = next;
+      const { incarnation } = this.#record;
+      const record = signRecord({ ...contentOfRecord(this.#record), certificate, incarnation: incarnation + 1 }, key);
+      await succession.keep(next, record);
+      succession.use(next);
+      this.#announce(record);
+      return true;
+    });
+  }
+
   #change(to: (present: RecordContent) => RecordContent): Promise<void> {
-    const done = this.#changing.then(async () => {
-      const { signature: _signature, vouch: _vouch, incarnation, ...present } = this.#record;
+    return this.#oneByOne(async () => {
+      const present = contentOfRecord(this.#record);
       const wanted = to(present);
       if (isDeepStrictEqual(present, wanted)) return;
-      const record = signRecord({ ...wanted, incarnation: incarnation + 1 }, this.#deps.identity.key);
+      const { certificateDer: certificate, key } = this.#deps.identity;
+      const { incarnation } = this.#record;
+      const record = signRecord({ ...wanted, certificate, incarnation: incarnation + 1 }, key);
       await this.#deps.save(record);
-      this.#record = record;
-      for (const listener of this.#listeners) listener();
+      this.#announce(record);
     });
+  }
+
+  /** One change after the other, or two would use the same incarnation. */
+  #oneByOne<T>(change: () => Promise<T>): Promise<T> {
+    const done = this.#changing.then(change);
     this.#changing = done.catch(() => {});
     return done;
+  }
+
+  #announce(record: PeerRecord): void {
+    this.#record = record;
+    for (const listener of this.#listeners) listener();
   }
 }
 
 type RecordContent = Omit<PeerRecord, 'signature' | 'vouch' | 'incarnation'>;
+
+function contentOfRecord(record: PeerRecord): RecordContent {
+  const { signature: _signature, vouch: _vouch, incarnation: _incarnation, ...content } = record;
+  return content;
+}
 
 function contentOf(deps: OwnRecordDeps, federation: FederationObject | undefined): RecordContent {
   const { name, endpoints = [] } = federation?.spec ?? {};

@@ -1,10 +1,11 @@
 import type { Duplex } from 'node:stream';
 import { CodedError, messageOf } from '../../core/coded-error.ts';
 import { chooseConnection } from '../../core/membership/connection-choice.ts';
+import { KEY_GRACE_MS } from '../../core/membership/member-keys.ts';
 import { backoffDelayMs, CONNECT_BACKOFF } from '../../runtime/backoff.ts';
 import type { Clock } from '../../runtime/clock.ts';
 import { withDeadline } from '../../runtime/deadline.ts';
-import type { PeerConnection } from '../../wire/peer-connection.ts';
+import type { KeyGenerations, PeerConnection } from '../../wire/peer-connection.ts';
 
 export interface PeerLineDeps {
   ownId: string;
@@ -33,6 +34,9 @@ const ALIVE_WITHIN_MS = 1_000;
 /** While a third member carries the connection, the direct way is tried again this often. */
 const DIRECT_AGAIN_MS = 30_000;
 
+/** While the connection in use is by a key that was replaced, a new one is tried this often. */
+const LATER_KEY_AGAIN_MS = 2_000;
+
 /** All ways together, some of which are tried one after the other. */
 const DIAL_WITHIN_MS = 30_000;
 
@@ -51,6 +55,10 @@ export class PeerLine {
   #dialing = new AbortController();
   readonly #waiting = new Set<(connection: PeerConnection) => void>();
   #ended = false;
+  /** Connections by earlier keys than these are to go. */
+  #keys: KeyGenerations = { own: 0, peer: 0 };
+  #ownKeyProven = -1;
+  readonly #ending = new WeakSet<PeerConnection>();
 
   constructor(deps: PeerLineDeps) {
     this.#deps = deps;
@@ -58,6 +66,18 @@ export class PeerLine {
 
   get current(): PeerConnection | undefined {
     return this.#current;
+  }
+
+  /** The latest generation of the own key that the peer accepted a connection by; -1 before the first one. */
+  get ownKeyProven(): number {
+    return this.#ownKeyProven;
+  }
+
+  /** A key of one side was replaced: connections by those of before give way to new ones, and end after a time of grace. */
+  expectKeys(keys: KeyGenerations): void {
+    this.#keys = keys;
+    for (const connection of this.#open) if (this.#isOutdated(connection)) this.#endLater(connection);
+    if (this.#current !== undefined && this.#isOutdated(this.#current)) this.#wake.abort();
   }
 
   /** A new stream to the peer's server. Throws Unavailable. */
@@ -100,11 +120,18 @@ export class PeerLine {
     }
     const others = this.#open.filter((one) => !one.draining);
     const rival = others.find((one) => one.peer.instance !== connection.peer.instance);
-    if (rival !== undefined) {
-      void this.#judge(rival, connection);
-      return;
-    }
-    this.#use(connection, others);
+    if (rival === undefined) this.#use(connection, others);
+    else if (connection.keyGenerations.peer === rival.keyGenerations.peer) void this.#judge(rival, connection);
+    else this.#preferLaterKey(rival, connection);
+  }
+
+  /** Of two processes the one that has the later key is the peer's; the other one holds what it replaced. */
+  #preferLaterKey(rival: PeerConnection, connection: PeerConnection): void {
+    const replaced = new CodedError('Unauthenticated', 'the peer has replaced the key of this connection');
+    if (connection.keyGenerations.peer > rival.keyGenerations.peer) {
+      rival.close(replaced);
+      this.#add(connection);
+    } else connection.close(replaced);
   }
 
   /**
@@ -123,6 +150,8 @@ export class PeerLine {
 
   #use(connection: PeerConnection, others: PeerConnection[]): void {
     this.#open.push(connection);
+    this.#ownKeyProven = Math.max(this.#ownKeyProven, connection.keyGenerations.own);
+    if (this.#isOutdated(connection)) this.#endLater(connection);
     connection.onDraining(() => this.#choose());
     connection.onClose((reason) => this.#onClosed(connection, reason));
     connection.serve((stream) => this.#deps.serve(stream));
@@ -179,22 +208,42 @@ export class PeerLine {
     await this.#deps.clock.sleep(ms, AbortSignal.any([signal, this.#wake.signal])).catch(() => {});
   }
 
-  /** Until the connection is lost; one that a third member carries gives way to a direct one as soon as that can be had. */
+  /**
+   * Until the connection is lost; one that a third member carries gives way to a direct one as soon as that can be had, one by
+   * a key that was replaced to any by the next key.
+   */
   async #whileUsed(connection: PeerConnection, signal: AbortSignal): Promise<void> {
-    const { clock, random, dialDirectly } = this.#deps;
+    const { clock, random, dial, dialDirectly } = this.#deps;
     // Another one is in use, whether or not this one stays open.
     const used = AbortSignal.any([signal, this.#changed.signal]);
     while (!used.aborted) {
       this.#wake = new AbortController();
       const until = AbortSignal.any([used, this.#wake.signal]);
       const again = connection.via === undefined ? LONG_MS : DIRECT_AGAIN_MS * (0.75 + random() / 2);
-      await clock.sleep(again, until).catch(() => {});
-      if (used.aborted || connection.via === undefined) continue;
-      await withDeadline(clock, { ms: DIAL_WITHIN_MS, signal: used }, (within) => dialDirectly(within)).then(
-        (direct) => this.#add(direct),
+      await clock.sleep(this.#isOutdated(connection) ? LATER_KEY_AGAIN_MS : again, until).catch(() => {});
+      const isOutdated = this.#isOutdated(connection);
+      if (used.aborted || (connection.via === undefined && !isOutdated)) continue;
+      const way = isOutdated ? dial : dialDirectly;
+      await withDeadline(clock, { ms: DIAL_WITHIN_MS, signal: used }, (within) => way(within)).then(
+        (other) => this.#add(other),
         () => {},
       );
     }
+  }
+
+  #isOutdated({ keyGenerations }: PeerConnection): boolean {
+    return keyGenerations.own < this.#keys.own || keyGenerations.peer < this.#keys.peer;
+  }
+
+  #endLater(connection: PeerConnection): void {
+    if (this.#ending.has(connection)) return;
+    this.#ending.add(connection);
+    const closed = new AbortController();
+    connection.onClose(() => closed.abort());
+    this.#deps.clock.sleep(KEY_GRACE_MS, closed.signal).then(
+      () => connection.close(new CodedError('Unavailable', 'it was opened by a key that was replaced')),
+      () => {},
+    );
   }
 
   async #probe(connection: PeerConnection): Promise<void> {
@@ -218,10 +267,11 @@ export class PeerLine {
 
   #choose(): void {
     const { ownId, peerId } = this.#deps;
-    const { use, drop } = chooseConnection(ownId, peerId, this.#open);
+    const { use, drop, outdated } = chooseConnection(ownId, peerId, this.#open);
     const changed = use !== this.#current;
     this.#current = use;
     for (const connection of drop) connection.drain();
+    for (const connection of outdated) this.#endLater(connection);
     if (!changed) return;
     this.#wake.abort();
     this.#changed.abort();

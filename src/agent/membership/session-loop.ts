@@ -22,6 +22,8 @@ export interface SessionEvents {
   onMessage(message: SessionMessage): void;
   /** The session ended, or could not be opened. */
   onClosed(error: unknown): void;
+  /** The session ended since another connection took over from the one that carried it. */
+  onMoved(): void;
   /** The connection is there, but no session could be opened on it, `times` in a row. */
   onStuck(times: number): void;
 }
@@ -59,7 +61,8 @@ export class SessionLoop {
         await this.#once(AbortSignal.any([signal, this.#stop.signal]));
       } catch (error) {
         if (signal.aborted) break;
-        this.#events.onClosed(error);
+        if (this.#stop.signal.aborted) this.#events.onMoved();
+        else this.#events.onClosed(error);
       }
       failures = this.#heard ? 1 : failures + 1;
       if (this.#stop.signal.aborted || connection.draining) continue;

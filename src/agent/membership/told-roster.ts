@@ -11,8 +11,8 @@ import type { RemovedMembers } from './removed-members.ts';
 
 export interface ToldRosterDeps {
   own: OwnRecord;
-  /** PKCS #8 PEM of this member's key. */
-  key: string;
+  /** Its key may be another one tomorrow. */
+  identity: { key: string };
   /** The records of the other members by ID. */
   members(): ReadonlyMap<string, PeerRecord>;
   removed: Pick<RemovedMembers, 'left'>;
@@ -65,13 +65,13 @@ export class ToldRoster {
   }
 
   #withVoucher(record: PeerRecord): PeerRecord {
-    const { own, key, members } = this.#deps;
+    const { own, identity, members } = this.#deps;
     const by = record.vouch?.by;
     const voucher = by === own.id ? own.record() : members().get(by ?? '');
     const before = this.#vouched.get(record);
     if (before !== undefined && before.certificate === voucher?.certificate) return before.told;
     const isGood = voucher !== undefined && isVouchedBy(record, voucher);
-    const told = isGood ? record : { ...record, vouch: signVouch(record.id, own.id, key) };
+    const told = isGood ? record : { ...record, vouch: signVouch(record.id, own.id, identity.key) };
     this.#vouched.set(record, { certificate: voucher?.certificate, told });
     return told;
   }

@@ -1,7 +1,13 @@
 import type { Duplex } from 'node:stream';
 import { createServer, type TLSSocket, type Server as TlsServer } from 'node:tls';
-import { clusterIdOfCertificate } from '../../core/membership/cluster-id.ts';
-import type { PeerRecord } from '../../core/membership/peer-record.ts';
+import {
+  claimedIdOf,
+  generationOf,
+  KEY_GRACE_MS,
+  memberKeysOf,
+  proveMember,
+} from '../../core/membership/member-keys.ts';
+import { keyGenerationOf } from '../../core/membership/record-version.ts';
 import type { Clock } from '../../runtime/clock.ts';
 import type { Logger } from '../../runtime/logger.ts';
 import {
@@ -10,6 +16,7 @@ import {
   PEER_STREAM_ALPN,
   type PeerConnection,
   type PeerHello,
+  type ProvenPeer,
 } from '../../wire/peer-connection.ts';
 import type { Roster } from '../ports.ts';
 
@@ -30,21 +37,26 @@ const HANDSHAKE_WITHIN_MS = 10_000;
 /** One pair needs one connection, for moments two, with third members a few more. The oldest goes. */
 const MAX_SOCKETS_PER_MEMBER = 8;
 
-/** Where members come in: keys that are not in the roster are refused in the TLS handshake. */
+/** Where members come in: whoever shows a key that is none of theirs is cut off as soon as the handshake told which it is. */
 export class MembersDoor {
   readonly #deps: MembersDoorDeps;
   readonly #server: TlsServer;
-  readonly #sockets = new Map<TLSSocket, string>();
-  #stale = false;
+  readonly #sockets = new Map<TLSSocket, ProvenPeer>();
+  readonly #ending = new WeakSet<TLSSocket>();
+  /** The own certificate that is shown. */
+  #shown: string;
   readonly #otherVersions = new Set<string>();
+  readonly #refused = new Set<string>();
 
   constructor(deps: MembersDoorDeps) {
     this.#deps = deps;
+    this.#shown = deps.identity.certificate;
     this.#server = createServer(
       {
         ...this.#context(),
         requestCert: true,
-        rejectUnauthorized: true,
+        // Keys are pinned, by proveMember, and say more than TLS understands: which one came after which.
+        rejectUnauthorized: false,
         handshakeTimeout: HANDSHAKE_WITHIN_MS,
         ALPNProtocols: [PEER_ALPN, PEER_STREAM_ALPN],
       },
@@ -55,17 +67,26 @@ export class MembersDoor {
 
   /** A raw connection that wants in. */
   emit(_event: 'connection', socket: Duplex): boolean {
-    if (this.#stale) this.#server.setSecureContext(this.#context());
-    this.#stale = false;
     return this.#server.emit('connection', socket);
   }
 
-  /** The roster changed: who is no member any more is cut off at once. */
-  refresh(): void {
-    // Reading all certificates costs more than a change of the roster is worth: the next one who comes needs them.
-    this.#stale = true;
-    const members = this.#memberIds();
-    for (const [socket, id] of this.#sockets) if (!members.has(id)) socket.destroy();
+  /**
+   * The roster changed: who is no member any more is cut off at once, and what a replaced key opened after a while.
+   * @returns whether the own key is another one
+   */
+  refresh(): boolean {
+    const { identity, roster } = this.#deps;
+    const isOther = this.#shown !== identity.certificate;
+    if (isOther) this.#server.setSecureContext(this.#context());
+    this.#shown = identity.certificate;
+    const members = new Map(roster.records().map((record) => [record.id, record]));
+    const own = generationOf(memberKeysOf(identity.certificate));
+    for (const [socket, { id, keyGenerations }] of this.#sockets) {
+      const record = members.get(id);
+      if (record === undefined) socket.destroy();
+      else if (keyGenerations.own < own || keyGenerations.peer < keyGenerationOf(record)) this.#endSoon(socket);
+    }
+    return isOther;
   }
 
   close(): void {
@@ -73,20 +94,51 @@ export class MembersDoor {
   }
 
   #context() {
-    const { key, certificate, id } = this.#deps.identity;
-    const others = this.#deps.roster.records().filter((record) => record.id !== id);
-    return { key, cert: certificate, minVersion: 'TLSv1.3' as const, ca: others.map(toPem) };
+    const { key, certificate } = this.#deps.identity;
+    return { key, cert: certificate, minVersion: 'TLSv1.3' as const };
   }
 
-  #memberIds(): Set<string> {
-    return new Set(this.#deps.roster.records().map((record) => record.id));
+  #endSoon(socket: TLSSocket): void {
+    if (this.#ending.has(socket)) return;
+    this.#ending.add(socket);
+    const closed = new AbortController();
+    socket.once('close', () => closed.abort());
+    this.#deps.clock.sleep(KEY_GRACE_MS, closed.signal).then(
+      () => socket.destroy(),
+      () => {},
+    );
+  }
+
+  /** The member behind a connection; undefined when it is nobody's. */
+  #prove(socket: TLSSocket): ProvenPeer | undefined {
+    const shown = socket.getPeerX509Certificate();
+    if (shown === undefined) return undefined;
+    try {
+      const id = claimedIdOf(shown);
+      const record = this.#deps.roster.records().find((one) => one.id === id);
+      if (record === undefined || id === this.#deps.identity.id) return undefined;
+      const proof = proveMember(shown, record);
+      if ('problem' in proof) return this.#onProblem(id, proof.problem);
+      const own = socket.getX509Certificate();
+      const generation = own === undefined ? 0 : generationOf(memberKeysOf(own));
+      return { id, keyGenerations: { own: generation, peer: proof.keyGeneration } };
+    } catch (error) {
+      this.#deps.logger.debug({ err: error }, 'certificate of a stranger not understood');
+      return undefined;
+    }
+  }
+
+  /** Somebody claims to be a member: said once for each. */
+  #onProblem(id: string, problem: string): undefined {
+    if (!this.#refused.has(id)) this.#deps.logger.warn({ id, problem }, 'connection of a member refused');
+    this.#refused.add(id);
   }
 
   #onSocket(socket: TLSSocket): void {
     socket.on('error', () => socket.destroy());
-    const certificate = socket.getPeerX509Certificate();
-    const id = certificate === undefined ? undefined : clusterIdOfCertificate(certificate);
-    if (id === undefined || !this.#memberIds().has(id)) return void socket.destroy();
+    const proven = this.#prove(socket);
+    if (proven === undefined) return void socket.destroy();
+    const { id } = proven;
     const { alpnProtocol } = socket;
     if (alpnProtocol !== PEER_ALPN && alpnProtocol !== PEER_STREAM_ALPN) {
       // It comes again every few seconds.
@@ -97,17 +149,12 @@ export class MembersDoor {
     }
     this.#deps.onMember(socket);
     socket.setNoDelay(true);
-    const others = [...this.#sockets].filter(([, owner]) => owner === id);
+    const others = [...this.#sockets].filter(([, owner]) => owner.id === id);
     if (others.length >= MAX_SOCKETS_PER_MEMBER) others[0]?.[0].destroy();
-    this.#sockets.set(socket, id);
+    this.#sockets.set(socket, proven);
     socket.on('close', () => this.#sockets.delete(socket));
     const { hello, clock, onConnection, onStream } = this.#deps;
     if (alpnProtocol === PEER_STREAM_ALPN) return void onStream(id, socket);
-    acceptPeerConnection(socket, id, { hello, sleep: (ms, signal) => clock.sleep(ms, signal) }, onConnection);
+    acceptPeerConnection(socket, proven, { hello, sleep: (ms, signal) => clock.sleep(ms, signal) }, onConnection);
   }
-}
-
-function toPem(record: PeerRecord): string {
-  const lines = record.certificate.match(/.{1,64}/g) ?? [];
-  return `-----BEGIN CERTIFICATE-----\n${lines.join('\n')}\n-----END CERTIFICATE-----\n`;
 }

@@ -346,7 +346,8 @@ export class PeerServer implements PeerServing {
   }
 
   #onRoster(): void {
-    this.#members.refresh();
+    const { key, certificate: cert } = this.#deps.identity;
+    if (this.#members.refresh()) this.#joinServer.setSecureContext({ key, cert, minVersion: 'TLSv1.3' });
     for (const session of this.#sessions) session.note('roster');
   }
 

@@ -1,4 +1,4 @@
-import { createHash, X509Certificate } from 'node:crypto';
+import { createHash } from 'node:crypto';
 
 const ALPHABET = 'abcdefghijklmnopqrstuvwxyz234567';
 
@@ -19,13 +19,7 @@ export function base32(bytes: Uint8Array): string {
   return bits === 0 ? text : text + ALPHABET[(value << (5 - bits)) & 31];
 }
 
-/** The cluster ID: the fingerprint (SHA-256) of the public key (SPKI, DER). */
+/** The fingerprint (SHA-256) of a public key (SPKI, DER); that of a cluster's first one is its ID. */
 export function clusterIdOf(publicKey: Buffer): string {
   return base32(createHash('sha256').update(publicKey).digest());
-}
-
-/** The cluster ID behind a certificate, PEM or DER. Throws when it is no certificate. */
-export function clusterIdOfCertificate(certificate: string | Uint8Array | X509Certificate): string {
-  const parsed = certificate instanceof X509Certificate ? certificate : new X509Certificate(certificate);
-  return clusterIdOf(parsed.publicKey.export({ type: 'spki', format: 'der' }));
 }

@@ -53,7 +53,19 @@ export interface FederationStatus {
   network?: { prefix: string | null; tunnels: string | null } | null;
   /** Newcomers that wait for approval. */
   pending?: PendingMember[] | null;
+  /** The present key; only where it replaced others. */
+  key?: KeyStatus | null;
   conditions?: Condition[];
+}
+
+/** The present key of this member. */
+export interface KeyStatus {
+  /** How many keys came before it. */
+  replaced: number;
+  /** RFC 3339. */
+  since?: string;
+  /** Peers that have not accepted a connection by it yet, as far as this life of the agent knows. */
+  unseenBy: string[];
 }
 
 /** A newcomer that another member vouches for (by ID), and that was not approved here. */
@@ -71,6 +83,8 @@ export interface PeerCounts {
 
 /** The name of the one Federation object. */
 export const FEDERATION_NAME = 'headcut';
+/** Asks the agent for the next key; the value names the request, of which one key is made. It takes it away when that is done. */
+export const ROTATE_KEY_ANNOTATION = 'headcut.dev/rotate-key';
 /** Asks the agent to leave the federation; it takes it away when that is done. */
 export const LEAVE_ANNOTATION = 'headcut.dev/leave';
 
@@ -157,12 +171,19 @@ function messageOf({ state, via, hearsay, problem = 'no heartbeat arrives' }: Pe
   }
 }
 
+/** What the status of the own Federation is made from. */
+export interface FederationFacts {
+  own: PeerRecord;
+  /** Of each peer. */
+  states: readonly string[];
+  waiting?: readonly PendingMember[];
+  key?: KeyStatus | undefined;
+}
+
 /** The status of the own Federation to write, or undefined when it says so already. */
 export function planFederationStatus(
   federation: FederationObject,
-  own: PeerRecord,
-  states: readonly string[],
-  waiting: readonly PendingMember[] = [],
+  { own, states, waiting = [], key }: FederationFacts,
 ): FederationStatus | undefined {
   const count = (state: string): number => states.filter((one) => one === state).length;
   const wanted: FederationStatus = {
@@ -171,10 +192,14 @@ export function planFederationStatus(
     endpoints: own.endpoints,
     peers: { total: states.length, connected: count('Connected'), unreachable: count('Unreachable') },
   };
-  const { id, name, endpoints, peers, pending } = federation.status ?? {};
-  if (isDeepStrictEqual({ id, name, endpoints, peers }, wanted) && isDeepStrictEqual(pending ?? [], waiting))
-    return undefined;
-  return { ...wanted, ...(waiting.length > 0 ? { pending: [...waiting] } : pending ? { pending: null } : {}) };
+  const { id, name, endpoints, peers, pending, key: shownKey } = federation.status ?? {};
+  const said = { ...{ id, name, endpoints, peers }, pending: pending ?? [], key: shownKey ?? undefined };
+  if (isDeepStrictEqual(said, { ...wanted, pending: waiting, key })) return undefined;
+  return {
+    ...wanted,
+    ...(waiting.length > 0 ? { pending: [...waiting] } : pending ? { pending: null } : {}),
+    ...(key !== undefined ? { key } : shownKey ? { key: null } : {}),
+  };
 }
 
 /** A name that is a DNS label, made from any text; `cluster` when nothing of it can be used. */

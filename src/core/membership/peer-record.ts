@@ -5,13 +5,13 @@ import type { NetworkClaim } from '../network/network-claim.ts';
  * the member that admitted it vouches for it with a signature of its own.
  */
 export interface PeerRecord {
-  /** Cluster ID: the fingerprint of `certificate`'s public key (core/membership/cluster-id). */
+  /** Cluster ID: the fingerprint of its first key (core/membership/member-keys). */
   id: string;
   /** A label for people; DNS-label form, not unique. */
   name: string;
   /** `host:port` of the peer port, best first. */
   endpoints: string[];
-  /** The self-signed certificate, DER in base64. */
+  /** The self-signed certificate of its present key, which carries the chain from the first one; DER in base64. */
   certificate: string;
   /** Grows whenever the owner changes the record; the larger wins. */
   incarnation: number;

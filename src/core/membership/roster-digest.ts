@@ -1,12 +1,13 @@
 import { createHash } from 'node:crypto';
 import type { PeerRecord } from './peer-record.ts';
+import { versionOf } from './record-version.ts';
 
 /**
  * Two members compare what they know: first one digest of all members, and where that differs the versions of each, so that
  * only records travel that the other side has not. Who left is not part of the digest: members that came later never hear of it.
  */
 
-/** Incarnations by the short form of the member's ID. */
+/** Versions of records (record-version) by the short form of the member's ID. */
 export type RosterVersions = Record<string, number>;
 
 /** 80 bits: nobody makes a key whose ID starts like that of another. */
@@ -18,7 +19,7 @@ const shortId = (id: string): string => id.slice(0, SHORT_ID_CHARS);
 
 /** The same for all who know the same version of the same members; the order is irrelevant. */
 export function digestOfRoster(records: readonly PeerRecord[]): string {
-  const lines = records.map(({ id, incarnation }) => `${id} ${incarnation}`).sort();
+  const lines = records.map((record) => `${record.id} ${versionOf(record)}`).sort();
   return createHash('sha256').update(lines.join('\n')).digest('base64url');
 }
 
@@ -32,7 +33,7 @@ export function versionsOf(
   refused: Iterable<string>,
 ): RosterVersions {
   const versions: RosterVersions = {};
-  for (const { id, incarnation } of [...left, ...members]) versions[shortId(id)] = incarnation;
+  for (const record of [...left, ...members]) versions[shortId(record.id)] = versionOf(record);
   for (const id of refused) versions[shortId(id)] = NOTHING_NEWER;
   return versions;
 }
@@ -46,7 +47,7 @@ export function recordsMissingFrom(
   const before = ({ id }: PeerRecord): number | undefined =>
     Object.hasOwn(versions, shortId(id)) ? versions[shortId(id)] : undefined;
   return [
-    ...members.filter((record) => (before(record) ?? 0) < record.incarnation),
-    ...left.filter((record) => (before(record) ?? Number.POSITIVE_INFINITY) < record.incarnation),
+    ...members.filter((record) => (before(record) ?? 0) < versionOf(record)),
+    ...left.filter((record) => (before(record) ?? Number.POSITIVE_INFINITY) < versionOf(record)),
   ];
 }

@@ -1,4 +1,6 @@
+import { judgeKeys, memberKeysOf } from './member-keys.ts';
 import type { PeerRecord } from './peer-record.ts';
+import { versionOf } from './record-version.ts';
 import { isVouchedBy, problemOfRecord } from './signed-record.ts';
 
 export type RecordDecision =
@@ -47,11 +49,13 @@ function considerOne(
   members: ReadonlyMap<string, PeerRecord>,
 ): RecordDecision | 'old' | 'unknown-voucher' {
   const before = members.get(record.id);
-  if (before !== undefined && before.incarnation >= record.incarnation) return 'old';
+  if (before !== undefined && versionOf(before) >= versionOf(record)) return considerOlder(record, before);
   // Somebody who left before we knew of it.
   if (before === undefined && record.left === true) return 'old';
   const problem = problemOfRecord(record);
   if (problem !== undefined) return { type: 'reject', id: record.id, reason: problem };
+  if (before !== undefined && isForeign(record, before))
+    return { type: 'reject', id: record.id, reason: 'its key does not come after the one that is known' };
   if (record.left === true) return { type: 'leave', record };
   if (before !== undefined)
     return { type: 'update', record: { ...record, ...(before.vouch === undefined ? {} : { vouch: before.vouch }) } };
@@ -60,6 +64,19 @@ function considerOne(
   if (!isVouchedBy(record, voucher))
     return { type: 'reject', id: record.id, reason: `the vouching of ${voucher.name} is forged` };
   return { type: 'add', record };
+}
+
+/** Who holds a key that was replaced can still sign what looks new. */
+function considerOlder(record: PeerRecord, before: PeerRecord): RecordDecision | 'old' {
+  if (record.incarnation <= before.incarnation) return 'old';
+  const reason = problemOfRecord(record) ?? 'it is signed by a key that its owner replaced';
+  return { type: 'reject', id: record.id, reason };
+}
+
+function isForeign(record: PeerRecord, before: PeerRecord): boolean {
+  if (record.certificate === before.certificate) return false;
+  const keysOf = ({ certificate }: PeerRecord) => memberKeysOf(Buffer.from(certificate, 'base64'));
+  return judgeKeys(keysOf(before), keysOf(record)) === 'Foreign';
 }
 
 /** The name of the Peer object of a record: the member's name, told apart by the ID where another member has it already. */

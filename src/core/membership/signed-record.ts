@@ -1,6 +1,6 @@
 import { createPrivateKey, sign, verify, X509Certificate } from 'node:crypto';
 import { messageOf } from '../coded-error.ts';
-import { clusterIdOfCertificate } from './cluster-id.ts';
+import { keyFingerprintOf, memberKeysOf } from './member-keys.ts';
 import type { PeerRecord } from './peer-record.ts';
 
 /** The bytes that an owner signs: the fields in a fixed order, with a prefix that no other signature of ours has. */
@@ -53,9 +53,10 @@ export function isJoinSignedBy(record: PeerRecord, inviterId: string, invitation
 export function problemOfRecord(record: PeerRecord): string | undefined {
   try {
     const certificate = new X509Certificate(Buffer.from(record.certificate, 'base64'));
-    if (clusterIdOfCertificate(certificate) !== record.id) return 'its ID is not the fingerprint of its key';
+    if (memberKeysOf(certificate).id !== record.id) return 'its ID is not the fingerprint of its first key';
     // TLS libraries find pinned certificates by subject: two alike would shut each other out.
-    if (certificate.subject !== `CN=${record.id}`) return 'its certificate does not carry its ID as its name';
+    if (certificate.subject !== `CN=${keyFingerprintOf(certificate)}`)
+      return 'its certificate does not carry the fingerprint of its key as its name';
     if (!verifyBytes(canonicalBytes(record), record.certificate, record.signature))
       return 'its signature is not that of its key';
     return undefined;

@@ -9,10 +9,11 @@ import type { PeerServing, PeerStreamServer } from '../../../src/agent/ports.ts'
 import { CodedError } from '../../../src/core/coded-error.ts';
 import type { FederationObject } from '../../../src/core/membership/peer-object.ts';
 import type { PeerRecord } from '../../../src/core/membership/peer-record.ts';
+import type { MemberLimits } from '../../../src/core/membership/voucher-tree.ts';
 import { type Clock, systemClock } from '../../../src/runtime/clock.ts';
 import { type Logger, silentLogger } from '../../../src/runtime/logger.ts';
 import { PROTOCOL_VERSION } from '../../../src/wire/endpoints.ts';
-import { createMember, type TestMember } from '../../core/membership/member-fixture.ts';
+import { createMember, type TestMember, withNextKey } from '../../core/membership/member-fixture.ts';
 import { FakeProvider, FakeSource } from '../peer-server/peer-server-fixture.ts';
 import { FakePeerObjects } from './fake-peer-objects.ts';
 
@@ -48,6 +49,8 @@ export interface TestAgent {
   gate: AdmissionGate;
   source: FakeSource;
   changes: string[];
+  /** Replaces its key, as headcut rotate-key does. */
+  rotateKey(): Promise<unknown>;
   /** Stops as a pod does that is told to. */
   stop(): Promise<void>;
 }
@@ -68,7 +71,7 @@ export async function createCluster(name: string, skewMs = 0): Promise<TestClust
 }
 
 /** An agent of nothing but membership and peer port, on loopback. */
-export async function startAgent(cluster: TestCluster, limits: { maxMembers?: number } = {}): Promise<TestAgent> {
+export async function startAgent(cluster: TestCluster, limits: Partial<MemberLimits> = {}): Promise<TestAgent> {
   const { identity, kept, peers, name } = cluster;
   const source = new FakeSource();
   // The port is known only once the server listens, which wants the own record.
@@ -97,7 +100,7 @@ export async function startAgent(cluster: TestCluster, limits: { maxMembers?: nu
   const dialing = createDialing({ identity, hello, clock });
   const membership = new Membership({
     ...common,
-    ...limits,
+    limits,
     client: peers,
     peers,
     identity,
@@ -139,7 +142,20 @@ export async function startAgent(cluster: TestCluster, limits: { maxMembers?: nu
     stopped.abort();
     await running;
   };
-  return { cluster, membership, own, gate, source, changes, stop };
+  const rotateKey = (): Promise<unknown> =>
+    own.replaceKey(
+      {
+        next: () => withNextKey(identity),
+        keep: (_next, record) => {
+          kept.record = record;
+          return Promise.resolve();
+        },
+        use: ({ key, certificate, certificateDer }) =>
+          void Object.assign(identity, { key, certificate, certificateDer }),
+      },
+      randomUUID(),
+    );
+  return { cluster, membership, own, gate, source, changes, rotateKey, stop };
 }
 
 function warningLogger(warnings: string[]): Logger {

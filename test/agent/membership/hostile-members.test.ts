@@ -1,5 +1,7 @@
 import { afterEach, beforeAll, describe, expect, it } from 'vitest';
+import { AdmissionGate } from '../../../src/agent/membership/admission-gate.ts';
 import type { PeerRecord } from '../../../src/core/membership/peer-record.ts';
+import type { MemberLimits } from '../../../src/core/membership/voucher-tree.ts';
 import { createMember, resigned, type TestMember, vouchedBy } from '../../core/membership/member-fixture.ts';
 import { eventually } from '../peer-server/peer-server-fixture.ts';
 import { createCluster, joinThrough, startAgent, type TestAgent } from './federation-fixture.ts';
@@ -17,7 +19,7 @@ afterEach(async () => {
   await Promise.all(running.splice(0).map((agent) => agent.stop()));
 });
 
-async function start(name: string, skewMs = 0, limits: { maxMembers?: number } = {}): Promise<TestAgent> {
+async function start(name: string, skewMs = 0, limits: Partial<MemberLimits> = {}): Promise<TestAgent> {
   const agent = await startAgent(await createCluster(name, skewMs), limits);
   running.push(agent);
   return agent;
@@ -26,7 +28,7 @@ async function start(name: string, skewMs = 0, limits: { maxMembers?: number } =
 const names = (agent: TestAgent): string[] => agent.membership.list().map((link) => link.name);
 
 /** An honest member, and one that tells it whatever it likes. */
-async function pair(limits: { maxMembers?: number } = {}) {
+async function pair(limits: Partial<MemberLimits> = {}) {
   const [a, bad] = [await start('a', 0, limits), await start('bad')];
   await joinThrough(bad, a);
   await eventually(() => a.membership.get(bad.own.id)?.state === 'Connected');
@@ -83,7 +85,7 @@ describe('a hostile member', { timeout: 60_000 }, () => {
   });
 
   it('fills neither memory nor log with members that it invents', async () => {
-    const { a, bad, tell } = await pair({ maxMembers: 10 });
+    const { a, bad, tell } = await pair({ members: 10 });
     // Links of a stopped agent do not try to connect to anybody.
     await Promise.all(running.splice(0).map((agent) => agent.stop()));
     const invented = await Promise.all(Array.from({ length: 50 }, (_, i) => createMember(`fake-${i}`)));
@@ -92,6 +94,35 @@ describe('a hostile member', { timeout: 60_000 }, () => {
     expect(names(a).length).toBe(10);
     expect(a.cluster.warnings.length).toBe(21);
     expect(a.cluster.warnings.at(-1)).toMatch(/further ones are not logged/);
+  });
+});
+
+describe('a member that vouches for hundreds', { timeout: 60_000 }, () => {
+  it('brings in no more than its share, by whatever detours, and leaves room for those of others', async () => {
+    const { a, bad, tell } = await pair({ members: 20, broughtIn: 8, broughtInByOwn: 10 });
+    const honest = await start('honest');
+    await joinThrough(honest, a);
+    await Promise.all(running.splice(0).map((agent) => agent.stop()));
+    const invented = await Promise.all(Array.from({ length: 30 }, (_, i) => createMember(`fake-${i}`)));
+    // Each vouches for the next one.
+    const vouchers = [bad.cluster.identity, ...invented];
+    await tell(...invented.map((one, i) => vouchedBy(one, vouchers[i] as TestMember)));
+    await tell(...invented.map((one) => vouchedBy(one, bad.cluster.identity)));
+    expect(names(a).filter((name) => name.startsWith('fake-'))).toHaveLength(10);
+    const friend = await createMember('friend');
+    await a.membership.tell([vouchedBy(friend, honest.cluster.identity)], honest.own.id);
+    expect(names(a)).toContain('friend');
+  });
+});
+
+describe('the list of newcomers that wait for approval', () => {
+  it('has room for those of others, however many one member vouches for', () => {
+    const gate = new AdmissionGate(() => ({ metadata: { name: 'headcut' }, spec: { admission: 'Manual' } }));
+    const newcomer = (id: string, by: string) => ({ id, name: id, vouch: { by, signature: '' } }) as PeerRecord;
+    for (let i = 0; i < 200; i += 1) gate.admits(newcomer(`fake-${i}`, 'bad'));
+    gate.admits(newcomer('friend', 'honest'));
+    expect(gate.pending().filter(({ vouchedBy }) => vouchedBy === 'bad')).toHaveLength(25);
+    expect(gate.pending().at(-1)).toMatchObject({ name: 'friend' });
   });
 });
 

@@ -27,6 +27,7 @@ function start(answer: (signal: AbortSignal) => Promise<PassThrough>) {
       },
       onMessage: ({ type }) => happened.push(type),
       onClosed: (error) => happened.push(`closed: ${(error as Error).message}`),
+      onMoved: () => happened.push('moved'),
       onStuck: (times) => happened.push(`stuck ${times}`),
     },
   );
@@ -71,13 +72,7 @@ describe('the session with a peer', () => {
     loop.restart();
     await eventually(() => happened.filter((one) => one === 'heartbeat').length === 2);
     expect(streams[0]?.destroyed).toBe(true);
-    expect(happened).toEqual([
-      'connected',
-      'heartbeat',
-      'closed: the connection is used no more',
-      'connected',
-      'heartbeat',
-    ]);
+    expect(happened).toEqual(['connected', 'heartbeat', 'moved', 'connected', 'heartbeat']);
   });
 
   it('is not broken off by the news of the connection that it is opened on', async () => {
@@ -97,6 +92,7 @@ describe('the session with a peer', () => {
         connected: () => new Promise((resolve) => waiting.push(() => resolve(connection))),
         onMessage: ({ type }) => happened.push(type),
         onClosed: (error) => happened.push((error as Error).message),
+        onMoved: () => happened.push('moved'),
         onStuck: () => happened.push('stuck'),
       },
     );

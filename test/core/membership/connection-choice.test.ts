@@ -6,6 +6,7 @@ const connection = (changes: Partial<OpenConnection> & { instance?: string } = {
   peer: { instance: changes.instance ?? 'one' },
   draining: false,
   via: undefined,
+  keyGenerations: { own: 0, peer: 0 },
   ...changes,
 });
 
@@ -23,11 +24,13 @@ function bothSides(open: { byA: boolean; instance?: string; via?: string }[]) {
   };
 }
 
+const swap = ({ keyGenerations: { own, peer } }: OpenConnection) => ({ own: peer, peer: own });
+
 describe('the connection to use', () => {
   it('is the only one there is, whoever dialled', () => {
     expect(bothSides([{ byA: true }])).toEqual({ used: [0, 0], dropped: [[], []] });
     expect(bothSides([{ byA: false }])).toEqual({ used: [0, 0], dropped: [[], []] });
-    expect(chooseConnection('a', 'b', [])).toEqual({ use: undefined, drop: [] });
+    expect(chooseConnection('a', 'b', [])).toEqual({ use: undefined, drop: [], outdated: [] });
   });
 
   it('is the one that the smaller ID dialled when both did, and only that member closes the other', () => {
@@ -42,16 +45,25 @@ describe('the connection to use', () => {
   it('is never one to an earlier process of the peer', () => {
     const old = connection({ dialed: true });
     const present = connection({ dialed: false, instance: 'two' });
-    expect(chooseConnection('a', 'b', [old, present])).toEqual({ use: present, drop: [old] });
-    expect(chooseConnection('b', 'a', [old, present])).toEqual({ use: present, drop: [old] });
+    expect(chooseConnection('a', 'b', [old, present])).toEqual({ use: present, drop: [old], outdated: [] });
+    expect(chooseConnection('b', 'a', [old, present])).toEqual({ use: present, drop: [old], outdated: [] });
   });
 
   it('is a direct one rather than one through a third member', () => {
     expect(bothSides([{ byA: true, via: 'c' }, { byA: false }])).toEqual({ used: [1, 1], dropped: [[0], []] });
   });
 
+  it('is the one by the latest keys, whoever dialled; those by earlier ones are left to end', () => {
+    const old = connection({ dialed: true });
+    const byNext = connection({ dialed: false, keyGenerations: { own: 0, peer: 1 }, via: 'c' });
+    expect(chooseConnection('a', 'b', [old, byNext])).toEqual({ use: byNext, drop: [], outdated: [old] });
+    const seenByB = [old, byNext].map((one) => ({ ...one, dialed: !one.dialed, keyGenerations: swap(one) }));
+    expect(chooseConnection('b', 'a', seenByB)).toEqual({ use: seenByB[1], drop: [], outdated: [seenByB[0]] });
+    expect(chooseConnection('a', 'b', [byNext, old]).use).toBe(byNext);
+  });
+
   it('is none that takes no more calls', () => {
     const draining = connection({ draining: true });
-    expect(chooseConnection('a', 'b', [draining])).toEqual({ use: undefined, drop: [] });
+    expect(chooseConnection('a', 'b', [draining])).toEqual({ use: undefined, drop: [], outdated: [] });
   });
 });

@@ -93,15 +93,28 @@ describe('planPeerStatus', () => {
 describe('planFederationStatus', () => {
   it('counts members by state and is not written again when it says so already', () => {
     const federation = { metadata: { name: 'headcut' } };
-    const status = planFederationStatus(federation, record, ['Connected', 'Suspect', 'Unreachable', 'Connected']);
+    const states = ['Connected', 'Suspect', 'Unreachable', 'Connected'];
+    const status = planFederationStatus(federation, { own: record, states });
     expect(status?.peers).toEqual({ total: 4, connected: 2, unreachable: 1 });
-    const again = planFederationStatus({ ...federation, status: status ?? {} }, record, [
-      'Unreachable',
-      'Connected',
-      'Connected',
-      'Suspect',
-    ]);
+    const again = planFederationStatus(
+      { ...federation, status: status ?? {} },
+      { own: record, states: states.toSorted() },
+    );
     expect(again).toBeUndefined();
+  });
+
+  it('tells of the present key where it replaced another, and who has not seen it', () => {
+    const federation = { metadata: { name: 'headcut' } };
+    const key = { replaced: 1, since: T1, unseenBy: ['b'] };
+    const status = planFederationStatus(federation, { own: record, states: [], key });
+    expect(status?.key).toEqual(key);
+    const shown = { ...federation, status: status ?? {} };
+    expect(planFederationStatus(shown, { own: record, states: [], key })).toBeUndefined();
+    expect(planFederationStatus(shown, { own: record, states: [], key: { ...key, unseenBy: [] } })?.key).toEqual({
+      ...key,
+      unseenBy: [],
+    });
+    expect(planFederationStatus(shown, { own: record, states: [] })?.key).toBeNull();
   });
 });
 

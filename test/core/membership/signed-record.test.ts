@@ -59,7 +59,9 @@ describe('records', () => {
     const { publicKey } = new X509Certificate(pair.certificate);
     const id = clusterIdOf(publicKey.export({ type: 'spki', format: 'der' }));
     const { signature: _signature, ...content } = alice.record;
-    expect(problemOfRecord(signRecord({ ...content, id, certificate }, pair.key))).toMatch(/carry its ID/);
+    expect(problemOfRecord(signRecord({ ...content, id, certificate }, pair.key))).toMatch(
+      /carry the fingerprint of its key/,
+    );
   });
 });
 

@@ -109,7 +109,7 @@ describe('a lab of kind', () => {
 test.each([
   ['up --provider kind', 'kind'],
   ['up --name x --provider=kind --clusters 2', 'kind'],
-  ['shell a -- ls --provider kind', ''],
+  ['shell --name no-such-lab a -- ls --provider kind', ''],
   ['up --name no-such-lab', ''],
 ])('scripts/lab %s is for the provider "%s"', async (words, expected) => {
   const script = '. scripts/lib.sh; lab_provider "$@"';

@@ -33,13 +33,14 @@ export function shiftExpression(shiftMs: number): string {
     apply: () => new real(now()).toString(),
     get: (target, key) => (key === 'now' ? now : Reflect.get(target, key)),
   });
-  setTimeout(() => process.getBuiltinModule('node:inspector').close(), 200).unref();
+  const { scheduler } = process.getBuiltinModule('node:timers/promises');
+  void scheduler.wait(200).then(() => process.getBuiltinModule('node:inspector').close());
 })()`;
 }
 
 async function evaluateIn(pid: number, expression: string): Promise<void> {
   signalProcess(pid, 'SIGUSR1');
-  const client = [process.execPath, '--eval', clientScript(expression)];
+  const client = [process.execPath, '--input-type=module', '--eval', clientScript(expression)];
   try {
     await execute(['nsenter', '--target', String(pid), '--net', '--', ...client], {
       timeoutMs: INSPECTOR_WITHIN_MS + 5_000,
@@ -53,12 +54,14 @@ async function evaluateIn(pid: number, expression: string): Promise<void> {
 function clientScript(expression: string): string {
   const message = { id: 1, method: 'Runtime.evaluate', params: { expression } };
   return `
-const end = Date.now() + ${INSPECTOR_WITHIN_MS};
+import { scheduler } from 'node:timers/promises';
+const late = AbortSignal.timeout(${INSPECTOR_WITHIN_MS});
 const evaluate = async () => {
-  const [{ webSocketDebuggerUrl }] = await (await fetch('http://127.0.0.1:9229/json/list', { signal: AbortSignal.timeout(2000) })).json();
+  const list = await fetch('http://127.0.0.1:9229/json/list', { signal: AbortSignal.timeout(2000) });
+  const [{ webSocketDebuggerUrl }] = await list.json();
   const socket = new WebSocket(webSocketDebuggerUrl);
   await new Promise((resolve, reject) => {
-    setTimeout(() => reject(new Error('no answer')), Math.max(end - Date.now(), 1));
+    late.onabort = () => reject(new Error('no answer'));
     socket.onerror = () => reject(new Error('no connection'));
     socket.onopen = () => socket.send(${JSON.stringify(JSON.stringify(message))});
     socket.onmessage = ({ data }) => {
@@ -73,8 +76,8 @@ for (;;) {
     await evaluate();
     process.exit(0);
   } catch (error) {
-    if (Date.now() > end) throw error;
-    await new Promise((resolve) => setTimeout(resolve, 100));
+    if (late.aborted) throw error;
+    await scheduler.wait(100);
   }
 }`;
 }

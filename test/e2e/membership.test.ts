@@ -1,35 +1,13 @@
-import { randomBytes } from 'node:crypto';
-import { join } from 'node:path';
 import { expect, test } from 'vitest';
 import type { Node } from '../../src/core/kube-objects.ts';
-import type { PeerObject } from '../../src/core/membership/peer-object.ts';
-import { createKubeClient, type KubeClient } from '../../src/kube/client.ts';
-import { kubeconfigConnection } from '../../src/kube/kubeconfig.ts';
 import { forgetPeer } from '../../src/ops/forget.ts';
-import { invite } from '../../src/ops/invite.ts';
-import { join as joinFederation } from '../../src/ops/join.ts';
 import { leave } from '../../src/ops/leave.ts';
 import { systemClock } from '../../src/runtime/clock.ts';
 import { fault } from './faults.ts';
 import { cutOff, eventually, list } from './lab.ts';
-import { peerOf, seesReady, usesPod } from './members.ts';
-
-const folder = process.env.HEADCUT_LAB ?? '';
-
-async function connect(cluster: string): Promise<KubeClient> {
-  return createKubeClient(await kubeconfigConnection({ path: join(folder, 'kubeconfig'), context: cluster }));
-}
+import { connect, joinAgain, peerNames, peerOf, seesReady, usesPod } from './members.ts';
 
 const never = new AbortController().signal;
-
-async function peerNames(cluster: string): Promise<string[]> {
-  return (await list<PeerObject>(cluster, ['peers'])).map((peer) => peer.metadata.name);
-}
-
-async function joinAgain(home: KubeClient, away: KubeClient): Promise<void> {
-  const { token } = await invite(home, { ttlMs: 60_000, randomBytes, clock: systemClock });
-  await joinFederation(away, token, { timeoutMs: 60_000, clock: systemClock, signal: never });
-}
 
 test('a member whose way to another is cut goes through a third, offloads there, and is direct again later', async () => {
   {

@@ -1,4 +1,5 @@
 import { randomUUID } from 'node:crypto';
+import type { Duplex } from 'node:stream';
 import { AdmissionGate } from '../../../src/agent/membership/admission-gate.ts';
 import { createDialing } from '../../../src/agent/membership/dialing.ts';
 import { Membership } from '../../../src/agent/membership/membership.ts';
@@ -70,8 +71,16 @@ export async function createCluster(name: string, skewMs = 0): Promise<TestClust
   };
 }
 
+export interface AgentOptions extends Partial<MemberLimits> {
+  /** What it says about its version. */
+  protocol?: number;
+  /** What becomes of a connection on which a peer asks something of it. */
+  through?: (stream: Duplex, peerId: string) => Duplex;
+}
+
 /** An agent of nothing but membership and peer port, on loopback. */
-export async function startAgent(cluster: TestCluster, limits: Partial<MemberLimits> = {}): Promise<TestAgent> {
+export async function startAgent(cluster: TestCluster, options: AgentOptions = {}): Promise<TestAgent> {
+  const { protocol = PROTOCOL_VERSION, through = (stream) => stream, ...limits } = options;
   const { identity, kept, peers, name } = cluster;
   const source = new FakeSource();
   // The port is known only once the server listens, which wants the own record.
@@ -95,8 +104,8 @@ export async function startAgent(cluster: TestCluster, limits: Partial<MemberLim
       return Promise.resolve();
     },
   };
-  const hello = { instance: randomUUID(), protocol: PROTOCOL_VERSION, version: 'test' };
-  const serving: PeerServing = { serve: (peerId, stream) => server.serve(peerId, stream) };
+  const hello = { instance: randomUUID(), protocol, version: 'test' };
+  const serving: PeerServing = { serve: (peerId, stream) => server.serve(peerId, through(stream, peerId)) };
   const dialing = createDialing({ identity, hello, clock });
   const membership = new Membership({
     ...common,

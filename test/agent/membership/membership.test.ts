@@ -345,6 +345,23 @@ describe('membership', { timeout: 60_000 }, () => {
     expect(a.own.record().incarnation).toBeGreaterThan(1);
   });
 
+  it('is complete again without a human when one was away while all others moved to new addresses', async () => {
+    const [a, b, c] = await three();
+    await stop(c);
+    const atOtherPort = async (agent: TestAgent): Promise<TestAgent> => {
+      await stop(agent);
+      agent.cluster.port = 0;
+      return start(agent.cluster);
+    };
+    const movedA = await atOtherPort(a);
+    const movedB = await atOtherPort(b);
+    const back = await start(c.cluster);
+    await see(movedA, 'b=Connected c=Connected');
+    await see(movedB, 'a=Connected c=Connected');
+    await see(back, 'a=Connected b=Connected');
+    await eventually(() => back.cluster.peers.get('a')?.spec.endpoints?.[0] === `127.0.0.1:${movedA.cluster.port}`);
+  });
+
   it.each(['openStream', 'openDirectStream'] as const)('carries raw streams between two agents: %s', async (open) => {
     const [a, b] = await three();
     const signal = AbortSignal.timeout(5_000);

@@ -5,6 +5,7 @@
 import { parseArgs } from 'node:util';
 import { countFalseDetections } from './heartbeat-views.ts';
 import { churn, death, idle, join, partition, secondsUntil } from './scenarios.ts';
+import type { SimulatedMember, SimulatedWorld } from './simulated-member.ts';
 import { createWorld, isWhole } from './simulated-world.ts';
 
 const { values } = parseArgs({
@@ -18,20 +19,23 @@ const { values } = parseArgs({
     idle: { type: 'string', default: '20' },
     churn: { type: 'string', default: '60' },
     every: { type: 'string', default: '10' },
+    /** Of partition, churn and loss: large federations take their time. */
+    without: { type: 'string', default: '' },
     seed: { type: 'string', default: '1' },
   },
 });
 const numbers = (text: string): number[] => text.split(',').map(Number);
 const [delayMs, seed] = [Number(values.delay), Number(values.seed)];
-const losses = numbers(values.loss);
+const without = values.without.split(',');
 
-/** The figures of one size, by the title of their column. */
+/** The figures of one size, by what they are of. */
 type Row = Record<string, string>;
+type Say = (what: string, figure: string) => void;
 
 async function simulate(count: number): Promise<Row> {
   const startedAt = performance.now();
   const row: Row = { members: String(count) };
-  const say = (what: string, figure: string): void => {
+  const say: Say = (what, figure) => {
     row[what] = figure;
     console.log(`${String(count).padStart(4)}  ${what.padEnd(44)} ${figure}`);
   };
@@ -50,28 +54,41 @@ async function simulate(count: number): Promise<Row> {
   const died = await death(world, all);
   say('a death noticed: median, last', `${died.median.toFixed(1)}, ${died.last.toFixed(1)} s`);
   say('whole after its return', `${died.back.toFixed(1)} s`);
-  const parted = await partition(world, all);
-  say('a partition noticed by all, whole after its end', `${parted.noticed.toFixed(1)}, ${parted.whole.toFixed(1)} s`);
-  const moved = await churn(world, all, { everyMs: Number(values.every) * 1_000, forMs: Number(values.churn) * 1_000 });
-  say('churn: newcomers known, median, last', `${moved.known.median.toFixed(1)}, ${moved.known.most.toFixed(1)} s`);
-  say('churn, a member (most)', `${kilo(moved.traffic.mean)} (${kilo(moved.traffic.most)}) kB/s`);
-  say('whole after churn', `${moved.settled.toFixed(1)} s`);
-  say('false Unreachable in partition, churn', `${parted.wrong}, ${moved.wrong}`);
-  const falseAlarms: string[] = [];
-  const hours = Math.min(1, Number(values.pairHours) / (count * (count - 1)));
-  for (const loss of losses) {
-    const options = { ms: hours * 3_600_000, seed };
-    const { unreachable, suspect, proofs } = await countFalseDetections(count, { delayMs, loss: loss / 100 }, options);
-    falseAlarms.push(String(unreachable));
-    console.log(
-      `${''.padStart(6)}${loss} % loss: ${unreachable} false Unreachable, ${suspect} Suspect, ${proofs} proofs of life`,
-    );
-  }
-  const pairHours = (hours * count * (count - 1)).toFixed(0);
-  say(`false Unreachable at ${values.loss} % loss, in pair-hours`, `${falseAlarms.join(', ')} in ${pairHours} h`);
+  if (!without.includes('partition')) await part(world, all, say);
+  if (!without.includes('churn')) await stir(world, all, say);
+  if (!without.includes('loss')) await lose(count, say);
   const tookS = ((performance.now() - startedAt) / 1_000).toFixed(0);
   console.log(`${''.padStart(6)}${(world.time.nowMs / 60_000).toFixed(0)} min simulated in ${tookS} s`);
   return row;
+}
+
+async function part(world: SimulatedWorld, all: SimulatedMember[], say: Say): Promise<void> {
+  const { noticed, whole, wrong } = await partition(world, all);
+  say('a partition noticed by all, whole after its end', `${noticed.toFixed(1)}, ${whole.toFixed(1)} s`);
+  say('false Unreachable in it', String(wrong));
+}
+
+async function stir(world: SimulatedWorld, all: SimulatedMember[], say: Say): Promise<void> {
+  const times = { everyMs: Number(values.every) * 1_000, forMs: Number(values.churn) * 1_000 };
+  const { known, traffic, settled, wrong } = await churn(world, all, times);
+  say('churn: newcomers known, median, last', `${known.median.toFixed(1)}, ${known.most.toFixed(1)} s`);
+  say('churn, a member (most)', `${kilo(traffic.mean)} (${kilo(traffic.most)}) kB/s`);
+  say('whole after churn', `${settled.toFixed(1)} s`);
+  say('false Unreachable in churn', String(wrong));
+}
+
+async function lose(count: number, say: Say): Promise<void> {
+  const pairs = count * (count - 1);
+  const hours = Math.min(1, Number(values.pairHours) / pairs);
+  const falseAlarms: number[] = [];
+  for (const loss of numbers(values.loss)) {
+    const options = { ms: hours * 3_600_000, seed };
+    const { unreachable, suspect, proofs } = await countFalseDetections(count, { delayMs, loss: loss / 100 }, options);
+    falseAlarms.push(unreachable);
+    console.log(`      ${loss} % loss: ${unreachable} false Unreachable, ${suspect} Suspect, ${proofs} proofs of life`);
+  }
+  const title = `false Unreachable at ${values.loss} % loss, in pair-hours`;
+  say(title, `${falseAlarms.join(', ')} in ${(hours * pairs).toFixed(0)} h`);
 }
 
 const kilo = (bytes: number): string => (bytes / 1_000).toFixed(1);

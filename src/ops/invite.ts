@@ -46,7 +46,7 @@ export async function invite(client: KubeClient, options: InviteOptions): Promis
   if (ttlMs < 1_000 || ttlMs > MAX_INVITATION_TTL_MS) {
     throw new CodedError('InvalidArgument', 'the time for which an invitation holds must be between 1s and 168h');
   }
-  const { id, name = '', endpoints = [] } = (await readFederation(client)).status ?? {};
+  const { id, name = '', endpoints = [], key } = (await readFederation(client)).status ?? {};
   if (id === undefined || endpoints.length === 0) {
     throw new CodedError(
       'FailedPrecondition',
@@ -75,7 +75,14 @@ export async function invite(client: KubeClient, options: InviteOptions): Promis
   } catch (error) {
     throw explain(error);
   }
-  const token = formatJoinToken({ endpoints, inviter: id, invitation, secret, expiresAt });
+  const token = formatJoinToken({
+    endpoints,
+    inviter: id,
+    replacedKeys: key?.replaced ?? 0,
+    invitation,
+    secret,
+    expiresAt,
+  });
   return { token, invitation, expiresAt: data.expiresAt, endpoints, inviter: { id, name } };
 }
 

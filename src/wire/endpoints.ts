@@ -136,7 +136,10 @@ export const ENDPOINTS = {
       signature: Base64,
     }),
   },
-  /** With `roster=digest`: the session says digests of the roster, not the roster. */
+  /**
+   * With `roster=digest`: the session says digests of the roster, not the roster. With `reach=changes`: it says once whom this
+   * member reaches, and then what changes.
+   */
   session: { method: 'GET', path: '/v1/session', bodyLimit: 1024 },
   roster: {
     method: 'POST',

@@ -2,7 +2,7 @@ import { request as httpsRequest } from 'node:https';
 import { connect, type TLSSocket } from 'node:tls';
 import { CodedError } from '../core/coded-error.ts';
 import { parseEndpoint } from '../core/membership/endpoint.ts';
-import { clusterIdOfCertificate } from '../core/membership/member-keys.ts';
+import { generationOf, type MemberKeys, memberKeysOf } from '../core/membership/member-keys.ts';
 import type { PeerRecord } from '../core/membership/peer-record.ts';
 import { ENDPOINTS, JOIN_SERVER_NAME } from './endpoints.ts';
 import { readText, toPeerError } from './peer-client.ts';
@@ -21,24 +21,34 @@ export interface JoinAnswer {
 }
 
 /**
- * Asks the member behind `endpoint` for admission. Nothing is sent to anybody who does not hold the key of the token:
+ * Asks the member behind `endpoint` for admission. Nothing is sent to anybody who does not hold the key of the token, or a later one:
  * `Unavailable` when nobody answers there, or somebody else does.
  */
 export async function requestJoin(
   endpoint: string,
-  inviterId: string,
+  inviter: { id: string; replacedKeys?: number },
   request: JoinRequest,
   signal: AbortSignal,
 ): Promise<JoinAnswer> {
   const socket = await connectTo(endpoint, signal);
   try {
-    const shown = socket.getPeerX509Certificate();
-    if (shown === undefined || clusterIdOfCertificate(shown) !== inviterId) {
+    const keys = shownKeys(socket);
+    if (keys?.id !== inviter.id)
       throw new CodedError('Unavailable', 'who answers there does not hold the key of the token');
-    }
+    if (generationOf(keys) < (inviter.replacedKeys ?? 0))
+      throw new CodedError('Unavailable', 'who answers there holds a key that the inviting cluster has replaced');
     return await send(socket, request, signal);
   } finally {
     socket.destroy();
+  }
+}
+
+function shownKeys(socket: TLSSocket): MemberKeys | undefined {
+  const shown = socket.getPeerX509Certificate();
+  try {
+    return shown === undefined ? undefined : memberKeysOf(shown);
+  } catch {
+    return undefined;
   }
 }
 

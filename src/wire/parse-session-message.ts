@@ -22,6 +22,12 @@ const RemotePod = Type.Object({
   digest: Type.Optional(Text),
 });
 
+const MemberId = Type.String({ maxLength: 64 });
+const Reached = Type.Record(Type.String(), Type.Number({ minimum: 0 }), {
+  maxProperties: 500,
+  propertyNames: { maxLength: 64 },
+});
+
 /** What is read of each message is described; more fields may come from newer members. */
 const SCHEMAS: Record<SessionMessage['type'], TSchema> = {
   hello: Type.Object({ id: Text, protocol: Type.Integer(), version: Text }),
@@ -32,9 +38,8 @@ const SCHEMAS: Record<SessionMessage['type'], TSchema> = {
   pod: Type.Object({ pod: RemotePod }),
   'pod-gone': Type.Object({ uid: Text }),
   heartbeat: Type.Object({ now: Type.Optional(Type.Number()) }),
-  reach: Type.Object({
-    members: Type.Record(Type.String({ maxLength: 64 }), Type.Number({ minimum: 0 }), { maxProperties: 500 }),
-  }),
+  reach: Type.Object({ members: Reached }),
+  'reach-change': Type.Object({ reached: Reached, lost: Type.Array(MemberId, { maxItems: 500 }) }),
   bye: Type.Object({}),
 };
 

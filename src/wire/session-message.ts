@@ -22,6 +22,8 @@ export type SessionMessage =
   | { type: 'heartbeat'; now?: number }
   /** The members that the teller reaches directly, with round-trip times in ms: ways to them when the own one is cut. */
   | { type: 'reach'; members: Record<string, number> }
+  /** What changed about that, for peers that ask for it: who is reached since, and who no more. */
+  | { type: 'reach-change'; reached: Record<string, number>; lost: string[] }
   /** The agent stops on purpose and means to be back soon. */
   | { type: 'bye' };
 

@@ -105,6 +105,14 @@ export class SimulatedMember {
     void server?.close();
   }
 
+  /** Says goodbye to all, and is gone. */
+  async leave(): Promise<void> {
+    await this.membership.leave();
+    await this.#world.time.clock.sleep(1_000);
+    this.crash();
+    this.#world.members.delete(this.id);
+  }
+
   /** Joins through `inviter`, as the join desk and the join request do it between them. */
   async join(inviter: SimulatedMember): Promise<void> {
     const { clock } = this.#world.time;

@@ -27,6 +27,8 @@ describe('parseSessionMessage', () => {
     { type: 'pod', pod },
     { type: 'pod-gone', uid: 'u' },
     { type: 'heartbeat' },
+    { type: 'reach', members: { a: 1 } },
+    { type: 'reach-change', reached: { a: 1 }, lost: ['b'] },
     { type: 'bye' },
   ])('keeps a $type message as it is, with unknown fields', (message) => {
     const told = { ...message, later: { field: 1 } };
@@ -47,6 +49,9 @@ describe('parseSessionMessage', () => {
     '{"type":"pod","pod":{"uid":7}}',
     '{"type":"roster","records":[{}]}',
     `{"type":"roster-digest","digest":"${'x'.repeat(100)}"}`,
+    '{"type":"reach-change","reached":{"a":-1},"lost":[]}',
+    `{"type":"reach-change","reached":{"${'x'.repeat(65)}":1},"lost":[]}`,
+    `{"type":"reach-change","reached":{},"lost":${JSON.stringify(Array.from({ length: 501 }, () => 'x'))}}`,
     '{"type":"offer","offer":{"capacity":{"cpu":1}}}',
   ])('refuses %s', (line) => {
     expect(() => parseSessionMessage(line)).toThrow(/session/);

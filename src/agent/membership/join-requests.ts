@@ -116,7 +116,7 @@ async function askInviter(deps: JoinRequestsDeps, token: JoinToken): Promise<Joi
       signature: signJoin(token.inviter, token.invitation, identity.key),
     };
     try {
-      return await requestJoin(endpoint, token.inviter, request, AbortSignal.timeout(TRY_WITHIN_MS));
+      return await requestJoin(endpoint, { ...token, id: token.inviter }, request, AbortSignal.timeout(TRY_WITHIN_MS));
     } catch (error) {
       if (!hasCode(error, 'Unavailable')) throw error;
       failures.push(`${endpoint} (${messageOf(error)})`);

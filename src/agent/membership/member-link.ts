@@ -47,6 +47,9 @@ export interface MemberLinkDeps extends SessionDeps {
   onReach(): void;
 }
 
+/** With itself, as many as members can know. */
+const MAX_REACHED = 500;
+
 const MEASURE_EVERY_MS = 15_000;
 const MEASURE_WITHIN_MS = 3_000;
 /** A connection that answers, but on which that many sessions in a row could not be opened, is given up. */
@@ -70,7 +73,7 @@ export class MemberLink extends PeerCalls implements PeerLink {
   #offer: Offer | undefined;
   #hasAllPods = false;
   #clonedAt: number | undefined;
-  #reach: ReadonlyMap<string, number> = new Map();
+  #reach = new Map<string, number>();
   /** How far its clock is ahead of ours. */
   clockSkewMs: number | undefined;
 
@@ -295,6 +298,10 @@ export class MemberLink extends PeerCalls implements PeerLink {
   #take(message: SessionMessage): void {
     const { onChange, onRecords, onDigest } = this.#deps;
     switch (message.type) {
+      case 'hello':
+        // It says again whom it reaches, if anybody.
+        this.#reach.clear();
+        break;
       case 'roster':
         onRecords(message.records);
         break;
@@ -303,6 +310,10 @@ export class MemberLink extends PeerCalls implements PeerLink {
         break;
       case 'reach':
         this.#reach = new Map(Object.entries(message.members));
+        this.#deps.onReach();
+        break;
+      case 'reach-change':
+        this.#changeReach(message);
         this.#deps.onReach();
         break;
       case 'offer':
@@ -326,6 +337,12 @@ export class MemberLink extends PeerCalls implements PeerLink {
       default:
         break;
     }
+  }
+
+  #changeReach({ reached, lost }: { reached: Record<string, number>; lost: string[] }): void {
+    for (const id of lost) this.#reach.delete(id);
+    // Changes add up: as many as one message may name, and no more.
+    for (const [id, ms] of Object.entries(reached)) if (this.#reach.size < MAX_REACHED) this.#reach.set(id, ms);
   }
 
   #onClosed(error: unknown): void {

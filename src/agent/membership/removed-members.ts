@@ -1,5 +1,6 @@
 import type { PeerRecord } from '../../core/membership/peer-record.ts';
 import { versionOf } from '../../core/membership/record-version.ts';
+import { isByKeyOf } from '../../core/membership/roster.ts';
 
 /** A member that was removed here by hand (its ID), or one that left, by its own last record. */
 export type RemovedMember = string | PeerRecord;
@@ -36,7 +37,8 @@ export class RemovedMembers {
   /** True when a record is about a removed member, and says nothing that brings it back. */
   refuses(record: PeerRecord): boolean {
     const left = this.#left.get(record.id);
-    return this.#forgotten.has(record.id) || (left !== undefined && versionOf(record) <= versionOf(left));
+    if (left === undefined) return this.#forgotten.has(record.id);
+    return this.#forgotten.has(record.id) || versionOf(record) <= versionOf(left) || !isByKeyOf(record, left);
   }
 
   /** The last words of those who left, for members that did not hear them. */

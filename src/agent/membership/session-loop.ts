@@ -91,7 +91,7 @@ export class SessionLoop {
 
   async #read(signal: AbortSignal, heard: AbortController): Promise<void> {
     const { method, path } = ENDPOINTS.session;
-    const stream = await this.#client.open({ method, path: `${path}?roster=digest`, signal });
+    const stream = await this.#client.open({ method, path: `${path}?roster=digest&reach=changes`, signal });
     const onAbort = (): void => void stream.destroy();
     signal.addEventListener('abort', onAbort, { once: true });
     if (signal.aborted) onAbort();

@@ -1,8 +1,9 @@
-import { timingSafeEqual } from 'node:crypto';
+import { timingSafeEqual, X509Certificate } from 'node:crypto';
 import { CodedError } from '../../core/coded-error.ts';
 import type { KubeObject } from '../../core/kube-objects.ts';
 import { encodeData, type InvitationUse, parseUses } from '../../core/membership/join-secrets.ts';
 import { hashSecret } from '../../core/membership/join-token.ts';
+import { proveMember } from '../../core/membership/member-keys.ts';
 import { isJoinSignedBy, problemOfRecord } from '../../core/membership/signed-record.ts';
 import { isConflict, isNotFound } from '../../kube/api-error.ts';
 import type { KubeClient } from '../../kube/client.ts';
@@ -41,6 +42,7 @@ export function createJoinDesk(deps: JoinDeskDeps): (request: JoinRequest) => Pr
         'FailedPrecondition',
         'this token was made by this very cluster; join with it from another one',
       );
+    mustHaveItsPresentKey(deps, request);
     await spend(deps, request);
     await deps.roster.admit(record);
     const records = deps.roster.records();
@@ -48,6 +50,18 @@ export function createJoinDesk(deps: JoinDeskDeps): (request: JoinRequest) => Pr
       records: [...records.filter((one) => one.id === deps.ownId), ...records.filter((one) => one.id !== deps.ownId)],
     };
   };
+}
+
+/** Who is a member already may join again, but not with a key that it has replaced: that may be somebody else by now. */
+function mustHaveItsPresentKey({ roster }: JoinDeskDeps, { record }: JoinRequest): void {
+  const known = roster.records().find(({ id }) => id === record.id);
+  if (known === undefined) return;
+  const proof = proveMember(new X509Certificate(Buffer.from(record.certificate, 'base64')), known);
+  if ('problem' in proof)
+    throw new CodedError(
+      'FailedPrecondition',
+      `${known.name} is a member by a later key than the one that it joins with, as after a backup from before headcut rotate-key; give it a new identity (kubectl -n headcut-system delete secret headcut-identity, then restart its agent), or headcut forget ${known.name} here first`,
+    );
 }
 
 async function spend(deps: JoinDeskDeps, request: JoinRequest, tries = 1): Promise<void> {

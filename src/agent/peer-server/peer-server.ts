@@ -44,7 +44,7 @@ import type {
 import { createFrontDoor, type Door, type FrontDoor } from './front-door.ts';
 import { MembersDoor } from './members-door.ts';
 import { RequestDeadlines } from './request-deadlines.ts';
-import { SessionStream } from './session-stream.ts';
+import { type SessionQuery, SessionStream } from './session-stream.ts';
 
 export interface PeerServerDeps {
   identity: { id: string; key: string; certificate: string };
@@ -242,7 +242,7 @@ export class PeerServer implements PeerServing {
         const peerId = this.#caller(request.raw.socket);
         reply.hijack();
         reply.raw.writeHead(200, { 'content-type': 'application/x-ndjson' });
-        this.#openSession(peerId, reply.raw, (request.query as { roster?: string }).roster === 'digest');
+        this.#openSession(peerId, reply.raw, request.query as SessionQuery);
       },
     });
     this.#peersApp.route({
@@ -282,12 +282,12 @@ export class PeerServer implements PeerServing {
     });
   }
 
-  #openSession(peerId: string, out: ServerResponse, byDigest: boolean): void {
+  #openSession(peerId: string, out: ServerResponse, asked: SessionQuery): void {
     const { source, roster, connections, clock, identity, hello: own } = this.#deps;
     // A peer has one session: a newer one replaces the older, which may be half-open.
     for (const session of this.#sessions) if (session.peerId === peerId) session.close();
     const hello = { type: 'hello', id: identity.id, protocol: own.protocol, version: own.version } as const;
-    const session = new SessionStream(peerId, out, { source, roster, byDigest, connections, hello, clock });
+    const session = new SessionStream(peerId, out, { source, roster, asked, connections, hello, clock });
     this.#sessions.add(session);
     out.on('close', () => this.#sessions.delete(session));
   }

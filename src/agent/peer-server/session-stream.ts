@@ -5,16 +5,21 @@ import type { PeerConnections, Roster, SessionSource } from '../ports.ts';
 
 /** Changes within this time go out together. */
 const COALESCE_MS = 20;
-/** Who reaches whom is as long as the roster of all, said to all, and changes for each of them when a member comes or goes. */
+/** Who reaches whom is said to all, and changes for each of them when a member comes or goes. */
 const REACH_AFTER_MS = 500;
 /** Heartbeats are most of what idle members send; clocks drift slowly. */
 const TELL_TIME_EVERY = 10;
 
+/** What a peer understands (wire/endpoints); one that says nothing gets everything whole. */
+export interface SessionQuery {
+  roster?: string;
+  reach?: string;
+}
+
 export interface SessionDeps {
   source: SessionSource;
   roster: Pick<Roster, 'told' | 'digest'>;
-  /** The peer compares digests; else it gets whole rosters. */
-  byDigest: boolean;
+  asked: SessionQuery;
   connections: Pick<PeerConnections, 'reach'>;
   hello: Extract<SessionMessage, { type: 'hello' }>;
   clock: Clock;
@@ -32,6 +37,8 @@ export class SessionStream {
   #digest: string | undefined;
   #reach: boolean;
   #reachIsDue = false;
+  /** What was told of it last. */
+  #reached: Record<string, number> | undefined;
   #allPods = true;
   #closed = false;
   #flushing = false;
@@ -107,7 +114,7 @@ export class SessionStream {
     const { source, connections } = this.#deps;
     if (this.#roster) this.#tellRoster();
     this.#roster = false;
-    if (this.#reach) this.#write({ type: 'reach', members: connections.reach() });
+    if (this.#reach) this.#tellReach(connections.reach());
     this.#reach = false;
     const offer = this.#offer ? source.offerFor(this.peerId) : undefined;
     if (offer !== undefined) {
@@ -130,14 +137,33 @@ export class SessionStream {
   }
 
   #tellRoster(): void {
-    const { roster, byDigest } = this.#deps;
+    const { roster, asked } = this.#deps;
     const digest = roster.digest();
-    if (!byDigest) this.#write({ type: 'roster', records: roster.told() });
+    if (asked.roster !== 'digest') this.#write({ type: 'roster', records: roster.told() });
     else if (digest !== this.#digest) this.#write({ type: 'roster-digest', digest });
     this.#digest = digest;
+  }
+
+  #tellReach(members: Record<string, number>): void {
+    const before = this.#reached;
+    this.#reached = members;
+    if (before === undefined || this.#deps.asked.reach !== 'changes') {
+      this.#write({ type: 'reach', members });
+      return;
+    }
+    const reached = Object.fromEntries(Object.entries(members).filter(([id, ms]) => isOtherWay(before[id], ms)));
+    const lost = Object.keys(before).filter((id) => members[id] === undefined);
+    this.#reached = { ...before, ...reached };
+    for (const id of lost) delete this.#reached[id];
+    if (lost.length > 0 || Object.keys(reached).length > 0) this.#write({ type: 'reach-change', reached, lost });
   }
 
   #write(message: SessionMessage): void {
     this.#out.write(`${JSON.stringify(message)}\n`);
   }
+}
+
+/** Round-trip times drift all the time: only one that is twice or half of what was told is news. */
+function isOtherWay(before: number | undefined, ms: number): boolean {
+  return before === undefined || Math.max(before, ms) > 2 * Math.min(before, ms);
 }

@@ -5,8 +5,10 @@ import { CodedError } from '../coded-error.ts';
 export interface JoinToken {
   /** Where the inviting member listens, best first. */
   endpoints: string[];
-  /** Cluster ID of the inviting member: the key that the newcomer insists on. */
+  /** Cluster ID of the inviting member, on whose key the newcomer insists. */
   inviter: string;
+  /** How many keys the inviter had replaced by then, if any: the newcomer takes none of those for its key. */
+  replacedKeys?: number;
   invitation: string;
   secret: string;
   /** Milliseconds since 1970, by the inviter's clock; for messages only, since clocks differ. */
@@ -21,10 +23,9 @@ const checksum = (payload: string): string =>
 
 /** One line, safe for URLs and shells, with a checksum that tells a damaged token from a refused one. */
 export function formatJoinToken(token: JoinToken): string {
-  const { endpoints, inviter, invitation, secret, expiresAt } = token;
-  const payload = Buffer.from(JSON.stringify([endpoints, inviter, invitation, secret, expiresAt])).toString(
-    'base64url',
-  );
+  const { endpoints, inviter, invitation, secret, expiresAt, replacedKeys = 0 } = token;
+  const fields = [endpoints, inviter, invitation, secret, expiresAt, ...(replacedKeys > 0 ? [replacedKeys] : [])];
+  const payload = Buffer.from(JSON.stringify(fields)).toString('base64url');
   return `${PREFIX}${payload}.${checksum(payload)}`;
 }
 
@@ -44,10 +45,10 @@ export function parseJoinToken(text: string): JoinToken {
       'the token is altered or incomplete: its checksum does not match; copy it again as a whole',
     );
   }
-  const [endpoints, inviter, invitation, secret, expiresAt] = JSON.parse(
+  const [endpoints, inviter, invitation, secret, expiresAt, replacedKeys = 0] = JSON.parse(
     Buffer.from(payload, 'base64url').toString('utf8'),
-  ) as [string[], string, string, string, number];
-  return { endpoints, inviter, invitation, secret, expiresAt };
+  ) as [string[], string, string, string, number, number?];
+  return { endpoints, inviter, invitation, secret, expiresAt, ...(replacedKeys > 0 ? { replacedKeys } : {}) };
 }
 
 /** What is stored of the secret. */

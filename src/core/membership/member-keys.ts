@@ -52,20 +52,38 @@ export function generationOf(keys: MemberKeys): number {
 
 /** The member behind a certificate (PEM or DER), and its keys. Throws when it is no certificate, or its chain of keys has a flaw. */
 export function memberKeysOf(certificate: string | Uint8Array | X509Certificate): MemberKeys {
-  const parsed = toCertificate(certificate);
-  const links = linksOf(parsed);
-  const present = spkiOf(parsed.publicKey);
-  const keys = [...links.map(({ point }) => toSpki(point)), present];
-  const fingerprints = keys.map(fingerprintOf);
-  const [id = ''] = fingerprints;
+  const claimed = claimedKeysOf(toCertificate(certificate));
+  mustFollowEachOther(claimed, 0);
+  return claimed.keys;
+}
+
+/** What a certificate says of its member's keys, none of whose signatures is verified. */
+interface ClaimedKeys {
+  keys: MemberKeys;
+  /** SPKI, DER; as many as there are fingerprints. */
+  publicKeys: Buffer[];
+  /** Of each key but the last. */
+  signatures: Buffer[];
+}
+
+function claimedKeysOf(certificate: X509Certificate): ClaimedKeys {
+  const links = linksOf(certificate);
+  const publicKeys = [...links.map(({ point }) => toSpki(point)), spkiOf(certificate.publicKey)];
+  const fingerprints = publicKeys.map(fingerprintOf);
   if (new Set(fingerprints).size < fingerprints.length) throw flaw('one of them is in it twice');
-  for (const [at, { signature }] of links.entries()) {
-    const by = createPublicKey({ key: keys[at] as Buffer, format: 'der', type: 'spki' });
-    const bytes = linkBytes(id, at + 1, keys[at + 1] as Buffer);
+  const signatures = links.map(({ signature }) => signature);
+  return { keys: { id: fingerprints[0] ?? '', fingerprints }, publicKeys, signatures };
+}
+
+/** @param from the number of the first key whose signature is looked at: those before it are known. */
+function mustFollowEachOther({ keys, publicKeys, signatures }: ClaimedKeys, from: number): void {
+  for (const [at, signature] of signatures.entries()) {
+    if (at < from) continue;
+    const by = createPublicKey({ key: publicKeys[at] as Buffer, format: 'der', type: 'spki' });
+    const bytes = linkBytes(keys.id, at + 1, publicKeys[at + 1] as Buffer);
     if (!verify('sha256', bytes, { key: by, dsaEncoding: 'ieee-p1363' }, signature))
       throw flaw(`number ${at + 1} did not sign the next one`);
   }
-  return { id, fingerprints };
 }
 
 /** The ID that a certificate claims; nothing is verified but its form. Throws when it is no certificate. */
@@ -153,11 +171,15 @@ export function proveMember(
   const other = { problem: 'it showed another key than the pinned one' };
   try {
     if (shown === undefined || claimedIdOf(shown) !== known.id) return other;
-    const keys = memberKeysOf(shown);
-    const verdict = judgeKeys(memberKeysOf(Buffer.from(known.certificate, 'base64')), keys);
+    // A record's own chain was verified when the record was taken over.
+    const before = claimedKeysOf(toCertificate(Buffer.from(known.certificate, 'base64'))).keys;
+    const claimed = claimedKeysOf(shown);
+    const verdict = judgeKeys(before, claimed.keys);
     if (verdict === 'Foreign') return other;
     if (verdict === 'Replaced') return { problem: 'it showed a key that this member has replaced' };
-    return { keyGeneration: generationOf(keys) };
+    // Who makes up what comes after the known keys costs us one signature, however many those are.
+    mustFollowEachOther(claimed, generationOf(before));
+    return { keyGeneration: generationOf(claimed.keys) };
   } catch (error) {
     return { problem: `it showed a key that cannot be judged: ${messageOf(error)}` };
   }

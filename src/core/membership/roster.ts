@@ -54,7 +54,7 @@ function considerOne(
   if (before === undefined && record.left === true) return 'old';
   const problem = problemOfRecord(record);
   if (problem !== undefined) return { type: 'reject', id: record.id, reason: problem };
-  if (before !== undefined && isForeign(record, before))
+  if (before !== undefined && !isByKeyOf(record, before))
     return { type: 'reject', id: record.id, reason: 'its key does not come after the one that is known' };
   if (record.left === true) return { type: 'leave', record };
   if (before !== undefined)
@@ -73,10 +73,15 @@ function considerOlder(record: PeerRecord, before: PeerRecord): RecordDecision |
   return { type: 'reject', id: record.id, reason };
 }
 
-function isForeign(record: PeerRecord, before: PeerRecord): boolean {
-  if (record.certificate === before.certificate) return false;
+/** True when a record is by the key of an earlier one of the same member, or one that came after it. */
+export function isByKeyOf(record: PeerRecord, before: PeerRecord): boolean {
+  if (record.certificate === before.certificate) return true;
   const keysOf = ({ certificate }: PeerRecord) => memberKeysOf(Buffer.from(certificate, 'base64'));
-  return judgeKeys(keysOf(before), keysOf(record)) === 'Foreign';
+  try {
+    return ['Present', 'Later'].includes(judgeKeys(keysOf(before), keysOf(record)));
+  } catch {
+    return false;
+  }
 }
 
 /** The name of the Peer object of a record: the member's name, told apart by the ID where another member has it already. */

@@ -19,6 +19,7 @@ import { problemOfRecord } from '../../../src/core/membership/signed-record.ts';
 import { ApiError } from '../../../src/kube/api-error.ts';
 import type { KubeClient } from '../../../src/kube/client.ts';
 import { silentLogger } from '../../../src/runtime/logger.ts';
+import { withNextKey } from '../../core/membership/member-fixture.ts';
 import { FakeStore } from '../../fake-store.ts';
 import { eventually } from '../peer-server/peer-server-fixture.ts';
 import { fastClock } from './federation-fixture.ts';
@@ -209,6 +210,22 @@ describe('a request for the next key', () => {
       expectConsistent(cluster, agent, id);
       expect(cluster.generation).toBe(1);
     });
+  });
+
+  it('that cannot be carried out is dropped, and everything stays as it is', async () => {
+    const agent = await live(cluster);
+    await eventually(() => agent.controller.stats().reconciles > 0);
+    let last = { ...agent.identity, record: agent.own.record() };
+    for (let i = 0; i < 64; i += 1) last = await withNextKey(last);
+    const encode = (text: string): string => Buffer.from(text).toString('base64');
+    const data = { 'tls.key': encode(last.key), 'tls.crt': encode(last.certificate) };
+    agent.end();
+    cluster.secret = { ...(cluster.secret as Stored), data: { ...cluster.secret?.data, ...data } };
+    const next = await live(cluster);
+    cluster.ask('one');
+    await eventually(() => !cluster.isAsked);
+    expect(cluster.generation).toBe(64);
+    expectConsistent(cluster, next, id);
   });
 
   it('does not lose a record that was written by the old key while the answer about the new one was lost', async () => {

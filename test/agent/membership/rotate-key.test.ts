@@ -1,5 +1,5 @@
 import { afterEach, describe, expect, it } from 'vitest';
-import { createMember, resigned, vouchedBy } from '../../core/membership/member-fixture.ts';
+import { createMember, resigned, vouchedBy, withNextKey } from '../../core/membership/member-fixture.ts';
 import { eventually } from '../peer-server/peer-server-fixture.ts';
 import { FakePeerObjects } from './fake-peer-objects.ts';
 import {
@@ -233,6 +233,23 @@ describe('who stole a key', { timeout: 90_000 }, () => {
     expect(link(a, b)?.state).toBe('Connected');
     expect(a.membership.get(invented.id)).toBeUndefined();
     expect(a.cluster.warnings).toEqual(['record of a member not believed', 'record of a member not believed']);
+  });
+
+  it('does not come back in the name of a member that left with a later one', async () => {
+    const [a, b, c] = (await federation('a', 'b', 'c')) as [TestAgent, TestAgent, TestAgent];
+    const stolen = { ...b.cluster.identity, record: b.own.record() };
+    const voucher = a.membership.records().find(({ id }) => id === b.own.id)?.vouch;
+    await b.rotateKey();
+    await eventually(() => a.cluster.peers.get('b')?.spec.certificate === b.own.record().certificate);
+    await b.membership.leave();
+    await eventually(() => link(a, b) === undefined);
+    const fork = await withNextKey(await withNextKey(stolen));
+    const back = {
+      ...resigned(fork, { incarnation: 1_000_000 }),
+      ...(voucher === undefined ? {} : { vouch: voucher }),
+    };
+    await a.membership.tell([back], c.own.id);
+    expect(a.membership.get(b.own.id)).toBeUndefined();
   });
 
   it('is cut off when the owner comes with the next one, who is no clone', async () => {

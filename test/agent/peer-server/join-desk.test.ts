@@ -7,7 +7,7 @@ import { signJoin } from '../../../src/core/membership/signed-record.ts';
 import { ApiError } from '../../../src/kube/api-error.ts';
 import type { KubeClient } from '../../../src/kube/client.ts';
 import { systemClock } from '../../../src/runtime/clock.ts';
-import { createMember, type TestMember } from '../../core/membership/member-fixture.ts';
+import { createMember, type TestMember, withNextKey } from '../../core/membership/member-fixture.ts';
 import { FakeRoster } from './peer-server-fixture.ts';
 
 const NOW = Date.parse('2026-01-01T12:00:00Z');
@@ -107,6 +107,17 @@ describe('the join desk', () => {
   it('refuses itself, without spending the token', async () => {
     await expect(ask(host)).rejects.toMatchObject({ code: 'FailedPrecondition', message: /this very cluster/ });
     await expect(ask(newcomer)).resolves.toBeDefined();
+  });
+
+  it('refuses a member that comes with a key that it has replaced, and says why, without spending the token', async () => {
+    roster.set([host.record, (await withNextKey(newcomer)).record]);
+    const before = structuredClone(stored);
+    await expect(ask(newcomer)).rejects.toMatchObject({
+      code: 'FailedPrecondition',
+      message: /newcomer is a member by a later key.*backup.*headcut forget newcomer/,
+    });
+    expect(stored).toEqual(before);
+    await expect(ask(await withNextKey(await withNextKey(another)))).resolves.toBeDefined();
   });
 
   it('refuses a record that was changed on the way', async () => {

@@ -117,10 +117,10 @@ describe('the join door', () => {
 
   it('is open to unknown keys and passes on what the desk says', async () => {
     const target = await start(host, [], { join: (body) => Promise.resolve({ records: [body.record] }) });
-    const answer = await requestJoin(`127.0.0.1:${target.port}`, host.id, request(stranger), signal());
+    const answer = await requestJoin(`127.0.0.1:${target.port}`, { id: host.id }, request(stranger), signal());
     expect(answer.records).toEqual([stranger.record]);
     const refusing = await start(host, []);
-    const refused = requestJoin(`127.0.0.1:${refusing.port}`, host.id, request(stranger), signal());
+    const refused = requestJoin(`127.0.0.1:${refusing.port}`, { id: host.id }, request(stranger), signal());
     await expect(refused).rejects.toMatchObject({ code: 'FailedPrecondition', message: 'no invitations' });
   });
 
@@ -132,7 +132,7 @@ describe('the join door', () => {
         return Promise.reject(new CodedError('Internal', 'never'));
       },
     });
-    const refused = requestJoin(`127.0.0.1:${target.port}`, other.id, request(stranger), signal());
+    const refused = requestJoin(`127.0.0.1:${target.port}`, { id: other.id }, request(stranger), signal());
     await expect(refused).rejects.toMatchObject({ code: 'Unavailable', message: /does not hold the key/ });
     expect(asked).toBe(false);
   });
@@ -140,7 +140,7 @@ describe('the join door', () => {
   it('serves nothing else, and refuses bodies that do not fit', async () => {
     const target = await start(host, []);
     const malformed = { ...request(stranger), invitation: '../../x' };
-    const refused = requestJoin(`127.0.0.1:${target.port}`, host.id, malformed, signal());
+    const refused = requestJoin(`127.0.0.1:${target.port}`, { id: host.id }, malformed, signal());
     await expect(refused).rejects.toMatchObject({ code: 'InvalidArgument' });
   });
 
@@ -148,7 +148,7 @@ describe('the join door', () => {
     const target = await start(host, []);
     const codes = [];
     for (let i = 0; i < 25; i += 1) {
-      const guess = requestJoin(`127.0.0.1:${target.port}`, host.id, request(stranger), signal());
+      const guess = requestJoin(`127.0.0.1:${target.port}`, { id: host.id }, request(stranger), signal());
       codes.push(await guess.catch((error: CodedError) => error.code));
     }
     expect(codes.filter((code) => code === 'ResourceExhausted').length).toBeGreaterThan(0);

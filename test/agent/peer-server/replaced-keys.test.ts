@@ -135,8 +135,30 @@ describe('a key that was replaced', () => {
     target.roster.set([nextHost.record]);
     const { record, key } = stranger;
     const request = { record, invitation: '1', secret: 's', signature: signJoin(host.id, '1', key) };
-    await requestJoin(`127.0.0.1:${target.port}`, host.id, request, AbortSignal.timeout(5_000));
+    await requestJoin(`127.0.0.1:${target.port}`, { id: host.id }, request, AbortSignal.timeout(5_000));
     expect(asked).toEqual(['stranger']);
+  });
+});
+
+describe('a token', () => {
+  const request = (invitation: string) => {
+    const { record, key } = stranger;
+    return { record, invitation, secret: 's', signature: signJoin(host.id, invitation, key) };
+  };
+  const ask = (target: TestServer, replacedKeys: number) =>
+    requestJoin(`127.0.0.1:${target.port}`, { id: host.id, replacedKeys }, request('1'), AbortSignal.timeout(5_000));
+
+  it('of after the replacement is spent with nobody who has the old key', async () => {
+    const asked: string[] = [];
+    const join = ({ secret }: { secret: string }) => {
+      asked.push(secret);
+      return Promise.resolve({ records: [] });
+    };
+    const [thief, owner] = [await start(host, [], { join }), await start(nextHost, [], { join })];
+    await expect(ask(thief, 1)).rejects.toMatchObject({ message: /a key that the inviting cluster has replaced/ });
+    expect(asked).toEqual([]);
+    await ask(owner, 1);
+    expect(asked).toEqual(['s']);
   });
 });
 

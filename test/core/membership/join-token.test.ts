@@ -16,6 +16,12 @@ describe('join tokens', () => {
     expect(parseJoinToken(`\n ${formatJoinToken(token)}\r\n`)).toEqual(token);
   });
 
+  it('say how many keys the inviter had replaced, where it had', () => {
+    const later = { ...token, replacedKeys: 3 };
+    expect(parseJoinToken(formatJoinToken(later))).toEqual(later);
+    expect(formatJoinToken({ ...token, replacedKeys: 0 })).toBe(formatJoinToken(token));
+  });
+
   it('are one word without characters that shells or URLs change', () => {
     expect(formatJoinToken(token)).toMatch(/^headcut1\.[A-Za-z0-9_.-]+$/);
   });

@@ -6,6 +6,7 @@ import {
   MAX_REPLACED_KEYS,
   memberKeysOf,
   proveMember,
+  successionUri,
 } from '../../../src/core/membership/member-keys.ts';
 import type { PeerRecord } from '../../../src/core/membership/peer-record.ts';
 import { considerRecords } from '../../../src/core/membership/roster.ts';
@@ -81,6 +82,18 @@ describe('the keys of a member', () => {
       expect(proveMember(shown(one), alice.record), what).toHaveProperty('problem');
       expect(consider(alice, one.record), what).toMatchObject([{ type: 'reject' }]);
     }
+  });
+
+  it('cost who is shown them no more than those that are new', async () => {
+    let last = alice;
+    for (let i = 0; i < 40; i += 1) last = await withNextKey(last);
+    const garbage = await withChain(last, (next) => successionUri(last.certificate, thief.key, next));
+    const cpuOf = (known: PeerRecord): number => {
+      const before = process.cpuUsage();
+      for (let i = 0; i < 50; i += 1) expect(proveMember(shown(garbage), known)).toHaveProperty('problem');
+      return process.cpuUsage(before).user;
+    };
+    expect(cpuOf(last.record)).toBeLessThan(cpuOf(alice.record) / 1.5);
   });
 
   it('are those of a member without a chain where the second name says something else', async () => {

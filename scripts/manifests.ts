@@ -80,6 +80,7 @@ export function generateManifests(
       {
         install: names.flatMap((name) => objectsOf(sources[name] ?? '')),
         csrApprover: objectsOf(optional['csr-approver.yaml'] ?? ''),
+        rebalance: objectsOf(optional['rebalance.yaml'] ?? ''),
         webhook: objectsOf(optional['webhook.yaml'] ?? ''),
         removeNetwork: objectsOf(optional['remove-network.yaml'] ?? ''),
       },
@@ -93,6 +94,7 @@ export function generateManifests(
     'chart/templates/30-admission.yaml': `{{- if ${HAS_POLICIES} }}\n${toTemplate('', sources['30-admission.yaml'] ?? '')}{{- end }}\n`,
     'chart/templates/webhook.yaml': `{{- if not (${HAS_POLICIES}) }}\n${toTemplate('', optional['webhook.yaml'] ?? '')}{{- end }}\n`,
     'chart/templates/csr-approver.yaml': `{{- if .Values.csrApprover }}\n${toTemplate('', optional['csr-approver.yaml'] ?? '')}{{- end }}\n`,
+    'chart/templates/rebalance.yaml': `{{- if .Values.rebalance }}\n${toTemplate('', optional['rebalance.yaml'] ?? '')}{{- end }}\n`,
   };
 }
 

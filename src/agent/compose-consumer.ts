@@ -11,6 +11,7 @@ import { VirtualNodeStats } from './kubelet-server/node-stats.ts';
 import type { Membership } from './membership/membership.ts';
 import { Offloading } from './offloading/offloading.ts';
 import type { PeerAddresses, PodAddresses, PodFencing } from './ports.ts';
+import { Rebalancer } from './rebalance/rebalancer.ts';
 import { ServiceSender } from './service/service-sender.ts';
 import { VirtualNodeController } from './virtual-node/virtual-nodes.ts';
 
@@ -102,5 +103,16 @@ export function composeConsumer(
     clock,
     logger,
   });
-  return { virtualNodes, services, offloading, failover, evacuation };
+  const rebalancer = new Rebalancer({
+    client,
+    pods,
+    nodes,
+    offloadings,
+    federations,
+    links: membership,
+    identities: virtualNodes,
+    clock,
+    logger,
+  });
+  return { virtualNodes, services, offloading, failover, evacuation, rebalancer };
 }

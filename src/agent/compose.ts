@@ -146,6 +146,7 @@ export async function composeAgent(parts: AgentParts): Promise<Agent> {
     consumer.offloading.controller,
     consumer.failover.controller,
     consumer.evacuation.controller,
+    consumer.rebalancer.controller,
   ];
   health = createHealthServer({
     unsynced: () => Object.entries(caches).flatMap(([name, cache]) => (cache.synced ? [] : [name])),
@@ -173,6 +174,7 @@ export async function composeAgent(parts: AgentParts): Promise<Agent> {
     consumer.offloading,
     consumer.failover,
     consumer.evacuation,
+    consumer.rebalancer,
     new AdmissionWebhook({ client, host: config.hostIp, port: config.webhookPort, clock, logger }),
   ];
   const { dnsGate, homeApiGate } = offloaded;

@@ -31,7 +31,12 @@ export function networkRemovalObjects(image: string | undefined): KubeObject[] {
 
 /** Every kind of object that an installation can have. */
 export function possibleObjects(): KubeObject[] {
-  return [...objects.install, ...objects.csrApprover, ...objects.webhook] as unknown[] as KubeObject[];
+  return [
+    ...objects.install,
+    ...objects.csrApprover,
+    ...objects.rebalance,
+    ...objects.webhook,
+  ] as unknown[] as KubeObject[];
 }
 
 /** One of the policies, to ask whether an API server serves their kind. */

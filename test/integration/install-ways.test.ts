@@ -57,7 +57,7 @@ test('the chart passes the linter of Helm', () => {
 test('every value of the chart does what its comment says', () => {
   const objects = template(
     ...['--set', 'image.repository=registry.example/headcut,image.tag=9.9.9,image.pullPolicy=Always'],
-    ...['--set', 'imagePullSecrets={one,two},logLevel=debug,csrApprover=true'],
+    ...['--set', 'imagePullSecrets={one,two},logLevel=debug,csrApprover=true,rebalance=true'],
     ...['--set-json', 'resources={"limits":{"memory":"1Gi"}}'],
   );
   const { spec } = (objects['Deployment headcut-system/headcut'] as Deployment).spec.template;
@@ -68,8 +68,10 @@ test('every value of the chart does what its comment says', () => {
   expect(agent?.name).toBe('headcut');
   expect(agent?.env).toContainEqual({ name: 'LOG_LEVEL', value: 'debug' });
   expect(agent?.resources).toEqual({ limits: { memory: '1Gi' } });
-  expect(Object.keys(objects)).toContain('ClusterRole /headcut-csr-approver');
-  expect(Object.keys(template())).not.toContain('ClusterRole /headcut-csr-approver');
+  for (const role of ['headcut-csr-approver', 'headcut-rebalance']) {
+    expect(Object.keys(objects)).toContain(`ClusterRole /${role}`);
+    expect(Object.keys(template())).not.toContain(`ClusterRole /${role}`);
+  }
 });
 
 test('a value that the chart does not know is refused', () => {

@@ -1,43 +1,7 @@
 import { describe, expect, test } from 'vitest';
 import type { Node, Pod } from '../../../src/core/kube-objects.ts';
 import { planRebalance } from '../../../src/core/rebalance/plan-rebalance.ts';
-
-const tolerations = [{ key: 'headcut.dev/virtual-node', operator: 'Exists', effect: 'NoSchedule' }];
-
-function node(name: string, more: { ready?: boolean; cpu?: string } = {}): Node {
-  const { ready = true, cpu = '4' } = more;
-  const taints = name === 'a' ? [] : [{ key: 'headcut.dev/virtual-node', effect: 'NoSchedule' }];
-  const conditions = [{ type: 'Ready', status: ready ? ('True' as const) : ('False' as const) }];
-  return {
-    metadata: { name, labels: {} },
-    spec: { taints },
-    status: { allocatable: { cpu, memory: '8Gi', pods: '110' }, conditions },
-  };
-}
-
-let count = 0;
-
-function replica(
-  nodeName: string,
-  more: { kind?: string; ready?: boolean; tolerates?: boolean; owner?: string } = {},
-): Pod {
-  const { kind = 'ReplicaSet', ready = true, tolerates = true, owner = 'rs' } = more;
-  count += 1;
-  return {
-    metadata: {
-      name: `p${count}`,
-      namespace: 'demo',
-      uid: `u${count}`,
-      ownerReferences: [{ apiVersion: 'apps/v1', kind, name: owner, uid: owner, controller: true }],
-    },
-    spec: {
-      nodeName,
-      containers: [{ name: 'c', resources: { requests: { cpu: '1' } } }],
-      ...(tolerates ? { tolerations } : {}),
-    },
-    status: { phase: 'Running', conditions: [{ type: 'Ready', status: ready ? 'True' : 'False' }] },
-  };
-}
+import { node, replica } from './replica-fixture.ts';
 
 const nodes = [node('a'), node('headcut-b'), node('headcut-c')];
 const moves = (pods: Pod[], on: Node[] = nodes) =>

@@ -29,6 +29,8 @@ const KEY = 'rebalance';
 const NEXT_MOVE_MS = 5_000;
 /** Replicas become uneven also without a peer that comes or goes. */
 const LOOK_AGAIN_MS = 60_000;
+/** So long after one came or went replicas may still be on their way, and are looked at more often. */
+const SETTLES_WITHIN_MS = 300_000;
 
 /**
  * Evens out replicas over all members where `spec.rebalance.after` says so: once no peer came or went for that time, one replica of
@@ -70,7 +72,7 @@ export class Rebalancer {
     const { pods, nodes, clock } = this.#deps;
     if (!this.#isWantedAnywhere()) return undefined;
     const calmForMs = clock.monotonic() - this.#calmSince;
-    let nextMs = LOOK_AGAIN_MS;
+    let nextMs = calmForMs < SETTLES_WITHIN_MS ? NEXT_MOVE_MS : LOOK_AGAIN_MS;
     for (const move of planRebalance({ pods: pods.list(), nodes: nodes.list() })) {
       const afterMs = this.#afterMs(move.pod.metadata.namespace);
       if (afterMs === undefined || !this.#isWorthwhile(move)) continue;

@@ -53,7 +53,7 @@ find_go_tools() {
   export HEADCUT_TOOLS
 }
 
-# ensure_go_tools lab|test: compiles the pinned Kubernetes components (and what only tests need) once; sets HEADCUT_TOOLS to
+# ensure_go_tools lab|kwok|test: compiles the pinned Kubernetes components (and what only tests need) once; sets HEADCUT_TOOLS to
 # the folder that holds them.
 ensure_go_tools() {
   find_go_tools

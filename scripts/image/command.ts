@@ -20,11 +20,3 @@ export async function runCommand(file: string, args: readonly string[], options:
     throw new Error(`${file} ${args[0] ?? ''} failed: ${lines}`, { cause: error });
   }
 }
-
-/** True when the command exists; asked by running `command --version`. */
-export async function hasCommand(file: string): Promise<boolean> {
-  return runCommand(file, ['--version']).then(
-    () => true,
-    () => false,
-  );
-}

@@ -1,11 +1,11 @@
 /** The Node binary of any architecture: the npm package that package-lock.json pins. */
 import { createHash } from 'node:crypto';
 import { existsSync } from 'node:fs';
-import { copyFile, readFile, rename } from 'node:fs/promises';
+import { readFile, rename } from 'node:fs/promises';
 import { dirname, join } from 'node:path';
 import type { Architecture } from './architecture.ts';
 import { cachedFile } from './cache.ts';
-import { hasCommand, runCommand } from './command.ts';
+import { runCommand } from './command.ts';
 
 export interface NodePackage {
   readonly name: string;
@@ -49,17 +49,4 @@ export async function findNodeBinary(
     say(`downloading ${pinned.name}@${pinned.version} from npm`);
     await downloadNode(pinned, temporary);
   });
-}
-
-/** The `strip` for an architecture's binaries; undefined when the machine has none. It saves 18 of 127 MB (Node 24.21). */
-export async function findStrip(architecture: Architecture): Promise<string | undefined> {
-  const native = architecture.name === (process.arch === 'x64' ? 'amd64' : process.arch);
-  const command = native ? 'strip' : `${architecture.triplet}-strip`;
-  return (await hasCommand(command)) ? command : undefined;
-}
-
-/** Copies the binary to `target`, without its symbol table if the machine can remove it. */
-export async function copyStripped(binary: string, target: string, strip: string | undefined): Promise<void> {
-  if (strip) await runCommand(strip, ['-o', target, binary]);
-  else await copyFile(binary, target);
 }

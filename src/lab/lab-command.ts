@@ -1,6 +1,7 @@
 import { parseArgs } from 'node:util';
 import { CodedError } from '../core/coded-error.ts';
 import { FAULT_USAGE, type Fault, parseFault } from './faults/fault.ts';
+import { MAX_CLUSTERS } from './topology.ts';
 
 /** What the user asked the lab to do. */
 export type LabCommand =
@@ -22,11 +23,12 @@ export type LabCommand =
 
 export const LAB_USAGE = `usage: scripts/lab COMMAND [--name NAME]
 
-  up [--clusters N] [--nat CLUSTER,…] [--no-federation] [--provider k0s|kubernetes|kind]
-                               bring the lab up, or what is missing of it (N: 1 to 8, default 3);
+  up [--clusters N] [--nat CLUSTER,…] [--no-federation] [--provider k0s|kubernetes|kind|kwok]
+                               bring the lab up, or what is missing of it (N: 1 to ${MAX_CLUSTERS}, default 3);
                                clusters named by --nat are behind a router: outbound connections only;
                                k0s is the default where there is a k0s (HEADCUT_K0S, or on the PATH);
-                               kind needs the program kind and Docker, Podman or nerdctl
+                               kind needs the program kind and Docker, Podman or nerdctl;
+                               kwok has simulated nodes: many members, but no container runs
   down                         end the lab and remove all that it made
   status                       what every cluster is doing
   logs CLUSTER [COMPONENT] [-f]
@@ -99,8 +101,9 @@ function parseOptions(argv: readonly string[]) {
 }
 
 function parseCount(text: string): number {
-  if (/^[1-8]$/.test(text)) return Number(text);
-  throw new CodedError('InvalidArgument', `--clusters takes a number from 1 to 8, not "${text}"`);
+  const count = Number(text);
+  if (Number.isInteger(count) && count >= 1 && count <= MAX_CLUSTERS) return count;
+  throw new CodedError('InvalidArgument', `--clusters takes a number from 1 to ${MAX_CLUSTERS}, not "${text}"`);
 }
 
 function required(verb: string, cluster: string | undefined): string {

@@ -22,6 +22,8 @@ export interface ClusterProvider {
    * Faults and routers are made there.
    */
   readonly usesLabNetwork: boolean;
+  /** Whether containers run in its clusters; where none do, the agent is a process (startAgent) and images are not needed. */
+  readonly runsContainers: boolean;
   /** Throws where this machine lacks what such clusters need, with what to do. */
   checkMachine(): Promise<void>;
   /** Writes what a cluster needs before its first start; keeps what is there. */
@@ -38,6 +40,8 @@ export interface ClusterProvider {
   address(cluster: ClusterTopology): Promise<string>;
   /** What the cluster calls its node. */
   nodeName(cluster: ClusterTopology): string;
+  /** Runs the agent of the checkout beside the cluster, anew if it runs. @param token of its ServiceAccount */
+  startAgent(cluster: ClusterTopology, token: string): Promise<void>;
   /** Imports a docker or OCI archive into the cluster's container runtime. */
   loadImage(cluster: ClusterTopology, archive: string): Promise<void>;
   /** A command line that runs `argv` in the cluster's namespaces. */

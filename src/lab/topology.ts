@@ -47,7 +47,8 @@ export interface NatTopology {
   innerPrefixLength: number;
 }
 
-export const MAX_CLUSTERS = 8;
+/** As many as a small machine has room for when their nodes are simulated. */
+export const MAX_CLUSTERS = 16;
 /** Addresses in the /24: 1 the machine, 2 the bridge, from 11 on the clusters. */
 const FIRST_CLUSTER_OCTET = 11;
 const LAB_NAME = /^[a-z0-9]([a-z0-9-]{0,18}[a-z0-9])?$/;

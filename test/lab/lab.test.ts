@@ -62,8 +62,8 @@ describe('the topology of a lab', () => {
     ]);
   });
 
-  test.each([0, 9, 1.5])('refuses %s clusters', (count) => {
-    expect(() => topology('lab', count)).toThrow('1 to 8');
+  test.each([0, 17, 1.5])('refuses %s clusters', (count) => {
+    expect(() => topology('lab', count)).toThrow('1 to 16');
   });
 
   test.each(['', 'A', '-x', 'x/y', 'x'.repeat(21)])('refuses the name "%s"', (name) => {
@@ -116,7 +116,8 @@ describe('the lab command', () => {
   });
 
   test.each([
-    [['up', '--clusters', '9'], '1 to 8'],
+    [['up', '--clusters', '17'], '1 to 16'],
+    [['up', '--clusters', '2x'], '1 to 16'],
     [['up', 'x'], 'takes no "x"'],
     [['logs'], 'needs the name of a cluster'],
     [['fly'], 'no command "fly"'],

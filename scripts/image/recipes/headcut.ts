@@ -7,11 +7,12 @@ import { agentEntry, bundleEntry, cliEntry, cliMainEntry, gateEntry, networkEntr
 import type { Architecture } from '../architecture.ts';
 import { cachedFile } from '../cache.ts';
 import { hashFiles, hashOf } from '../fingerprint.ts';
-import { copyStripped, findNodeBinary, findStrip, pinnedNodePackage } from '../node-binary.ts';
+import { findNodeBinary, pinnedNodePackage } from '../node-binary.ts';
 import { type Blob, createLayer, toBlob } from '../oci-image.ts';
 import { packageRecords } from '../package-records.ts';
 import { imageUser, type Recipe, type RecipeContext, withUnpackedPackages } from '../recipe.ts';
 import { libraryEntries } from '../shared-libraries.ts';
+import { stripProgram } from '../strip.ts';
 import type { TarEntry } from '../tar-archive.ts';
 import { buildWireguardGo, wireguardGoKey, wireguardGoLicences } from '../wireguard-go.ts';
 
@@ -45,29 +46,16 @@ function file(path: string, text: string): TarEntry {
 /** What the base layer is made from. The files of `scripts/` are part of it, as they decide its form. */
 async function baseKey(context: RecipeContext): Promise<string> {
   const { version, integrity } = await pinnedNodePackage(context.root, context.architecture);
-  const stripped = (await findStrip(context.architecture)) !== undefined;
   const scripts = await hashFiles(join(context.root, 'scripts/image'));
-  return hashOf([
-    version,
-    integrity,
-    `stripped=${stripped}`,
-    scripts,
-    await wireguardGoKey(),
-    await hashFiles(...context.packageFiles),
-  ]);
+  return hashOf([version, integrity, scripts, await wireguardGoKey(), await hashFiles(...context.packageFiles)]);
 }
 
 async function buildBase(context: RecipeContext): Promise<Blob> {
   const pinned = await pinnedNodePackage(context.root, context.architecture);
   const binary = await findNodeBinary(pinned, context);
-  const strip = await findStrip(context.architecture);
-  if (!strip)
-    context.say(
-      `Node is packed with its symbol table: no ${context.architecture.triplet}-strip (Debian package binutils-${context.architecture.triplet.replace('_', '-')})`,
-    );
   return withUnpackedPackages(context, async (folder) => {
     const node = join(folder, 'node');
-    await copyStripped(binary, node, strip);
+    await stripProgram(binary, node, context);
     return createLayer([
       { kind: 'file', path: nodePath, data: await readFile(node), mode: 0o755 },
       ...(await libraryEntries(node, folder, context.architecture)),

@@ -6,6 +6,7 @@ import { createK0sProvider } from './k0s/k0s-provider.ts';
 import type { KindPrograms } from './kind/container-engine.ts';
 import { createKindProvider } from './kind/kind-provider.ts';
 import { createKubernetesProvider } from './kubernetes/kubernetes-provider.ts';
+import { createKwokProvider } from './kwok/kwok-provider.ts';
 
 export interface ProviderDeps {
   clock: Clock;
@@ -13,11 +14,14 @@ export interface ProviderDeps {
   /** Path of a k0s binary, where there is one. */
   k0sBinary: string | undefined;
   kind: KindPrograms;
+  /** The checkout. */
+  root: string;
 }
 
 const PROVIDERS: Record<string, (deps: ProviderDeps) => ClusterProvider> = {
   kind: ({ kind, clock }) => createKindProvider({ ...kind, clock }),
   k0s: (deps) => createK0sProvider({ ...deps, mounts: readCgroupMounts() }),
+  kwok: (deps) => createKwokProvider({ ...deps, mounts: readCgroupMounts() }),
   kubernetes: (deps) => createKubernetesProvider({ ...deps, mounts: readCgroupMounts() }),
 };
 

@@ -33,6 +33,30 @@ async function installAgent(context: LabContext, cluster: ClusterTopology): Prom
   await kubectl(context, cluster.name, [...apply, manifests]);
   // Nobody approves serving certificates of kubelets in these clusters.
   await kubectl(context, cluster.name, [...apply, join(manifests, 'optional', 'csr-approver.yaml')]);
+  if (context.provider.runsContainers) await rollOut(context, cluster);
+  else await startProcess(context, cluster);
+  await kubectl(context, cluster.name, [
+    'wait',
+    `federation/${FEDERATION_NAME}`,
+    '--for=jsonpath={.status.id}',
+    AGENT_TIMEOUT,
+  ]);
+  await giveName(context, cluster);
+  context.progress.say(`the agent of cluster ${cluster.name} runs`);
+}
+
+/** Where no containers run, and no packets travel between pods. */
+async function startProcess(context: LabContext, cluster: ClusterTopology): Promise<void> {
+  const token = ['-n', 'headcut-system', 'create', 'token', 'headcut', '--duration=720h'];
+  await context.provider.startAgent(cluster, (await kubectl(context, cluster.name, token)).trim());
+  const federation = `federation/${FEDERATION_NAME}`;
+  const patch = JSON.stringify({ spec: { network: { enabled: false } } });
+  await kubectl(context, cluster.name, ['wait', federation, '--for=create', AGENT_TIMEOUT]);
+  await kubectl(context, cluster.name, ['patch', federation, '--type=merge', '-p', patch]);
+}
+
+/** The agent's pod, of the image as it is now. */
+async function rollOut(context: LabContext, cluster: ClusterTopology): Promise<void> {
   const image = createHash('sha256')
     .update(readFileSync(join(context.root, 'dist', 'images', 'headcut.tar')))
     .digest('hex');
@@ -42,14 +66,6 @@ async function installAgent(context: LabContext, cluster: ClusterTopology): Prom
   await kubectl(context, cluster.name, ['-n', 'headcut-system', 'patch', 'deployment/headcut', '-p', patch]);
   const deployment = ['-n', 'headcut-system', 'rollout', 'status', 'deployment/headcut', AGENT_TIMEOUT];
   await kubectl(context, cluster.name, deployment);
-  await kubectl(context, cluster.name, [
-    'wait',
-    `federation/${FEDERATION_NAME}`,
-    '--for=jsonpath={.status.id}',
-    AGENT_TIMEOUT,
-  ]);
-  await giveName(context, cluster);
-  context.progress.say(`the agent of cluster ${cluster.name} runs`);
 }
 
 /** A member is called after its node, if nobody says otherwise. */

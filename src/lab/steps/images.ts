@@ -10,6 +10,10 @@ const BUILD_TIMEOUT_MS = 15 * 60_000;
 export const imagesStep: LabStep = {
   title: 'building and loading images',
   run: async ({ root, topology, provider, progress, signal }) => {
+    if (!provider.runsContainers) {
+      await execute(['node', join(root, 'scripts', 'bundle.ts')], { cwd: root, timeoutMs: BUILD_TIMEOUT_MS, signal });
+      return progress.say('no containers run in these clusters: made the program of the agent alone');
+    }
     await execute([join(root, 'scripts', 'build-image')], { cwd: root, timeoutMs: BUILD_TIMEOUT_MS, signal });
     const archives = IMAGES.map((name) => join(root, 'dist', 'images', `${name}.tar`)).filter(existsSync);
     await Promise.all(

@@ -4,6 +4,7 @@ import { CodedError } from '../../../core/coded-error.ts';
 import { writeFileAtomically } from '../../lab-state.ts';
 import type { ClusterProvider } from '../../provider.ts';
 import type { ClusterTopology } from '../../topology.ts';
+import { addonObjects } from '../kubernetes/cluster-api.ts';
 import { createClusterAuthority } from '../kubernetes/cluster-certificates.ts';
 import { corefile } from '../kubernetes/cluster-dns.ts';
 import { readContainerdSettings, writeEtc } from '../kubernetes/cluster-files.ts';
@@ -47,6 +48,7 @@ export function createK0sProvider(deps: K0sProviderDeps): ClusterProvider {
     },
     foundation,
     clients,
+    objects: addonObjects,
     apiServer: K0S,
     kubelet: K0S,
     containerdSocket: K0S_CONTAINERD_SOCKET,

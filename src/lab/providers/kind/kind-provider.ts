@@ -33,6 +33,7 @@ export function createKindProvider(deps: KindProviderDeps): ClusterProvider {
 class KindProvider implements ClusterProvider {
   readonly name = 'kind';
   readonly usesLabNetwork = false;
+  readonly runsContainers = true;
   readonly #deps: KindProviderDeps;
   #engine: Promise<string> | undefined;
 
@@ -92,6 +93,10 @@ class KindProvider implements ClusterProvider {
 
   nodeName(cluster: ClusterTopology): string {
     return kindNodeOf(cluster);
+  }
+
+  async startAgent(cluster: ClusterTopology): Promise<void> {
+    throw new CodedError('Internal', `the agent of cluster ${cluster.name} is a pod`);
   }
 
   async loadImage(cluster: ClusterTopology, archive: string): Promise<void> {

@@ -1,7 +1,7 @@
 import type { Condition, KubeObject } from '../../../core/kube-objects.ts';
 import { createKubeClient, type KubeClient } from '../../../kube/client.ts';
 import { kubeconfigConnection } from '../../../kube/kubeconfig.ts';
-import { NODES } from '../../../kube/resources.ts';
+import { NODES, type ResourceType } from '../../../kube/resources.ts';
 import type { ClusterTopology } from '../../topology.ts';
 import { dnsObjects } from './cluster-dns.ts';
 import { metricsObjects } from './cluster-metrics.ts';
@@ -9,15 +9,25 @@ import { metricsObjects } from './cluster-metrics.ts';
 /** A request to an API server that is just starting may hang. */
 const PROBE_TIMEOUT_MS = 5_000;
 
+/** An object that the lab makes in a cluster. */
+export interface LabObject {
+  type: ResourceType;
+  object: KubeObject;
+}
+
 /** What the lab asks a cluster's API server. */
 export interface ClusterApi {
   /** True when /readyz is: bootstrap hooks such as the RBAC rules have run. Throws while nobody listens. */
   isReady(): Promise<boolean>;
   /** True when the node reported Ready at `sinceMs` or later; what it said before a restart does not count. */
   isNodeReady(node: string, sinceMs: number): Promise<boolean>;
-  /** The objects of what runs as a process on the node: CoreDNS and metrics-server. */
-  applyAddons(cluster: ClusterTopology): Promise<void>;
+  apply(objects: readonly LabObject[]): Promise<void>;
   close(): Promise<void>;
+}
+
+/** The objects of what runs as a process on the node: CoreDNS and metrics-server. */
+export function addonObjects(cluster: ClusterTopology): LabObject[] {
+  return [...dnsObjects(cluster), ...metricsObjects(cluster)];
 }
 
 export async function openClusterApi(kubeconfig: string): Promise<ClusterApi> {
@@ -30,8 +40,8 @@ export async function openClusterApi(kubeconfig: string): Promise<ClusterApi> {
     },
     isNodeReady: async (node, sinceMs) =>
       isReadySince(await client.get(NODES, { name: node }, AbortSignal.timeout(PROBE_TIMEOUT_MS)), sinceMs),
-    applyAddons: async (cluster) => {
-      for (const { type, object } of [...dnsObjects(cluster), ...metricsObjects(cluster)])
+    apply: async (objects) => {
+      for (const { type, object } of objects)
         await client.apply(type, object, { force: true, fieldManager: 'headcut-lab' });
     },
     close: () => client.close(),

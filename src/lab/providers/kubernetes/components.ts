@@ -54,6 +54,7 @@ export function allComponents(cluster: ClusterTopology): Component[] {
   return [...foundation(cluster), ...clients(cluster)];
 }
 
-function component(name: string, flags: Flags): Component {
+/** A program of the tools, called by its name. */
+export function component(name: string, flags: Flags): Component {
   return { name, argv: [name, ...toArguments(flags)] };
 }

@@ -1,5 +1,6 @@
 import type { ClusterProvider } from '../../provider.ts';
 import { type ClusterRecipe, createProcessProvider, type ProcessProviderDeps } from '../shared/process-provider.ts';
+import { addonObjects } from './cluster-api.ts';
 import { createClusterCertificates } from './cluster-certificates.ts';
 import { writeClusterFiles } from './cluster-files.ts';
 import { clients, foundation } from './components.ts';
@@ -15,6 +16,7 @@ export function createKubernetesProvider(deps: ProcessProviderDeps): ClusterProv
     },
     foundation,
     clients,
+    objects: addonObjects,
     apiServer: 'kube-apiserver',
     kubelet: 'kubelet',
     containerdSocket: CONTAINERD_SOCKET,

@@ -8,7 +8,7 @@ import type { ClusterProvider, ClusterStatus } from '../../provider.ts';
 import { mountStore, unmountStores } from '../../store-disk.ts';
 import type { ClusterTopology } from '../../topology.ts';
 import { waitUntil } from '../../wait-until.ts';
-import { openClusterApi } from '../kubernetes/cluster-api.ts';
+import { type LabObject, openClusterApi } from '../kubernetes/cluster-api.ts';
 import {
   checkAlive,
   liveProcess,
@@ -44,12 +44,21 @@ export interface ClusterRecipe {
   foundation(cluster: ClusterTopology): Component[];
   /** What runs once the API server has its RBAC rules. */
   clients(cluster: ClusterTopology): Component[];
+  /** What is there before the clients start. */
+  objects(cluster: ClusterTopology): LabObject[];
   /** The components whose logs tell why the API server, or the node, is not ready. */
   apiServer: string;
   kubelet: string;
-  containerdSocket: string;
+  /** Undefined where no containers run. */
+  containerdSocket: string | undefined;
   /** The folder of what the API server stores. */
   store(cluster: ClusterTopology): string;
+  /** The agent as processes, where no containers run. */
+  agent?: {
+    components(cluster: ClusterTopology): Component[];
+    /** Of its ServiceAccount. */
+    giveCredentials(cluster: ClusterTopology, token: string): void;
+  };
 }
 
 /** Clusters whose parts run as processes of this machine, in namespaces and a cgroup of their own. */
@@ -70,12 +79,14 @@ interface ComponentWait {
 class ProcessProvider implements ClusterProvider {
   readonly name: string;
   readonly usesLabNetwork = true;
+  readonly runsContainers: boolean;
   readonly #recipe: ClusterRecipe;
   readonly #clock: Clock;
   readonly #launchers: LauncherSettings;
 
   constructor(recipe: ClusterRecipe, { clock, mounts, toolsFolder }: ProcessProviderDeps) {
     this.name = recipe.name;
+    this.runsContainers = recipe.agent === undefined;
     this.#recipe = recipe;
     this.#clock = clock;
     this.#launchers = { mounts, path: `${toolsFolder}:/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin` };
@@ -108,9 +119,10 @@ class ProcessProvider implements ClusterProvider {
       const untilReady = { what: 'the API server', logOf: apiServer, timeoutMs: API_TIMEOUT_MS, needs: first, signal };
       await this.#waitFor(cluster, () => api.isReady(), untilReady);
       // First, because metrics-server ends at once where it has no rights.
-      await api.applyAddons(cluster);
+      await api.apply(this.#recipe.objects(cluster));
       started.push(...(await startComponents(cluster, clients(cluster))));
-      const sinceMs = started.includes(kubelet) ? now : 0;
+      // A simulated node that was Ready says so again after minutes only.
+      const sinceMs = this.runsContainers && started.includes(kubelet) ? now : 0;
       const needs = this.#components(cluster);
       const untilNode = { what: 'the node', logOf: kubelet, timeoutMs: NODE_TIMEOUT_MS, needs, signal };
       await this.#waitFor(cluster, () => api.isNodeReady(cluster.name, sinceMs), untilNode);
@@ -146,8 +158,19 @@ class ProcessProvider implements ClusterProvider {
     return cluster.name;
   }
 
+  async startAgent(cluster: ClusterTopology, token: string): Promise<void> {
+    const { agent } = this.#recipe;
+    if (agent === undefined) throw new CodedError('Internal', `the agent of cluster ${cluster.name} is a pod`);
+    agent.giveCredentials(cluster, token);
+    // One that runs may be of an older build.
+    await terminateComponents(cluster, agent.components(cluster), this.#clock);
+    await startComponents(cluster, agent.components(cluster));
+  }
+
   async loadImage(cluster: ClusterTopology, archive: string): Promise<void> {
-    const ctr = ['ctr', '--address', this.#recipe.containerdSocket, '--namespace', 'k8s.io'];
+    const { containerdSocket } = this.#recipe;
+    if (containerdSocket === undefined) return;
+    const ctr = ['ctr', '--address', containerdSocket, '--namespace', 'k8s.io'];
     const argv = await this.inNamespaces(cluster, [...ctr, 'images', 'import', '--local', archive]);
     await execute(argv, { timeoutMs: IMPORT_TIMEOUT_MS });
   }
@@ -164,7 +187,7 @@ class ProcessProvider implements ClusterProvider {
       PATH: this.#launchers.path,
       HOME: '/root',
       KUBECONFIG: layoutOf(cluster).adminKubeconfig,
-      CONTAINERD_ADDRESS: this.#recipe.containerdSocket,
+      CONTAINERD_ADDRESS: this.#recipe.containerdSocket ?? '',
       CONTAINERD_NAMESPACE: 'k8s.io',
       PS1: `${cluster.name}# `,
     };

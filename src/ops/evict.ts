@@ -1,9 +1,8 @@
-import { CodedError, messageOf } from '../core/coded-error.ts';
-import { controllerOf, evictionOf, objectKey, type Pod } from '../core/kube-objects.ts';
+import { CodedError } from '../core/coded-error.ts';
+import { controllerOf, objectKey, type Pod } from '../core/kube-objects.ts';
 import { isTerminal } from '../core/pod-phase.ts';
-import { ApiError, isNotFound } from '../kube/api-error.ts';
 import type { KubeClient } from '../kube/client.ts';
-import { PODS } from '../kube/resources.ts';
+import { evictPod } from '../kube/evict-pod.ts';
 import type { Clock } from '../runtime/clock.ts';
 
 export interface EvictOptions {
@@ -46,7 +45,7 @@ export async function* evictPods(
     const going = all.filter((pod) => !orphans.includes(pod));
     if (going.length === 0) return yield { type: 'gone', count: evicted };
     for (const pod of going.filter((one) => one.metadata.deletionTimestamp === undefined)) {
-      const held = await evict(client, pod);
+      const held = await evictPod(client, pod);
       if (held === undefined) {
         evicted += 1;
         yield { type: 'evicted', pod: objectKey(pod) };
@@ -71,17 +70,4 @@ function tell(told: Set<string>, what: string): boolean {
 
 function isControlled(pod: Pod): boolean {
   return controllerOf(pod) !== undefined;
-}
-
-/** Asks for the eviction of one pod. @returns why not now; undefined when it is on its way out */
-export async function evict(client: Pick<KubeClient, 'create'>, pod: Pod): Promise<string | undefined> {
-  try {
-    await client.create(PODS, evictionOf(pod), { subresource: 'eviction', name: pod.metadata.name });
-    return undefined;
-  } catch (error) {
-    if (isNotFound(error)) return undefined;
-    // 429: a budget; 409: it is another pod by now, or changes at this moment.
-    if (error instanceof ApiError && (error.status === 429 || error.status === 409)) return messageOf(error);
-    throw error;
-  }
 }

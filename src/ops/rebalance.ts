@@ -3,10 +3,10 @@ import { isReady, type Node, objectKey, type Pod } from '../core/kube-objects.ts
 import { isTerminal } from '../core/pod-phase.ts';
 import { type Move, planRebalance } from '../core/rebalance/plan-rebalance.ts';
 import type { KubeClient } from '../kube/client.ts';
+import { evictPod } from '../kube/evict-pod.ts';
 import { NODES, PODS } from '../kube/resources.ts';
 import type { Clock } from '../runtime/clock.ts';
 import { explain } from './cluster.ts';
-import { evict } from './evict.ts';
 
 export interface RebalanceOptions {
   /** Until nothing is left to move; then the rest is reported. */
@@ -61,7 +61,7 @@ export async function* rebalance(
         yield { type: 'kept', pod: objectKey(pod) };
         continue;
       }
-      const held = await evict(client, pod);
+      const held = await evictPod(client, pod);
       if (held === undefined) {
         tried.set(controller, skew);
         moved += 1;

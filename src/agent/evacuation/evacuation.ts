@@ -1,7 +1,6 @@
 import { planEvacuation } from '../../core/evacuation/plan-evacuation.ts';
-import { evictionOf, objectKey, type Pod } from '../../core/kube-objects.ts';
-import { ApiError, isConflict, isNotFound } from '../../kube/api-error.ts';
-import { PODS } from '../../kube/resources.ts';
+import { objectKey, type Pod } from '../../core/kube-objects.ts';
+import { evictPod } from '../../kube/evict-pod.ts';
 import type { Store } from '../../kube/store.ts';
 import type { Clock } from '../../runtime/clock.ts';
 import { type Controller, createController, type ReconcileResult } from '../../runtime/controller.ts';
@@ -56,12 +55,8 @@ export class Evacuation {
   }
 
   async #evict(client: NonNullable<ReturnType<NodeIdentities['client']>>, pod: Pod): Promise<void> {
-    try {
-      await client.create(PODS, evictionOf(pod), { subresource: 'eviction', name: pod.metadata.name });
+    const held = await evictPod(client, pod);
+    if (held === undefined)
       this.#deps.logger.info({ pod: objectKey(pod), node: pod.spec.nodeName }, 'a peer is drained; the pod moves away');
-    } catch (error) {
-      const isHeldBack = error instanceof ApiError && error.status === 429;
-      if (!isHeldBack && !isNotFound(error) && !isConflict(error)) throw error;
-    }
   }
 }

@@ -1,10 +1,10 @@
-import { evictionOf, type KubeObject, type Node, objectKey, type Pod } from '../../core/kube-objects.ts';
+import { type KubeObject, type Node, objectKey, type Pod } from '../../core/kube-objects.ts';
 import { FEDERATION_NAME } from '../../core/membership/peer-object.ts';
 import { type Move, planRebalance } from '../../core/rebalance/plan-rebalance.ts';
 import { rebalanceAfterMs } from '../../core/rebalance/rebalance-rule.ts';
-import { ApiError, isConflict, isForbidden, isNotFound } from '../../kube/api-error.ts';
+import { isForbidden } from '../../kube/api-error.ts';
 import type { KubeClient } from '../../kube/client.ts';
-import { PODS } from '../../kube/resources.ts';
+import { evictPod } from '../../kube/evict-pod.ts';
 import type { Store } from '../../kube/store.ts';
 import type { Clock } from '../../runtime/clock.ts';
 import { type Controller, createController, type ReconcileResult } from '../../runtime/controller.ts';
@@ -101,21 +101,16 @@ export class Rebalancer {
     const { identities, client, logger } = this.#deps;
     const fields = { pod: objectKey(pod), from, to };
     try {
-      const eviction = { subresource: 'eviction', name: pod.metadata.name };
-      await (identities.client(from) ?? client).create(PODS, evictionOf(pod), eviction);
+      if ((await evictPod(identities.client(from) ?? client, pod)) !== undefined) return; // a budget: later
       this.#tried.set(controller, skew);
       logger.info(fields, 'replicas are spread unevenly; one moves');
     } catch (error) {
-      if (isForbidden(error)) {
-        this.#forbidden.add(controller);
-        logger.warn(
-          fields,
-          'replicas are spread unevenly, but may not be moved from home: manifests/optional/rebalance.yaml',
-        );
-        return;
-      }
-      const isHeldBack = error instanceof ApiError && error.status === 429;
-      if (!isHeldBack && !isNotFound(error) && !isConflict(error)) throw error;
+      if (!isForbidden(error)) throw error;
+      this.#forbidden.add(controller);
+      logger.warn(
+        fields,
+        'replicas are spread unevenly, but may not be moved from home: manifests/optional/rebalance.yaml',
+      );
     }
   }
 }

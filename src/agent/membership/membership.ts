@@ -209,6 +209,7 @@ export class Membership implements PeerLinks {
     await Promise.race([telling, clock.sleep(FAREWELL_WITHIN_MS)]);
     await this.#serially(async () => {
       for (const { objectName } of this.#members.values()) await this.#objects.delete(objectName);
+      await this.#removed.clear();
     });
     logger.info({ told: connected.length }, 'left the federation');
   }

@@ -75,6 +75,14 @@ export class RemovedMembers {
     await this.#save();
   }
 
+  /** Whoever left has nothing to remember of a federation that it may join anew. */
+  async clear(): Promise<void> {
+    if (this.#forgotten.size + this.#left.size === 0) return;
+    this.#forgotten.clear();
+    this.#left.clear();
+    await this.#save();
+  }
+
   #save(): Promise<void> {
     return this.#store.save([...this.#forgotten, ...this.#left.values()]);
   }

@@ -240,6 +240,20 @@ describe('membership', { timeout: 60_000 }, () => {
     await see(again, 'b=Connected c=Connected');
   });
 
+  it('begins anew for who leaves: whom it forgot before may come to know it again by others', async () => {
+    const [a, b, c] = await three();
+    a.cluster.peers.remove('c');
+    b.cluster.peers.remove('c');
+    await see(a, 'b=Connected');
+    await a.membership.leave();
+    await see(b, '');
+    await joinThrough(a, b);
+    await see(a, 'b=Connected');
+    await c.membership.leave();
+    await joinThrough(c, b);
+    await see(a, 'b=Connected c=Connected');
+  });
+
   it('ends for a member with its own last word, which reaches also who was away, and no old roster brings it back', async () => {
     const [a, b, c] = await three();
     const before = c.own.record();

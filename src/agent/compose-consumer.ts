@@ -1,5 +1,5 @@
 import { stopAfterSeconds } from '../core/consumer-lost/consumer-lost-rule.ts';
-import { FEDERATION_NAME } from '../core/membership/peer-object.ts';
+import { lossSettingsFor } from '../core/loss-settings.ts';
 import { createKubeClient, type KubeClient } from '../kube/client.ts';
 import type { Caches } from './caches.ts';
 import type { AgentParts } from './compose.ts';
@@ -78,8 +78,10 @@ export function composeConsumer(
     nodes: virtualNodes,
     identities: virtualNodes,
     addresses,
-    stopAfterSeconds: (namespace) =>
-      stopAfterSeconds(offloadings.get(`${namespace}/offloading`), federations.get(FEDERATION_NAME)),
+    stopAfterSeconds: (of) => {
+      const { namespace, federation } = lossSettingsFor(of, caches);
+      return stopAfterSeconds(namespace.consumerLost, federation.consumerLost);
+    },
     clock,
     random,
     logger,

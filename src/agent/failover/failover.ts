@@ -1,13 +1,9 @@
-import {
-  type FailoverRule,
-  type FailoverSettings,
-  failoverRuleOf,
-  failoverSettingsOf,
-} from '../../core/failover/failover-rule.ts';
+import { type FailoverRule, failoverRuleOf } from '../../core/failover/failover-rule.ts';
 import { disruptionPatch, planFailover } from '../../core/failover/plan-failover.ts';
 import { type KubeObject, type Node, objectKey, type Pod } from '../../core/kube-objects.ts';
 import { PEER_LABEL } from '../../core/labels.ts';
-import { FEDERATION_NAME, type FederationObject } from '../../core/membership/peer-object.ts';
+import { lossSettingsFor } from '../../core/loss-settings.ts';
+import type { FederationObject } from '../../core/membership/peer-object.ts';
 import { isConflict, isNotFound } from '../../kube/api-error.ts';
 import { PODS } from '../../kube/resources.ts';
 import type { Store } from '../../kube/store.ts';
@@ -87,14 +83,13 @@ export class Failover {
       this.#evicted.clear();
       return undefined;
     }
-    const { pods, nodes, federations, clock, logger } = this.#deps;
-    const federation = failoverSettingsOf(federations.get(FEDERATION_NAME));
+    const { pods, nodes, clock, logger } = this.#deps;
     const { evict, stuck, nextInMs } = planFailover({
       lost: this.#lostNodes(),
       nodes: nodes.list(),
       // The cache may not show yet what was done a moment ago.
       pods: pods.list().filter((pod) => !this.#evicted.has(pod.metadata.uid ?? '')),
-      ruleOf: (pod) => this.#ruleOf(pod, federation),
+      ruleOf: (pod) => this.#ruleOf(pod),
       returnedAt: this.#returnedAt,
       now: clock.monotonic(),
     });
@@ -113,11 +108,11 @@ export class Failover {
     return Number.isFinite(soonest) ? { requeueAfterMs: soonest } : undefined;
   }
 
-  #ruleOf(pod: Pod, federation: FailoverSettings | undefined): FailoverRule {
-    const { offloadings, nodes, fencing } = this.#deps;
+  #ruleOf(pod: Pod): FailoverRule {
+    const { nodes, fencing } = this.#deps;
     const peerId = nodes.get(pod.spec.nodeName ?? '')?.metadata.labels?.[PEER_LABEL] ?? '';
-    const namespace = failoverSettingsOf(offloadings.get(`${pod.metadata.namespace}/offloading`));
-    return failoverRuleOf(pod, namespace, federation, fencing.stoppedInMs(pod, peerId));
+    const { namespace, federation } = lossSettingsFor(pod.metadata.namespace, this.#deps);
+    return failoverRuleOf(pod, namespace.failover, federation.failover, fencing.stoppedInMs(pod, peerId));
   }
 
   #lostNodes(): Map<string, number> {

@@ -1,6 +1,7 @@
-import { fencingAfterMs, fencingSettingsOf } from '../../core/fencing/fencing-rule.ts';
+import { fencingAfterMs } from '../../core/fencing/fencing-rule.ts';
 import type { KubeObject, Pod } from '../../core/kube-objects.ts';
-import { FEDERATION_NAME, type FederationObject } from '../../core/membership/peer-object.ts';
+import { lossSettingsFor } from '../../core/loss-settings.ts';
+import type { FederationObject } from '../../core/membership/peer-object.ts';
 import type { Store } from '../../kube/store.ts';
 import type { PodFencing } from '../ports.ts';
 import type { LeaseGrants } from './lease-grants.ts';
@@ -10,12 +11,10 @@ export function createPodFencing(
   stores: { offloadings: Store<KubeObject>; federations: Store<FederationObject> },
   grants: Pick<LeaseGrants, 'fencedInMs'>,
 ): PodFencing {
-  const afterMs = (pod: Pod): number | undefined =>
-    fencingAfterMs(
-      pod,
-      fencingSettingsOf(stores.offloadings.get(`${pod.metadata.namespace}/offloading`)),
-      fencingSettingsOf(stores.federations.get(FEDERATION_NAME)),
-    );
+  const afterMs = (pod: Pod): number | undefined => {
+    const { namespace, federation } = lossSettingsFor(pod.metadata.namespace, stores);
+    return fencingAfterMs(pod, namespace.fencing, federation.fencing);
+  };
   return {
     afterMs,
     stoppedInMs: (pod, peerId) => {

@@ -1,5 +1,5 @@
 import { type KubeObject, type Node, objectKey, type Pod } from '../../core/kube-objects.ts';
-import { FEDERATION_NAME } from '../../core/membership/peer-object.ts';
+import { lossSettingsFor, lossSettingsOf } from '../../core/loss-settings.ts';
 import { type Move, planRebalance } from '../../core/rebalance/plan-rebalance.ts';
 import { rebalanceAfterMs } from '../../core/rebalance/rebalance-rule.ts';
 import { isForbidden } from '../../kube/api-error.ts';
@@ -82,15 +82,17 @@ export class Rebalancer {
     return { requeueAfterMs: nextMs };
   }
 
-  #afterMs(namespace: string | undefined): number | undefined {
-    const { offloadings, federations } = this.#deps;
-    return rebalanceAfterMs(offloadings.get(`${namespace}/offloading`), federations.get(FEDERATION_NAME));
+  #afterMs(of: string | undefined): number | undefined {
+    const { namespace, federation } = lossSettingsFor(of, this.#deps);
+    return rebalanceAfterMs(namespace.rebalance, federation.rebalance);
   }
 
   /** Most clusters have it nowhere, and look at no pods. */
   #isWantedAnywhere(): boolean {
     const { offloadings, federations } = this.#deps;
-    return [...offloadings.list(), ...federations.list()].some((one) => rebalanceAfterMs(one, undefined) !== undefined);
+    return [...offloadings.list(), ...federations.list()].some(
+      (one) => rebalanceAfterMs(lossSettingsOf(one).rebalance, undefined) !== undefined,
+    );
   }
 
   #isWorthwhile({ controller, skew }: Move): boolean {

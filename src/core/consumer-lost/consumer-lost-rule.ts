@@ -1,6 +1,5 @@
 import { parseDuration } from '../duration.ts';
 import { NEVER } from '../failover/failover-rule.ts';
-import type { KubeObject } from '../kube-objects.ts';
 
 /** `spec.consumerLost` of a Federation and of an Offloading: a duration such as `10m`, or `Never`. */
 export interface ConsumerLostSettings {
@@ -12,15 +11,9 @@ export interface ConsumerLostSettings {
  * Federation; undefined: never.
  */
 export function stopAfterSeconds(
-  namespace: KubeObject | undefined,
-  federation: KubeObject | undefined,
+  namespace: ConsumerLostSettings | undefined,
+  federation: ConsumerLostSettings | undefined,
 ): number | undefined {
-  const [here, everywhere] = [namespace, federation].map((object) => settingsOf(object)?.stopAfter);
-  const wanted = here ?? everywhere ?? NEVER;
+  const wanted = namespace?.stopAfter ?? federation?.stopAfter ?? NEVER;
   return wanted === NEVER ? undefined : Math.ceil(parseDuration(wanted) / 1_000);
-}
-
-/** Which its schema checked. */
-function settingsOf(object: KubeObject | undefined): ConsumerLostSettings | undefined {
-  return (object?.spec as { consumerLost?: ConsumerLostSettings } | undefined)?.consumerLost;
 }

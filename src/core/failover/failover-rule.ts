@@ -1,5 +1,5 @@
 import { isDuration, parseDuration } from '../duration.ts';
-import { controllerOf, type KubeObject, type Pod } from '../kube-objects.ts';
+import { controllerOf, type Pod } from '../kube-objects.ts';
 import { FAILOVER_AFTER_ANNOTATION } from '../labels.ts';
 
 /** `spec.failover` of a Federation and of an Offloading: durations such as `5s`, or `Never`. */
@@ -45,11 +45,6 @@ export function failoverRuleOf(
   const after = wanted ?? (isJob ? DEFAULT_JOBS_AFTER : DEFAULT_AFTER);
   if (after === NEVER) return { move: false, why: 'its failover is set to Never' };
   return { move: true, afterMs: parseDuration(after), ...(stoppedInMs === undefined ? {} : { stoppedInMs }) };
-}
-
-/** `spec.failover` of an object, which its schema checked. */
-export function failoverSettingsOf(object: KubeObject | undefined): FailoverSettings | undefined {
-  return (object?.spec as { failover?: FailoverSettings } | undefined)?.failover;
 }
 
 /** An annotation is checked by nobody: what cannot be read does not count. */

@@ -1,5 +1,5 @@
 import { isDuration, parseDuration } from '../duration.ts';
-import { type Condition, controllerOf, type KubeObject, type Pod } from '../kube-objects.ts';
+import { type Condition, controllerOf, type Pod } from '../kube-objects.ts';
 import { FENCING_AFTER_ANNOTATION, FENCING_ANNOTATION } from '../labels.ts';
 
 /** `spec.fencing` of a Federation and of an Offloading. */
@@ -37,11 +37,6 @@ export function fencingAfterMs(
     (text) => text !== undefined && isDuration(text),
   );
   return Math.max(MIN_FENCING_MS, parseDuration(after ?? DEFAULT_FENCING_AFTER));
-}
-
-/** `spec.fencing` of an object, which its schema checked. */
-export function fencingSettingsOf(object: KubeObject | undefined): FencingSettings | undefined {
-  return (object?.spec as { fencing?: FencingSettings } | undefined)?.fencing;
 }
 
 /** The condition of a pod that its provider fences. */

@@ -1,6 +1,5 @@
 import { parseDuration } from '../duration.ts';
 import { NEVER } from '../failover/failover-rule.ts';
-import type { KubeObject } from '../kube-objects.ts';
 
 /** `spec.rebalance` of a Federation and of an Offloading: a duration such as `5m`, or `Never`. */
 export interface RebalanceSettings {
@@ -12,15 +11,9 @@ export interface RebalanceSettings {
  * else the Federation; undefined: only on request.
  */
 export function rebalanceAfterMs(
-  namespace: KubeObject | undefined,
-  federation: KubeObject | undefined,
+  namespace: RebalanceSettings | undefined,
+  federation: RebalanceSettings | undefined,
 ): number | undefined {
-  const [here, everywhere] = [namespace, federation].map((object) => settingsOf(object)?.after);
-  const wanted = here ?? everywhere ?? NEVER;
+  const wanted = namespace?.after ?? federation?.after ?? NEVER;
   return wanted === NEVER ? undefined : parseDuration(wanted);
-}
-
-/** Which its schema checked. */
-function settingsOf(object: KubeObject | undefined): RebalanceSettings | undefined {
-  return (object?.spec as { rebalance?: RebalanceSettings } | undefined)?.rebalance;
 }

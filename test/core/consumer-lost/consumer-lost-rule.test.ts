@@ -1,10 +1,7 @@
 import { expect, test } from 'vitest';
 import { stopAfterSeconds } from '../../../src/core/consumer-lost/consumer-lost-rule.ts';
 
-const having = (stopAfter?: string) => ({
-  metadata: { name: 'x' },
-  spec: stopAfter === undefined ? {} : { consumerLost: { stopAfter } },
-});
+const having = (stopAfter?: string) => (stopAfter === undefined ? undefined : { stopAfter });
 
 test.each([
   ['nowhere', undefined, undefined, undefined],

@@ -1,10 +1,7 @@
 import { expect, test } from 'vitest';
 import { rebalanceAfterMs } from '../../../src/core/rebalance/rebalance-rule.ts';
 
-const having = (after?: string) => ({
-  metadata: { name: 'x' },
-  spec: after === undefined ? {} : { rebalance: { after } },
-});
+const having = (after?: string) => (after === undefined ? undefined : { after });
 
 test.each([
   ['nowhere', undefined, undefined, undefined],

@@ -117,6 +117,7 @@ describe('replicas that are spread unevenly', () => {
 
   it('are left alone when a move made nothing more even', async () => {
     const { evicted } = cluster({ placed: six, sticky: true });
+    await expect.poll(() => evicted.length, { timeout: 5_000 }).toBe(1);
     await minutes(10);
     expect(evicted).toHaveLength(1);
   });
@@ -139,6 +140,7 @@ describe('replicas that are spread unevenly', () => {
         return new ApiError(403, {});
       },
     });
+    await expect.poll(() => asked, { timeout: 5_000 }).toBe(1);
     await minutes(10);
     expect(placement()).toBe('3/3/0');
     expect(asked).toBe(1);

@@ -8,7 +8,7 @@ import { withLabLock } from './lab-registry.ts';
 import { openLab } from './open-lab.ts';
 import { restartCluster } from './restart.ts';
 import { readLabStatus, renderLabStatus } from './status.ts';
-import { findCluster, type LabTopology } from './topology.ts';
+import { findCluster } from './topology.ts';
 import { bringUp, type LabDeps } from './up.ts';
 
 export interface LabConsole extends LabDeps {
@@ -25,9 +25,9 @@ export async function runLab(command: LabCommand, console: LabConsole): Promise<
       console.print(LAB_USAGE);
       return 0;
     case 'up': {
-      const { topology } = await withLabLock({ ...console, name: command.name }, () => bringUp(command, console));
+      const lab = await withLabLock({ ...console, name: command.name }, () => bringUp(command, console));
       console.progress.say(`lab "${command.name}" is up`);
-      console.print(nextSteps(topology, command.federation));
+      console.print(nextSteps(lab, command.federation));
       return 0;
     }
     case 'down':
@@ -86,7 +86,10 @@ async function openShell({ topology, provider }: LabContext, command: ShellComma
 }
 
 /** What to try in a lab that is up. */
-function nextSteps(topology: LabTopology, federation: boolean): string {
+export function nextSteps(
+  { topology, provider }: Pick<LabContext, 'topology' | 'provider'>,
+  federation: boolean,
+): string {
   const [home = 'a', other = home] = topology.clusters.map((cluster) => cluster.name);
   const lines = [
     `export KUBECONFIG=${topology.folder}/kubeconfig PATH=${topology.folder}/bin:$PATH`,
@@ -94,7 +97,9 @@ function nextSteps(topology: LabTopology, federation: boolean): string {
     ...(federation
       ? [
           `kubectl --context ${home} -n demo get pods -o wide`,
-          `kubectl --context ${home} -n demo exec deploy/demo -- wget -qO- localhost:8080`,
+          ...(provider.runsContainers
+            ? [`kubectl --context ${home} -n demo exec deploy/demo -- wget -qO- localhost:8080`]
+            : []),
           `kubectl --context ${other} get pods -A`,
         ]
       : []),

@@ -6,6 +6,7 @@ import { startFault } from '../../src/lab/faults/run-fault.ts';
 import type { RunCommand } from '../../src/lab/providers/kind/container-engine.ts';
 import { kindConfiguration, renamedKubeconfig } from '../../src/lab/providers/kind/kind-configuration.ts';
 import { createKindProvider } from '../../src/lab/providers/kind/kind-provider.ts';
+import { nextSteps } from '../../src/lab/run-lab.ts';
 import { createTopology } from '../../src/lab/topology.ts';
 import { systemClock } from '../../src/runtime/clock.ts';
 import { runCommand } from '../../src/runtime/command.ts';
@@ -92,6 +93,16 @@ describe('a lab of kind', () => {
       })),
     );
     expect(() => renamedKubeconfig('apiVersion: v1', 'a')).toThrow('no context');
+  });
+
+  test('is shown how to be tried out, which a lab without containers is only in part', () => {
+    const lab = { topology, provider: provider(machine({}).run) };
+    expect(nextSteps(lab, true)).toContain('exec deploy/demo');
+    const simulated = { ...lab.provider, runsContainers: false };
+    const without = nextSteps({ topology, provider: simulated as typeof lab.provider }, true);
+    expect(without).not.toContain('exec');
+    expect(without).toContain('kubectl --context a -n demo get pods');
+    expect(nextSteps(lab, false)).not.toContain('demo');
   });
 
   test('has no faults, and says so instead of making half of one', async () => {

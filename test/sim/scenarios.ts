@@ -97,8 +97,8 @@ export async function partition(
   return { noticed, wrong, whole: await secondsUntil(world, () => isWhole(all)) };
 }
 
-/** Of the members that come and go, so many end without a word and are back soon; the others leave, and new ones come. */
-const CRASHING_SHARE = 0.25;
+/** Every so many-th time a member ends without a word and is back soon; the other times one leaves, and a new one comes. */
+const CRASH_EVERY = 4;
 const BACK_AFTER_MS = 15_000;
 
 export interface ChurnFigures {
@@ -136,7 +136,7 @@ export async function churn(
   const disturb = async (number: number): Promise<void> => {
     const member = pick();
     disturbed.add(member.id);
-    if (random() < CRASHING_SHARE) {
+    if (number % CRASH_EVERY === CRASH_EVERY - 1) {
       member.crash();
       down.add(member);
       time.after(BACK_AFTER_MS, () => void member.start().then(() => down.delete(member)));

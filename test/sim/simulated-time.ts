@@ -37,7 +37,7 @@ export class SimulatedTime {
    * Runs `run` after `ms`, rounded up to whole milliseconds: what happens within one is done together.
    * @param isPlain it sets nothing off that goes on by itself, so there is nothing to wait for
    */
-  after(ms: number, run: () => void, isPlain = false): void {
+  after(ms: number, run: () => void, isPlain = false): Event {
     this.#planned += 1;
     const event = { at: Math.ceil(this.#now + Math.max(0, ms)), order: this.#planned, isPlain, run };
     let at = this.#heap.push(event) - 1;
@@ -48,6 +48,7 @@ export class SimulatedTime {
       at = parent;
     }
     this.#heap[at] = event;
+    return event;
   }
 
   /** Lets `ms` pass, or less when `until` holds. @returns whether it did */
@@ -74,14 +75,13 @@ export class SimulatedTime {
   #sleep(ms: number, signal?: AbortSignal): Promise<void> {
     return new Promise((resolve, reject) => {
       if (signal?.aborted) return reject(signal.reason);
-      let isOver = false;
       const onAbort = (): void => {
-        isOver = true;
+        // The event stays until its time, which may be an hour: nothing may hang on it.
+        event.run = nothing;
         reject(signal?.reason);
       };
       signal?.addEventListener('abort', onAbort, { once: true });
-      this.after(ms, () => {
-        if (isOver) return;
+      const event = this.after(ms, () => {
         signal?.removeEventListener('abort', onAbort);
         resolve();
       });
@@ -114,6 +114,8 @@ export class SimulatedTime {
     return first;
   }
 }
+
+const nothing = (): void => {};
 
 const isBefore = (a: Event, b: Event): boolean => a.at < b.at || (a.at === b.at && a.order < b.order);
 

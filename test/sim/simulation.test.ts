@@ -1,5 +1,6 @@
 import { afterEach, describe, expect, it } from 'vitest';
 import { countFalseDetections } from './heartbeat-views.ts';
+import { churn, partition } from './scenarios.ts';
 import { SimulatedMember } from './simulated-member.ts';
 import { createWorld, isWhole } from './simulated-world.ts';
 
@@ -42,6 +43,30 @@ describe('membership under simulated time and network', { timeout: 60_000 }, () 
       member.changes.filter(({ at, state }) => at > start && state === 'Unreachable'),
     );
     expect(bad.map(({ id }) => id)).toEqual([victim.id, victim.id, victim.id]);
+  });
+
+  it('is whole again soon after a partition, in which nobody lost who was on the same side', async () => {
+    const { world, all } = await createWorld(6, { delayMs: 20, seed: 4 });
+    started.push(...all);
+    await Promise.all(all.map((member) => member.start()));
+    await world.time.pass(5_000);
+    const { noticed, wrong, whole } = await partition(world, all);
+    expect(wrong).toBe(0);
+    expect(noticed).toBeLessThan(3.5);
+    expect(whole).toBeLessThan(15);
+  });
+
+  it('makes all known to all while members leave, come, crash and return, and calls nobody unreachable who stays', async () => {
+    const { world, all } = await createWorld(5, { delayMs: 20, seed: 5 });
+    started.push(...all);
+    await Promise.all(all.map((member) => member.start()));
+    await world.time.pass(5_000);
+    const { events, known, wrong, settled } = await churn(world, all, { everyMs: 5_000, forMs: 25_000 });
+    for (const member of world.members.values()) started.push(member);
+    expect(events).toBe(5);
+    expect(known.most).toBeLessThan(2);
+    expect(wrong).toBe(0);
+    expect(settled).toBeLessThan(5);
   });
 
   it('calls nobody unreachable who is alive, on ways that lose a tenth of all packets', async () => {

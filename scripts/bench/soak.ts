@@ -4,12 +4,13 @@
  * Prints what happened, and ends with 1 when something did not hold.
  */
 import { readFileSync } from 'node:fs';
+import { uptime } from 'node:os';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { parseArgs } from 'node:util';
 import type { KubeObject, Pod } from '../../src/core/kube-objects.ts';
 import { ORIGIN_UID_LABEL } from '../../src/core/labels.ts';
 import { fault } from '../../test/e2e/faults.ts';
-import { followRunLogs, overlapSeconds } from '../../test/e2e/run-log.ts';
+import { followRunLogs, type Interval, longestOverlap } from '../../test/e2e/run-log.ts';
 import { kubectl, offloadedNamespace, processWith, row } from './bench-lab.ts';
 import { isReady, ObservedWorld } from './observed-world.ts';
 import { PodHistory } from './soak-history.ts';
@@ -45,6 +46,8 @@ const violations: string[] = [];
 const say = (message: string): void => void process.stdout.write(`[${at().toFixed(1).padStart(7)}s] ${message}\n`);
 const startedAt = performance.now();
 const at = (): number => (performance.now() - startedAt) / 1000;
+/** What the logs of the singletons' containers count from, s. */
+const uptimeAtStart = uptime();
 
 const namespace = `soak-${seed}-${process.pid}`;
 await using _namespace = await offloadedNamespace(namespace);
@@ -65,7 +68,12 @@ async function run(): Promise<void> {
   for (const cluster of CLUSTERS) {
     const { pods } = world.view(cluster);
     const note = (pod: Pod): void => (cluster === 'a' ? history.home(pod) : history.twin(cluster, pod));
-    pods.onChange((_key, after) => after !== undefined && note(after));
+    const tell = tellSingleton(cluster);
+    pods.onChange((_key, after, before) => {
+      if (after !== undefined) note(after);
+      if (after !== undefined) tell(after);
+      else if (before !== undefined) tell(before, 'gone');
+    });
     for (const pod of pods.list()) note(pod);
   }
   await using logs = new AsyncDisposableStack();
@@ -98,8 +106,9 @@ async function run(): Promise<void> {
   violations.push(...history.violations);
   for (const [index, name] of SINGLETONS.entries()) {
     const intervals = (await runLogs[index]?.intervals()) ?? [];
-    const twice = overlapSeconds(intervals);
-    if (twice > 0) violations.push(`two pods of ${name} ran at once for ${twice.toFixed(2)} s`);
+    const { seconds: twice, between } = longestOverlap(intervals);
+    if (twice > 0)
+      violations.push(`two pods of ${name} ran at once for ${twice.toFixed(2)} s: ${between.map(inWords).join(', ')}`);
     if (intervals.length === 0) violations.push(`no log of ${name} was found`);
     row(`runs of ${name}, seconds for which two ran at once`, `${intervals.length}  ${twice.toFixed(2)}`);
   }
@@ -108,6 +117,29 @@ async function run(): Promise<void> {
   row('pods sent to peers, Jobs completed', `${history.pods}  ${jobs.length}`);
   const { sent, failed } = requests.countSince(0);
   row('requests, failed', `${sent}  ${failed}`);
+}
+
+/** On the time scale of what else is printed. */
+function inWords({ container, from, to }: Interval): string {
+  const [start, end] = [from, to].map((time) => (time - uptimeAtStart).toFixed(1));
+  return `on ${container} from ${start} to ${end}`;
+}
+
+/** Tells what becomes of the pods of which there must be one, so that a violation can be understood. */
+function tellSingleton(where: string): (pod: Pod, end?: string) => void {
+  const told = new Map<string, string>();
+  return (pod, end) => {
+    const { metadata, spec, status } = pod;
+    const { name, uid = '', deletionTimestamp } = metadata;
+    if (!SINGLETONS.some((one) => name === `${one}-0`)) return;
+    const going = deletionTimestamp === undefined ? '' : ', going';
+    const state = end ?? `${status?.phase}${isReady(pod) ? ', Ready' : ''}${going}`;
+    const origin = metadata.labels?.[ORIGIN_UID_LABEL] ?? uid;
+    const words = `${where}: ${name} (${origin.slice(0, 8)}) on ${spec.nodeName ?? 'no node'}: ${state}`;
+    if (told.get(uid) === words) return;
+    told.set(uid, words);
+    say(words);
+  };
 }
 
 async function makeFaults(faults: readonly PlannedFault[], requests: SoakRequests): Promise<void> {

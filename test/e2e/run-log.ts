@@ -18,6 +18,7 @@ export interface RunLog extends AsyncDisposable {
 }
 
 export interface Interval {
+  /** The cluster that it ran on, and the inode of its log. */
   container: string;
   from: number;
   to: number;
@@ -44,8 +45,10 @@ export function followRunLogs(mark: string): RunLog {
       if (file === undefined) continue;
       seen.add(pid);
       const { dev, ino } = await file.stat();
-      if (logs.has(`${dev}:${ino}`)) await file.close();
-      else logs.set(`${dev}:${ino}`, file);
+      const groups = await readFile(`/proc/${pid}/cgroup`, 'utf8').catch(() => '');
+      const container = `${/headcut-[^/]+\/([a-z]+)\//.exec(groups)?.[1] ?? '?'} ${dev}:${ino}`;
+      if (logs.has(container)) await file.close();
+      else logs.set(container, file);
     }
   };
   const following = (async () => {
@@ -69,13 +72,15 @@ export function followRunLogs(mark: string): RunLog {
   };
 }
 
-/** Seconds for which two containers ran at once: 0 when there never were two. */
-export function overlapSeconds(intervals: readonly Interval[]): number {
-  let overlap = 0;
+/** The longest time for which two containers ran at once, s, and which they were; 0 when there never were two. */
+export function longestOverlap(intervals: readonly Interval[]): { seconds: number; between: Interval[] } {
+  let longest: { seconds: number; between: Interval[] } = { seconds: 0, between: [] };
   for (const [index, one] of intervals.entries())
-    for (const other of intervals.slice(index + 1))
-      if (one.container !== other.container) overlap = Math.max(overlap, Math.min(one.to, other.to) - other.from);
-  return Math.max(0, overlap);
+    for (const other of intervals.slice(index + 1)) {
+      const seconds = Math.min(one.to, other.to) - other.from;
+      if (one.container !== other.container && seconds > longest.seconds) longest = { seconds, between: [one, other] };
+    }
+  return longest;
 }
 
 async function textOf(file: FileHandle): Promise<string> {

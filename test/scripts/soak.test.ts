@@ -2,7 +2,7 @@ import { describe, expect, test } from 'vitest';
 import { PodHistory } from '../../scripts/bench/soak-history.ts';
 import { planFaults } from '../../scripts/bench/soak-plan.ts';
 import { parseFault } from '../../src/lab/faults/fault.ts';
-import { type Interval, overlapSeconds } from '../e2e/run-log.ts';
+import { type Interval, longestOverlap } from '../e2e/run-log.ts';
 
 describe('the faults of a soak run', () => {
   test('are the same for the same seed, others for another one, and all over at its end', () => {
@@ -39,8 +39,8 @@ describe('what must not be', () => {
 
   test('is two containers at once', () => {
     const ran = (container: string, from: number, to: number): Interval => ({ container, from, to });
-    expect(overlapSeconds([ran('x', 0, 5), ran('y', 6, 9), ran('x', 10, 11)])).toBe(0);
-    expect(overlapSeconds([ran('x', 0, 5), ran('y', 4, 9)])).toBe(1);
-    expect(overlapSeconds([ran('x', 0, 20), ran('x', 5, 6), ran('y', 8, 9)])).toBe(1);
+    expect(longestOverlap([ran('x', 0, 5), ran('y', 6, 9), ran('x', 10, 11)]).seconds).toBe(0);
+    expect(longestOverlap([ran('x', 0, 5), ran('y', 4, 9)]).seconds).toBe(1);
+    expect(longestOverlap([ran('x', 0, 20), ran('x', 5, 6), ran('y', 8, 9)]).seconds).toBe(1);
   });
 });

@@ -23,6 +23,8 @@ export const agentEntry: BundleEntry = { source: 'src/bin/agent.ts', output: 'ag
 export const networkEntry: BundleEntry = { source: 'src/bin/network.ts', output: 'network.mjs' };
 /** What holds a fenced pod back until it may start. */
 export const gateEntry: BundleEntry = { source: 'src/bin/gate.ts', output: 'gate.mjs' };
+/** What stops fenced pods while the agent cannot. */
+export const fenceEntry: BundleEntry = { source: 'src/bin/fence.ts', output: 'fence.mjs' };
 /**
  * The command line in two: a first file that is next to nothing, so that the second one can come from node's compile cache.
  * That is CommonJS, where what is loaded when needed brings node's modules (HTTP, TLS …) only then; an ES module names all of
@@ -48,7 +50,7 @@ if (parseInt(process.versions.node, 10) < ${NEEDED_NODE}) {
 };
 const READABLE_BY = 'node18';
 
-const entries = [agentEntry, networkEntry, gateEntry, cliEntry, cliMainEntry];
+const entries = [agentEntry, networkEntry, gateEntry, fenceEntry, cliEntry, cliMainEntry];
 
 export interface BundleOptions {
   readonly root: string;

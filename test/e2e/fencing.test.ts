@@ -122,6 +122,18 @@ describe('a pod of a StatefulSet', { timeout: 300_000 }, () => {
     await expectNeverTwo(name, logs);
   });
 
+  test('is stopped also where the agent stands still, or is not started again for long', async () => {
+    await using singleton = await singletonOnC();
+    const { name, logs } = singleton;
+    await using lost = await fault('cut c');
+    await using frozen = await fault('freeze c agent');
+    await readyOn(name, elsewhere, MOVED_WITHIN_MS);
+    await eventually(async () => expect(await twins('c', name)).toEqual([]));
+    await frozen.end();
+    await lost.end();
+    await expectNeverTwo(name, logs);
+  });
+
   test('does not start with a machine that comes back cut off', async () => {
     await using singleton = await singletonOnC();
     const { name, logs } = singleton;

@@ -1,10 +1,29 @@
 import { readFile, rename, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 
-/** When each consumer last let us go on, for an agent that starts again; ms of uptime by cluster ID. */
+/** A fenced pod that runs here, for who stops it when the agent cannot. */
+export interface FencedPod {
+  namespace: string;
+  name: string;
+  /** Of the pod here. */
+  uid: string;
+  /** Cluster ID of its home. */
+  consumer: string;
+  afterMs: number;
+}
+
+/** What is remembered about leases; times are ms of uptime. */
+export interface KeptLeases {
+  /** When each consumer last let us go on, by cluster ID. */
+  askedAt: ReadonlyMap<string, number>;
+  pods: readonly FencedPod[];
+}
+
+/** For an agent that starts again, and for the guard beside it. */
 export interface LeaseMemory {
-  load(): Promise<ReadonlyMap<string, number>>;
-  save(askedAt: ReadonlyMap<string, number>): Promise<void>;
+  /** Nothing where nothing was kept since the machine started. */
+  load(): Promise<KeptLeases>;
+  save(leases: KeptLeases): Promise<void>;
 }
 
 const FILE = 'leases.json';
@@ -20,17 +39,23 @@ export function createLeaseMemory(folder: string): LeaseMemory {
   return {
     async load() {
       try {
-        const kept = JSON.parse(await readFile(path, 'utf8')) as { boot: string; askedAt: Record<string, number> };
+        const kept = JSON.parse(await readFile(path, 'utf8')) as {
+          boot: string;
+          askedAt: Record<string, number>;
+          pods?: FencedPod[];
+        };
         // Another boot: its uptime is no time of this one.
-        if (kept.boot !== (await bootId())) return new Map();
-        return new Map(Object.entries(kept.askedAt).filter(([, at]) => Number.isFinite(at)));
+        if (kept.boot !== (await bootId())) return { askedAt: new Map(), pods: [] };
+        const askedAt = new Map(Object.entries(kept.askedAt).filter(([, at]) => Number.isFinite(at)));
+        return { askedAt, pods: kept.pods ?? [] };
       } catch {
-        return new Map();
+        return { askedAt: new Map(), pods: [] };
       }
     },
-    async save(askedAt) {
+    async save({ askedAt, pods }) {
       const temporary = `${path}.next`;
-      await writeFile(temporary, JSON.stringify({ boot: await bootId(), askedAt: Object.fromEntries(askedAt) }));
+      const kept = { boot: await bootId(), askedAt: Object.fromEntries(askedAt), pods };
+      await writeFile(temporary, JSON.stringify(kept));
       await rename(temporary, path);
     },
   };

@@ -7,7 +7,7 @@ import type { Clock } from '../../runtime/clock.ts';
 import { withDeadline } from '../../runtime/deadline.ts';
 import type { Logger } from '../../runtime/logger.ts';
 import type { PeerLinks, PodLeases } from '../ports.ts';
-import type { LeaseMemory } from './lease-memory.ts';
+import type { FencedPod, LeaseMemory } from './lease-memory.ts';
 
 export interface LeasesDeps {
   shadowPods: Store<ShadowPod>;
@@ -39,6 +39,7 @@ export class Leases implements PodLeases {
   /** UIDs of pods whose time is over. That is final: their replacements may run by now. */
   readonly #fenced = new Set<string>();
   readonly #listeners: ((key: string) => void)[] = [];
+  #keptUids = '';
 
   constructor(deps: LeasesDeps) {
     this.#deps = deps;
@@ -69,7 +70,7 @@ export class Leases implements PodLeases {
 
   async run(signal: AbortSignal): Promise<void> {
     const { shadowPods, memory, clock } = this.#deps;
-    for (const [consumer, askedAt] of await memory.load()) this.#askedAt.set(consumer, askedAt);
+    for (const [consumer, askedAt] of (await memory.load()).askedAt) this.#askedAt.set(consumer, askedAt);
     await shadowPods.whenSynced();
     while (!signal.aborted) {
       const held = this.#held();
@@ -77,6 +78,7 @@ export class Leases implements PodLeases {
         this.#expire(consumer, shadows);
         this.#renewIfDue(consumer);
       }
+      await this.#keepPods(held);
       await clock.sleep(held.size > 0 ? TICK_MS : IDLE_TICK_MS, signal).catch(() => {});
     }
   }
@@ -128,7 +130,7 @@ export class Leases implements PodLeases {
   }
 
   async #ask(consumer: string): Promise<void> {
-    const { links, uptime, clock, memory, logger } = this.#deps;
+    const { links, uptime, clock } = this.#deps;
     const sentAt = uptime();
     this.#sentAt.set(consumer, sentAt);
     const link = links.get(consumer);
@@ -140,14 +142,37 @@ export class Leases implements PodLeases {
     const waited = shadows.filter((shadow) => !this.mayRun(shadow));
     this.#askedAt.set(consumer, sentAt);
     for (const shadow of waited) this.#tell(shadow);
+    await this.#keep(this.#held());
+  }
+
+  /** The guard has to know at once which pods there are. */
+  async #keepPods(held: ReadonlyMap<string, ShadowPod[]>): Promise<void> {
+    const uids = fencedPodsOf(held).map(({ uid }) => uid);
+    if (uids.join() !== this.#keptUids) await this.#keep(held);
+  }
+
+  async #keep(held: ReadonlyMap<string, ShadowPod[]>): Promise<void> {
+    const { memory, logger } = this.#deps;
+    const pods = fencedPodsOf(held);
+    this.#keptUids = pods.map(({ uid }) => uid).join();
     await memory
-      .save(this.#askedAt)
+      .save({ askedAt: this.#askedAt, pods })
       .catch((err: unknown) => logger.warn({ err }, 'leases of fenced pods not kept over a restart of the agent'));
   }
 
   #tell(shadow: ShadowPod): void {
     for (const listener of this.#listeners) listener(objectKey(shadow));
   }
+}
+
+function fencedPodsOf(held: ReadonlyMap<string, ShadowPod[]>): FencedPod[] {
+  return [...held].flatMap(([consumer, shadows]) =>
+    shadows.flatMap((shadow) => {
+      const { namespace = '', name } = shadow.metadata;
+      const uid = shadow.status?.podUID;
+      return uid === undefined ? [] : [{ namespace, name, uid, consumer, afterMs: fencingMs(shadow) ?? 0 }];
+    }),
+  );
 }
 
 function fencingMs({ spec }: ShadowPod): number | undefined {

@@ -20,5 +20,9 @@ export function fencedAt(answeredAt: number, afterMs: number): number {
   return answeredAt + afterMs + STOP_MS + afterMs * DRIFT;
 }
 
+/** What a fenced pod gets to end by itself. 0 would remove it from the API before its containers have stopped. */
+export const FENCE_GRACE_SECONDS = 1;
+/** So long the guard leaves it to the agent to stop a pod whose time is over. */
+export const GUARD_AFTER_MS = 2_000;
 /** So often the provider asks: of the questions within one lease, which is ten seconds at least, some may get lost. */
 export const RENEW_EVERY_MS = 2_000;

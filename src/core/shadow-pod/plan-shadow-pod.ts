@@ -1,3 +1,4 @@
+import { FENCE_GRACE_SECONDS } from '../fencing/lease.ts';
 import type { Condition, Pod, PodStatus } from '../kube-objects.ts';
 import { ORIGIN_UID_LABEL } from '../labels.ts';
 import { changesDigest } from '../offloading/pod-changes.ts';
@@ -9,9 +10,6 @@ import { withoutGate } from './start-gate.ts';
 
 /** How long an admitted pod may stay unschedulable before it counts as refused for want of room. */
 export const UNSCHEDULABLE_AFTER_MS = 10_000;
-
-/** 0 would remove the pod from the API before its containers have stopped. */
-const FENCE_GRACE_SECONDS = 1;
 
 export type ShadowPodAction =
   | { type: 'create-pod' }

@@ -42,8 +42,8 @@ function start(
     shadowPods: { list: () => [shadow], whenSynced: () => Promise.resolve() } as unknown as Store<ShadowPod>,
     links: { get: () => link } as unknown as PeerLinks,
     memory: {
-      load: () => Promise.resolve(new Map(kept)),
-      save: (askedAt) => {
+      load: () => Promise.resolve({ askedAt: new Map(kept), pods: [] }),
+      save: ({ askedAt }) => {
         for (const [consumer, at] of askedAt) kept.set(consumer, at);
         return Promise.resolve();
       },
@@ -130,11 +130,14 @@ test('what was agreed is known to the next process, and is void after the machin
   const folder = await mkdtemp(join(tmpdir(), 'headcut-leases-'));
   stops.push(() => rm(folder, { recursive: true }));
   const memory = createLeaseMemory(folder);
-  expect([...(await memory.load())]).toEqual([]);
-  await memory.save(new Map([['consumer', 123]]));
-  expect([...(await createLeaseMemory(folder).load())]).toEqual([['consumer', 123]]);
+  const nothing = { askedAt: new Map(), pods: [] };
+  expect(await memory.load()).toEqual(nothing);
+  const pods = [{ namespace: 'demo', name: 'db-0', uid: 'u1', consumer: 'consumer', afterMs: 15_000 }];
+  const leases = { askedAt: new Map([['consumer', 123]]), pods };
+  await memory.save(leases);
+  expect(await createLeaseMemory(folder).load()).toEqual(leases);
   await writeFile(join(folder, 'leases.json'), JSON.stringify({ boot: 'another', askedAt: { consumer: 123 } }));
-  expect([...(await memory.load())]).toEqual([]);
+  expect(await memory.load()).toEqual(nothing);
   await writeFile(join(folder, 'leases.json'), 'half');
-  expect([...(await memory.load())]).toEqual([]);
+  expect(await memory.load()).toEqual(nothing);
 });

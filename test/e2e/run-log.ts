@@ -33,7 +33,8 @@ const GAP_SECONDS = 1;
  * read also when the pod and its volume are gone.
  */
 export function followRunLogs(mark: string): RunLog {
-  const logs = new Map<string, FileHandle>();
+  /** By inode: several processes of a container have the same log. */
+  const logs = new Map<string, { file: FileHandle; container: string }>();
   const seen = new Set<string>();
   const stop = new AbortController();
   const look = async (): Promise<void> => {
@@ -45,10 +46,15 @@ export function followRunLogs(mark: string): RunLog {
       if (file === undefined) continue;
       seen.add(pid);
       const { dev, ino } = await file.stat();
+      const inode = `${dev}:${ino}`;
+      if (logs.has(inode)) {
+        await file.close();
+        continue;
+      }
+      // Nothing of a process that has ended meanwhile.
       const groups = await readFile(`/proc/${pid}/cgroup`, 'utf8').catch(() => '');
-      const container = `${/headcut-[^/]+\/([a-z]+)\//.exec(groups)?.[1] ?? '?'} ${dev}:${ino}`;
-      if (logs.has(container)) await file.close();
-      else logs.set(container, file);
+      const cluster = /headcut-[^/]+\/([a-z]+)\//.exec(groups)?.[1] ?? 'some cluster';
+      logs.set(inode, { file, container: `${cluster} (${inode})` });
     }
   };
   const following = (async () => {
@@ -60,14 +66,14 @@ export function followRunLogs(mark: string): RunLog {
   return {
     async intervals() {
       const all = await Promise.all(
-        [...logs].map(async ([container, file]) => toIntervals(container, await textOf(file))),
+        [...logs.values()].map(async ({ container, file }) => toIntervals(container, await textOf(file))),
       );
       return all.flat().sort((a, b) => a.from - b.from);
     },
     async [Symbol.asyncDispose]() {
       stop.abort();
       await following;
-      for (const file of logs.values()) await file.close();
+      for (const { file } of logs.values()) await file.close();
     },
   };
 }

@@ -1,5 +1,6 @@
 import { readFile, rename, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
+import { oneAtATime } from '../../runtime/one-at-a-time.ts';
 
 /** A fenced pod that runs here, for who stops it when the agent cannot. */
 export interface FencedPod {
@@ -35,6 +36,8 @@ const BOOT_ID = '/proc/sys/kernel/random/boot_id';
  */
 export function createLeaseMemory(folder: string): LeaseMemory {
   const path = join(folder, FILE);
+  // Each consumer's answer is kept when it comes; two at once would share the temporary file.
+  const oneByOne = oneAtATime();
   const bootId = async (): Promise<string> => (await readFile(BOOT_ID, 'utf8')).trim();
   return {
     async load() {
@@ -52,11 +55,12 @@ export function createLeaseMemory(folder: string): LeaseMemory {
         return { askedAt: new Map(), pods: [] };
       }
     },
-    async save({ askedAt, pods }) {
-      const temporary = `${path}.next`;
-      const kept = { boot: await bootId(), askedAt: Object.fromEntries(askedAt), pods };
-      await writeFile(temporary, JSON.stringify(kept));
-      await rename(temporary, path);
-    },
+    save: ({ askedAt, pods }) =>
+      oneByOne(async () => {
+        const temporary = `${path}.next`;
+        const kept = { boot: await bootId(), askedAt: Object.fromEntries(askedAt), pods };
+        await writeFile(temporary, JSON.stringify(kept));
+        await rename(temporary, path);
+      }),
   };
 }

@@ -78,7 +78,9 @@ export class Leases implements PodLeases {
         this.#expire(consumer, shadows);
         this.#renewIfDue(consumer);
       }
-      await this.#keepPods(held);
+      const pods = fencedPodsOf(held);
+      // The guard has to know at once which pods there are.
+      if (uidsOf(pods) !== this.#keptUids) await this.#keep(pods);
       await clock.sleep(held.size > 0 ? TICK_MS : IDLE_TICK_MS, signal).catch(() => {});
     }
   }
@@ -142,19 +144,12 @@ export class Leases implements PodLeases {
     const waited = shadows.filter((shadow) => !this.mayRun(shadow));
     this.#askedAt.set(consumer, sentAt);
     for (const shadow of waited) this.#tell(shadow);
-    await this.#keep(this.#held());
+    await this.#keep(fencedPodsOf(this.#held()));
   }
 
-  /** The guard has to know at once which pods there are. */
-  async #keepPods(held: ReadonlyMap<string, ShadowPod[]>): Promise<void> {
-    const uids = fencedPodsOf(held).map(({ uid }) => uid);
-    if (uids.join() !== this.#keptUids) await this.#keep(held);
-  }
-
-  async #keep(held: ReadonlyMap<string, ShadowPod[]>): Promise<void> {
+  async #keep(pods: readonly FencedPod[]): Promise<void> {
     const { memory, logger } = this.#deps;
-    const pods = fencedPodsOf(held);
-    this.#keptUids = pods.map(({ uid }) => uid).join();
+    this.#keptUids = uidsOf(pods);
     await memory
       .save({ askedAt: this.#askedAt, pods })
       .catch((err: unknown) => logger.warn({ err }, 'leases of fenced pods not kept over a restart of the agent'));
@@ -173,6 +168,10 @@ function fencedPodsOf(held: ReadonlyMap<string, ShadowPod[]>): FencedPod[] {
       return uid === undefined ? [] : [{ namespace, name, uid, consumer, afterMs: fencingMs(shadow) ?? 0 }];
     }),
   );
+}
+
+function uidsOf(pods: readonly FencedPod[]): string {
+  return pods.map(({ uid }) => uid).join();
 }
 
 function fencingMs({ spec }: ShadowPod): number | undefined {

@@ -51,7 +51,7 @@ export interface ClusterProvider {
   components(cluster: ClusterTopology): string[];
   /** A command line that prints a component's log, and with `follow` goes on. */
   logCommand(cluster: ClusterTopology, component: string, follow: boolean): Promise<string[]>;
-  /** What its API server stores, on a disk of its own; undefined where that is not ours. */
-  storeFolder(cluster: ClusterTopology): string | undefined;
+  /** What its API server stores, on a disk of its own; for clusters on the lab's network. */
+  storeFolder(cluster: ClusterTopology): string;
   status(cluster: ClusterTopology): Promise<ClusterStatus>;
 }

@@ -14,6 +14,7 @@ import {
   podSpec,
   readyPods,
   restartAgents,
+  tryFederation,
   twins,
 } from './lab.ts';
 
@@ -116,15 +117,7 @@ describe('while its consumer is lost, a pod', () => {
 });
 
 test('a time that makes no sense is refused, with what does', async () => {
-  const patch = (stopAfter: string) =>
-    kubectl('a', [
-      'patch',
-      'federation/headcut',
-      '--type=merge',
-      '--dry-run=server',
-      '-p',
-      JSON.stringify({ spec: { consumerLost: { stopAfter } } }),
-    ]);
+  const patch = (stopAfter: string) => tryFederation({ consumerLost: { stopAfter } });
   await patch('10m');
   await patch('Never');
   await expect(patch('1s')).rejects.toThrow('must be Never or a duration from 10s');

@@ -16,6 +16,7 @@ import {
   podSpec,
   readyPods,
   restartAgents,
+  tryFederation,
   twins,
 } from './lab.ts';
 
@@ -110,9 +111,7 @@ describe('the time of failover', () => {
   });
 
   test('refuses what is no time, and says what is', async () => {
-    const failover = (after: string) => JSON.stringify({ spec: { failover: { after } } });
-    const patch = (after: string) =>
-      kubectl('a', ['patch', 'federation/headcut', '--type=merge', '--dry-run=server', '-p', failover(after)]);
+    const patch = (after: string) => tryFederation({ failover: { after } });
     await patch('Never');
     await patch('1m30s');
     await expect(patch('soon')).rejects.toThrow('must be Never or a duration');

@@ -9,11 +9,11 @@ import {
   eventually,
   get,
   isReady,
-  kubectl,
   offloadedNamespace,
   podSpec,
   readyPods,
   restartAgents,
+  tryFederation,
   twins,
 } from './lab.ts';
 import {
@@ -176,9 +176,7 @@ test('other pods are fenced when they ask for it', async () => {
 });
 
 test('settings that make no sense are refused, with what would', async () => {
-  const fencing = (spec: object) => JSON.stringify({ spec: { fencing: spec } });
-  const patch = (spec: object) =>
-    kubectl('a', ['patch', 'federation/headcut', '--type=merge', '--dry-run=server', '-p', fencing(spec)]);
+  const patch = (fencing: object) => tryFederation({ fencing });
   await patch({ mode: 'Required', after: '1m' });
   await expect(patch({ after: '1s' })).rejects.toThrow('must be a duration from 10s to 24h');
   await expect(patch({ mode: 'Sometimes' })).rejects.toThrow('Unsupported value');

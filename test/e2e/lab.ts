@@ -110,6 +110,12 @@ export function fingerprints(pods: Pod[]): string[] {
     .sort();
 }
 
+/** Whether `a` would take these settings of its Federation: rejects with what the API server says. */
+export function tryFederation(spec: object): Promise<string> {
+  const patch = ['patch', 'federation/headcut', '--type=merge', '--dry-run=server', '-p', JSON.stringify({ spec })];
+  return kubectl('a', patch);
+}
+
 /** Restarts the agents of some clusters and waits until they are back. */
 export async function restartAgents(...clusters: string[]): Promise<void> {
   const target = ['-n', 'headcut-system', 'rollout'];

@@ -14,6 +14,7 @@ import {
   offloadedNamespace,
   readyPods,
   takesPods,
+  tryFederation,
 } from './lab.ts';
 import { seesReady } from './members.ts';
 
@@ -70,15 +71,7 @@ test('the agent does it by itself where the namespace says so, and has the right
 });
 
 test('a time that is none is refused, with what is one', async () => {
-  const patch = (after: string) =>
-    kubectl('a', [
-      'patch',
-      'federation/headcut',
-      '--type=merge',
-      '--dry-run=server',
-      '-p',
-      JSON.stringify({ spec: { rebalance: { after } } }),
-    ]);
+  const patch = (after: string) => tryFederation({ rebalance: { after } });
   await patch('Never');
   await patch('5m');
   await expect(patch('1s')).rejects.toThrow('must be Never or a duration from 10s to 24h');

@@ -4,6 +4,7 @@ import { type FederationObject, toMemberName } from '../../core/membership/peer-
 import type { PeerRecord } from '../../core/membership/peer-record.ts';
 import { signRecord } from '../../core/membership/signed-record.ts';
 import type { NetworkClaim } from '../../core/network/network-claim.ts';
+import { oneAtATime } from '../../runtime/one-at-a-time.ts';
 import { PROTOCOL_VERSION } from '../../wire/endpoints.ts';
 import type { OwnIdentity } from '../ports.ts';
 
@@ -37,7 +38,8 @@ export class OwnRecord implements OwnIdentity {
   readonly #deps: OwnRecordDeps;
   readonly #listeners: (() => void)[] = [];
   #record: PeerRecord;
-  #changing: Promise<unknown> = Promise.resolve();
+  /** Or two changes would use the same incarnation. */
+  readonly #oneByOne = oneAtATime();
 
   private constructor(deps: OwnRecordDeps, record: PeerRecord) {
     this.#deps = deps;
@@ -124,13 +126,6 @@ export class OwnRecord implements OwnIdentity {
       await this.#deps.save(record);
       this.#announce(record);
     });
-  }
-
-  /** One change after the other, or two would use the same incarnation. */
-  #oneByOne<T>(change: () => Promise<T>): Promise<T> {
-    const done = this.#changing.then(change);
-    this.#changing = done.catch(() => {});
-    return done;
   }
 
   #announce(record: PeerRecord): void {

@@ -1,9 +1,8 @@
 import { CodedError } from '../../core/coded-error.ts';
 import { killCgroup, readCgroupMounts, signalProcess } from '../cgroups.ts';
 import type { LabContext } from '../lab-context.ts';
-import type { ClusterProvider } from '../provider.ts';
 import { emptyStore, fillStore } from '../store-disk.ts';
-import { type ClusterTopology, findCluster } from '../topology.ts';
+import { findCluster } from '../topology.ts';
 import { resetAgentClock, shiftAgentClock } from './agent-clock.ts';
 import { findProcesses, requireProcesses } from './cluster-processes.ts';
 import { AGENT, type Fault } from './fault.ts';
@@ -37,7 +36,7 @@ export async function startFault(lab: FaultLab, fault: Fault): Promise<void> {
     case 'power':
       return killCgroup(readCgroupMounts(), cluster.cgroup, clock);
     case 'fill-disk':
-      return fillStore(requireStore(provider, cluster));
+      return fillStore(provider.storeFolder(cluster));
     case 'clock':
       return shiftAgentClock(readCgroupMounts(), cluster, fault.shiftMs);
   }
@@ -68,7 +67,7 @@ export async function endFault(lab: FaultLab, fault: Fault): Promise<void> {
     case 'power':
       return provider.start(cluster, signal);
     case 'fill-disk':
-      return emptyStore(requireStore(provider, cluster));
+      return emptyStore(provider.storeFolder(cluster));
     case 'clock':
       return resetAgentClock(readCgroupMounts(), cluster);
   }
@@ -82,7 +81,7 @@ export async function endAllFaults(lab: FaultLab): Promise<void> {
   const mounts = readCgroupMounts();
   for (const cluster of topology.clusters) {
     await endDelay(topology, cluster.name);
-    await emptyStore(requireStore(provider, cluster));
+    await emptyStore(provider.storeFolder(cluster));
     thawCgroup(mounts, cluster.cgroup);
     for (const name of [AGENT, ...provider.components(cluster)])
       for (const pid of findProcesses(mounts, cluster, name)) signalProcess(pid, 'SIGCONT');
@@ -98,10 +97,4 @@ function requireLabNetwork({ provider }: FaultLab): void {
     'FailedPrecondition',
     `a lab of ${provider.name} has no faults: its clusters are on a network of their own; use a lab of k0s or kubernetes`,
   );
-}
-
-function requireStore(provider: ClusterProvider, cluster: ClusterTopology): string {
-  const folder = provider.storeFolder(cluster);
-  if (folder !== undefined) return folder;
-  throw new CodedError('FailedPrecondition', `a lab of ${provider.name} has no disk of its own that could be full`);
 }

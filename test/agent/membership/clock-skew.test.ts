@@ -1,25 +1,12 @@
 import { afterEach, describe, expect, test } from 'vitest';
 import { eventually } from '../peer-server/peer-server-fixture.ts';
-import { createCluster, fastClock, joinThrough, startAgent, type TestAgent } from './federation-fixture.ts';
+import { createCluster, fastClock, joinThrough, StartedAgents, type TestAgent } from './federation-fixture.ts';
 
 const HOUR_MS = 3_600_000;
 
-const running = new Set<TestAgent>();
-afterEach(async () => {
-  await Promise.all([...running].map((agent) => agent.stop()));
-  running.clear();
-});
-
-async function start(...of: Parameters<typeof startAgent>): Promise<TestAgent> {
-  const agent = await startAgent(...of);
-  running.add(agent);
-  return agent;
-}
-
-async function stop(agent: TestAgent): Promise<void> {
-  running.delete(agent);
-  await agent.stop();
-}
+const agents = new StartedAgents();
+const { start, stop } = agents;
+afterEach(agents.stopAll);
 
 const link = (agent: TestAgent, peer: TestAgent) => agent.membership.get(peer.own.id);
 const connected = (agent: TestAgent, peer: TestAgent) => eventually(() => link(agent, peer)?.state === 'Connected');

@@ -167,6 +167,27 @@ export async function startAgent(cluster: TestCluster, options: AgentOptions = {
   return { cluster, membership, own, gate, source, changes, rotateKey, stop };
 }
 
+/** The agents that a test file starts. What still runs is to end after each test: `afterEach(agents.stopAll)`. */
+export class StartedAgents {
+  readonly #running = new Set<TestAgent>();
+
+  /** @param cluster its name, for a new one */
+  readonly start = async (cluster: TestCluster | string, options?: AgentOptions): Promise<TestAgent> => {
+    const agent = await startAgent(typeof cluster === 'string' ? await createCluster(cluster) : cluster, options);
+    this.#running.add(agent);
+    return agent;
+  };
+
+  readonly stop = async (agent: TestAgent): Promise<void> => {
+    this.#running.delete(agent);
+    await agent.stop();
+  };
+
+  readonly stopAll = async (): Promise<void> => {
+    await Promise.all([...this.#running].map(this.stop));
+  };
+}
+
 function warningLogger(warnings: string[]): Logger {
   const warn = (_fields: object, message: string): void => void warnings.push(message);
   return Object.assign(Object.create(silentLogger) as Logger, { warn });

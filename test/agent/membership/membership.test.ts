@@ -1,35 +1,18 @@
 import { afterEach, describe, expect, it } from 'vitest';
 import { eventually } from '../peer-server/peer-server-fixture.ts';
 import { FakePeerObjects } from './fake-peer-objects.ts';
-import {
-  createCluster,
-  fastClock,
-  joinThrough,
-  startAgent,
-  type TestAgent,
-  type TestCluster,
-} from './federation-fixture.ts';
+import { createCluster, fastClock, joinThrough, StartedAgents, type TestAgent } from './federation-fixture.ts';
 import { createRelay, type Relay } from './relay.ts';
 
-const running = new Set<TestAgent>();
+const agents = new StartedAgents();
+const { start, stop } = agents;
 const relays = new Set<Relay>();
 
 afterEach(async () => {
-  await Promise.all([...running].map(stop));
+  await agents.stopAll();
   for (const relay of relays) relay.close();
   relays.clear();
 });
-
-async function start(cluster: TestCluster | string): Promise<TestAgent> {
-  const agent = await startAgent(typeof cluster === 'string' ? await createCluster(cluster) : cluster);
-  running.add(agent);
-  return agent;
-}
-
-async function stop(agent: TestAgent): Promise<void> {
-  running.delete(agent);
-  await agent.stop();
-}
 
 /** Members by state, as `name=State`, sorted. */
 const seenBy = (agent: TestAgent): string =>

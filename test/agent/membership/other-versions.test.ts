@@ -2,15 +2,16 @@ import { Duplex, Transform } from 'node:stream';
 import { afterEach, describe, expect, it } from 'vitest';
 import { PROTOCOL_VERSION } from '../../../src/wire/endpoints.ts';
 import { eventually } from '../peer-server/peer-server-fixture.ts';
-import { createCluster, joinThrough, startAgent, type TestAgent, type TestCluster } from './federation-fixture.ts';
+import { createCluster, joinThrough, StartedAgents, type TestAgent, type TestCluster } from './federation-fixture.ts';
 
-const running = new Set<TestAgent>();
+const agents = new StartedAgents();
+const { stop } = agents;
 const older = new Set<string>();
 /** What members of the older version were asked for, or asked, that it does not have. */
 let unknownToOlder: string[] = [];
 
 afterEach(async () => {
-  await Promise.all([...running].map(stop));
+  await agents.stopAll();
   older.clear();
   unknownToOlder = [];
 });
@@ -42,14 +43,7 @@ async function start(cluster: TestCluster, protocol: number): Promise<TestAgent>
   else older.delete(id);
   const through = (stream: Duplex, peerId: string): Duplex =>
     older.has(id) || older.has(peerId) ? withOlder(stream) : stream;
-  const agent = await startAgent(cluster, { protocol, through });
-  running.add(agent);
-  return agent;
-}
-
-async function stop(agent: TestAgent): Promise<void> {
-  running.delete(agent);
-  await agent.stop();
+  return agents.start(cluster, { protocol, through });
 }
 
 const seenBy = (agent: TestAgent): string =>

@@ -6,27 +6,15 @@ import {
   createCluster,
   fastClock,
   joinThrough,
-  startAgent,
+  StartedAgents,
   type TestAgent,
   type TestCluster,
 } from './federation-fixture.ts';
 
-const running = new Set<TestAgent>();
+const agents = new StartedAgents();
+const { start, stop } = agents;
 
-afterEach(async () => {
-  await Promise.all([...running].map(stop));
-});
-
-async function start(cluster: TestCluster | string): Promise<TestAgent> {
-  const agent = await startAgent(typeof cluster === 'string' ? await createCluster(cluster) : cluster);
-  running.add(agent);
-  return agent;
-}
-
-async function stop(agent: TestAgent): Promise<void> {
-  running.delete(agent);
-  await agent.stop();
-}
+afterEach(agents.stopAll);
 
 const link = (agent: TestAgent, peer: TestAgent) => agent.membership.get(peer.own.id);
 const connected = (agent: TestAgent, peer: TestAgent) => eventually(() => link(agent, peer)?.state === 'Connected');

@@ -128,8 +128,8 @@ class KindProvider implements ClusterProvider {
     return [...inNode, 'sh', '-c', `${follow ? 'tail -n 50 -F' : 'cat'} ${files}`];
   }
 
-  storeFolder(): undefined {
-    return undefined;
+  storeFolder(cluster: ClusterTopology): string {
+    throw new CodedError('Internal', `the store of cluster ${cluster.name} is in its container`);
   }
 
   async status(cluster: ClusterTopology): Promise<ClusterStatus> {

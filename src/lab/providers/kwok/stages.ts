@@ -135,20 +135,11 @@ podIP: {{ index . 0 | Quote }}
 podIPs:
 - ip: {{ index . 0 | Quote }}
 {{ end }}
-containerStatuses:
-{{ range .spec.containers }}
-- name: {{ .name | Quote }}
-  image: {{ .image | Quote }}
-  imageID: ""
-  containerID: kwok://{{ .name }}
-  ready: true
-  started: true
-  restartCount: 0
-  state:
-    running:
-      startedAt: {{ $now | Quote }}
-{{ end }}
-`;
+${containerStatuses(
+  true,
+  `running:
+      startedAt: {{ $now | Quote }}`,
+)}`;
 }
 
 function endedPod(): string {
@@ -163,21 +154,29 @@ conditions:
   status: "False"
   reason: PodCompleted
   lastTransitionTime: {{ $now | Quote }}
-containerStatuses:
+${containerStatuses(
+  false,
+  `terminated:
+      exitCode: 0
+      reason: Completed
+      startedAt: {{ $now | Quote }}
+      finishedAt: {{ $now | Quote }}`,
+)}`;
+}
+
+/** The same of each container. @param state as YAML, indented for its place */
+function containerStatuses(runs: boolean, state: string): string {
+  return `containerStatuses:
 {{ range .spec.containers }}
 - name: {{ .name | Quote }}
   image: {{ .image | Quote }}
   imageID: ""
   containerID: kwok://{{ .name }}
-  ready: false
-  started: false
+  ready: ${runs}
+  started: ${runs}
   restartCount: 0
   state:
-    terminated:
-      exitCode: 0
-      reason: Completed
-      startedAt: {{ $now | Quote }}
-      finishedAt: {{ $now | Quote }}
+    ${state}
 {{ end }}
 `;
 }

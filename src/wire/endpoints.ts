@@ -9,6 +9,8 @@ import Type from 'typebox';
 export const PROTOCOL_VERSION = 4;
 /** Members that speak less than this do not follow a key that is replaced. */
 export const KEY_REPLACEMENT_PROTOCOL = 4;
+/** Members that speak less than this may overlook that a pod is to be fenced. */
+export const FENCING_PROTOCOL = 4;
 
 /** TLS server names: which of the two doors of the peer port a client wants. */
 export const JOIN_SERVER_NAME = 'join.headcut';

@@ -2,12 +2,13 @@ import type { Duplex } from 'node:stream';
 import { isDeepStrictEqual } from 'node:util';
 import { CodedError } from '../../core/coded-error.ts';
 import type { EndpointReach } from '../../core/diagnosis/diagnosis.ts';
+import { withoutFencing } from '../../core/fencing/fencing-rule.ts';
 import type { PeerRecord } from '../../core/membership/peer-record.ts';
 import type { PeerContactState } from '../../core/membership/peer-state.ts';
 import type { Offer } from '../../core/offer/offer.ts';
-import type { RemotePod } from '../../core/offloading/pod-submission.ts';
+import type { PodSubmission, PodVerdict, RemotePod } from '../../core/offloading/pod-submission.ts';
 import { withDeadline } from '../../runtime/deadline.ts';
-import { ENDPOINTS } from '../../wire/endpoints.ts';
+import { ENDPOINTS, FENCING_PROTOCOL } from '../../wire/endpoints.ts';
 import { parseEndpointReach } from '../../wire/parse-endpoint-reach.ts';
 import type { KeyGenerations, PeerConnection } from '../../wire/peer-connection.ts';
 import type { SessionMessage } from '../../wire/session-message.ts';
@@ -143,6 +144,14 @@ export class MemberLink extends PeerCalls implements PeerLink {
 
   get pods(): ReadonlyMap<string, RemotePod> {
     return this.#pods;
+  }
+
+  /** A peer that would overlook that a pod is to be fenced does not get it. */
+  override submitPod(uid: string, submission: PodSubmission, signal?: AbortSignal): Promise<PodVerdict> {
+    const { protocol = FENCING_PROTOCOL } = this.connection?.peer ?? {};
+    return submission.fencing !== undefined && protocol < FENCING_PROTOCOL
+      ? Promise.resolve(withoutFencing(this.name))
+      : super.submitPod(uid, submission, signal);
   }
 
   get podsSynced(): boolean {

@@ -1,6 +1,7 @@
 import { isDuration, parseDuration } from '../duration.ts';
 import { type Condition, controllerOf, type Pod } from '../kube-objects.ts';
 import { FENCING_AFTER_ANNOTATION, FENCING_ANNOTATION } from '../labels.ts';
+import type { PodVerdict } from '../offloading/pod-submission.ts';
 
 /** `spec.fencing` of a Federation and of an Offloading. */
 export interface FencingSettings {
@@ -48,6 +49,12 @@ export function fencingCondition(afterMs: number): Condition {
     reason: `After${seconds}s`,
     message: `its provider stops it when it has been out of contact with this cluster for ${seconds} s; only then is it replaced`,
   };
+}
+
+/** The answer for a fenced pod in the place of a peer whose version cannot fence; it is tried again from time to time. */
+export function withoutFencing(peer: string): PodVerdict {
+  const message = `the agent of ${peer} is of a version that cannot stop this pod when contact is lost: upgrade headcut there, or give the pod the annotation ${FENCING_ANNOTATION}: None`;
+  return { accepted: false, kind: 'policy', reason: 'FencingUnsupported', message };
 }
 
 function toldFencingMs(pod: Pod): number | undefined {

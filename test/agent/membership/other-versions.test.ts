@@ -1,6 +1,6 @@
 import { Duplex, Transform } from 'node:stream';
 import { afterEach, describe, expect, it } from 'vitest';
-import { PROTOCOL_VERSION } from '../../../src/wire/endpoints.ts';
+import { FENCING_PROTOCOL, PROTOCOL_VERSION } from '../../../src/wire/endpoints.ts';
 import { eventually } from '../peer-server/peer-server-fixture.ts';
 import { createCluster, joinThrough, StartedAgents, type TestAgent, type TestCluster } from './federation-fixture.ts';
 
@@ -105,6 +105,17 @@ describe.each([
     const [a, b] = await mixed(protocol);
     expect(await echo(a, b)).toBe(`${a.own.id}?:hello`);
     expect(await echo(b, a)).toBe(`${b.own.id}?:hello`);
+  });
+
+  it('gets no pod that is to be fenced if its version could overlook that', async () => {
+    const [a, b] = await mixed(protocol);
+    const link = a.membership.get(b.own.id);
+    const metadata = { name: 'db-0', namespace: 'demo', uid: 'u1' };
+    const pod = { metadata, spec: { containers: [{ name: 'db' }] } };
+    const submission = { pod, virtualNode: 'headcut-b', objects: [], fencing: { afterSeconds: 30 } };
+    const answer = link?.submitPod('u1', submission, AbortSignal.timeout(5_000));
+    const wanted = protocol < FENCING_PROTOCOL ? { accepted: false, reason: 'FencingUnsupported' } : { accepted: true };
+    expect(await answer).toMatchObject(wanted);
   });
 
   it('is asked for nothing that it does not have', async () => {

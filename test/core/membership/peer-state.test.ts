@@ -13,10 +13,10 @@ describe('the state of a peer', () => {
     { silentMs: 0, open: true, restarting: false, state: 'Connected' },
     { silentMs: 1_999, open: true, restarting: false, state: 'Connected' },
     { silentMs: 2_000, open: true, restarting: false, state: 'Suspect' },
-    { silentMs: 2_999, open: true, restarting: false, state: 'Suspect' },
-    { silentMs: 3_000, open: true, restarting: false, state: 'Unreachable' },
+    { silentMs: 2_799, open: true, restarting: false, state: 'Suspect' },
+    { silentMs: 2_800, open: true, restarting: false, state: 'Unreachable' },
     { silentMs: 10, open: false, restarting: false, state: 'Suspect' },
-    { silentMs: 3_000, open: false, restarting: false, state: 'Unreachable' },
+    { silentMs: 2_800, open: false, restarting: false, state: 'Unreachable' },
     { silentMs: 20_000, open: false, restarting: true, state: 'Suspect' },
     { silentMs: 60_000, open: false, restarting: true, state: 'Unreachable' },
   ])(
@@ -29,8 +29,8 @@ describe('the state of a peer', () => {
   it('allows for the repetition of lost packets on a long way', () => {
     const contact = { lastHeardAt: 0, open: true, restarting: false, roundTripMs: 500 };
     expect(peerStateOf(contact, 2_800)).toBe('Connected');
-    expect(peerStateOf(contact, 3_800)).toBe('Suspect');
-    expect(peerStateOf(contact, 3_900)).toBe('Unreachable');
+    expect(peerStateOf(contact, 3_600)).toBe('Suspect');
+    expect(peerStateOf(contact, 3_700)).toBe('Unreachable');
   });
 
   it.each([true, false])('is suspect for three seconds after it proved to be alive (open: %s)', (open) => {
@@ -42,9 +42,9 @@ describe('the state of a peer', () => {
 
   it('is asked for a sign of life before it is suspect, on a connection that is open', () => {
     const contact = { lastHeardAt: 0, open: true, restarting: false };
-    expect([1_600, 1_700].map((now) => isQuiet(contact, now))).toEqual([false, true]);
-    expect(isQuiet({ ...contact, open: false }, 1_700)).toBe(false);
-    expect(isQuiet({ ...contact, roundTripMs: 300 }, 1_900)).toBe(false);
+    expect([1_400, 1_500].map((now) => isQuiet(contact, now))).toEqual([false, true]);
+    expect(isQuiet({ ...contact, open: false }, 1_500)).toBe(false);
+    expect(isQuiet({ ...contact, roundTripMs: 300 }, 1_700)).toBe(false);
   });
 
   it('stays unreachable while it is held, however well it is heard', () => {

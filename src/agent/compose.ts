@@ -217,7 +217,8 @@ async function composeMembership(
     removed,
     gate,
   });
-  const status = createMembershipStatus({ client, peers, federations, membership, own, gate, keys, clock, logger });
+  const common = { client, membership, own, gate, keys, clock, logger, version: VERSION };
+  const status = createMembershipStatus({ ...common, peers, federations });
   const joinRequests = createJoinRequests({
     client,
     namespace,

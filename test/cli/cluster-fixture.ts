@@ -85,17 +85,30 @@ export const OBJECTS: Record<string, KubeObject[]> = {
   federations: [
     {
       metadata: { name: 'headcut' },
-      status: { id: id('a'), name: 'a', endpoints: ['192.0.2.1:7443'], network: { prefix: '100.64.1.0/24' } },
+      status: {
+        id: id('a'),
+        name: 'a',
+        version: '0.1.0',
+        endpoints: ['192.0.2.1:7443'],
+        network: { prefix: '100.64.1.0/24' },
+      },
     },
   ],
   peers: [
     peer('b', {
       state: 'Connected',
+      version: '0.1.0',
       roundTripMs: 3,
       conditions: [CONNECTED],
       network: { path: 'UDP', prefix: '100.64.2.0/24' },
     }),
-    peer('c', { state: 'Unreachable', lastSeen: ago(183), conditions: [LOST], network: { path: null, prefix: null } }),
+    peer('c', {
+      state: 'Unreachable',
+      version: '0.0.9',
+      lastSeen: ago(183),
+      conditions: [LOST],
+      network: { path: null, prefix: null },
+    }),
   ],
   nodes: [
     node('a', { allocatable: { cpu: '2', memory: '4Gi', pods: '110' } }),

@@ -128,6 +128,11 @@ export class MemberLink extends PeerCalls implements PeerLink {
     return this.connection?.via;
   }
 
+  /** Of the peer's agent; undefined while there is no connection, or where it did not say. */
+  get version(): string | undefined {
+    return this.connection?.peer.version || undefined;
+  }
+
   /** A second agent with the peer's key came lately; that one tries again and again, as long as there is one. */
   get cloned(): boolean {
     return this.#clonedAt !== undefined && this.#deps.clock.monotonic() - this.#clonedAt < CLONE_FORGOTTEN_MS;

@@ -29,6 +29,8 @@ export interface MembershipStatusDeps {
   membership: Membership;
   own: OwnRecord;
   gate: AdmissionGate;
+  /** Of headcut. */
+  version: string;
   keys: KeySuccession & {
     replacedAt(): string | undefined;
     /** A request for a new key that is due by itself: the certificate has lived for most of its time. */
@@ -85,6 +87,7 @@ async function reconcilePeer(deps: MembershipStatusDeps, id: string) {
     offer: link.offer,
     problem: link.problem,
     via: link.via === undefined ? undefined : (deps.membership.get(link.via)?.name ?? link.via.slice(0, 6)),
+    version: link.version,
     roundTripMs: link.roundTripMs,
     cloned: link.cloned,
     hearsay: deps.membership.reach.hearsay(id),
@@ -101,7 +104,7 @@ async function reconcilePeer(deps: MembershipStatusDeps, id: string) {
 }
 
 async function reconcileFederation(deps: MembershipStatusDeps) {
-  const { client, federations, membership, own } = deps;
+  const { client, federations, membership, own, version } = deps;
   if (!federations.synced) return undefined;
   const federation =
     federations.get(FEDERATION_NAME) ??
@@ -119,7 +122,7 @@ async function reconcileFederation(deps: MembershipStatusDeps) {
   const unsettledMs = unsettledFor(deps, links);
   if (unsettledMs > 0 && federation.status?.id === own.id) return { requeueAfterMs: unsettledMs };
   const states = links.map((link) => link.state);
-  const facts = { own: own.record(), states, waiting: deps.gate.pending(), key: keyStatus(deps, links) };
+  const facts = { own: own.record(), version, states, waiting: deps.gate.pending(), key: keyStatus(deps, links) };
   const status = planFederationStatus(federation, facts);
   if (status !== undefined)
     await client.patch(FEDERATIONS, { name: FEDERATION_NAME, subresource: 'status' }, { status });

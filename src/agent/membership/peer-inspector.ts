@@ -19,7 +19,7 @@ export function createPeerInspector(links: {
   };
 }
 
-function inspect({ id, name, state, via, connection, clockSkewMs }: MemberLink): PeerInspection {
+function inspect({ id, name, state, via, connection, version, clockSkewMs }: MemberLink): PeerInspection {
   const openedBy = connection === undefined ? undefined : connection.dialed ? 'here' : 'there';
-  return { id, name, state, via, openedBy, version: connection?.peer.version, clockSkewMs };
+  return { id, name, state, via, openedBy, version, clockSkewMs };
 }

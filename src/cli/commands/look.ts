@@ -88,9 +88,9 @@ async function runPods(context: CommandContext): Promise<undefined> {
 function renderStatus(overview: Overview, now: number, wide: boolean): string {
   const { self, members, problems } = overview;
   const name = self.name === '' ? '(agent not ready)' : self.name;
-  const head = [name, self.id.slice(0, 12), self.endpoints.join(', '), self.podNetwork ?? ''].filter(
-    (one) => one !== '',
-  );
+  const version = self.version === undefined ? '' : `headcut ${self.version}`;
+  const facts = [name, self.id.slice(0, 12), self.endpoints.join(', '), self.podNetwork ?? '', version];
+  const head = facts.filter((one) => one !== '');
   const table =
     members.length === 0
       ? 'No other members. Run headcut invite here, and headcut join TOKEN against another cluster.'
@@ -99,11 +99,22 @@ function renderStatus(overview: Overview, now: number, wide: boolean): string {
 }
 
 function memberTable(members: readonly MemberOverview[], now: number, wide: boolean): string {
-  const head = ['MEMBER', 'STATE', 'SINCE', 'RTT', 'CPU USED/OFFERED', 'MEMORY USED/OFFERED', 'PODS OUT', 'PODS IN'];
+  const head = [
+    'MEMBER',
+    'STATE',
+    'SINCE',
+    'VERSION',
+    'RTT',
+    'CPU USED/OFFERED',
+    'MEMORY USED/OFFERED',
+    'PODS OUT',
+    'PODS IN',
+  ];
   const rows = members.map((member) => [
     member.name,
     member.state,
     dash(ageText(now, member.since)),
+    dash(member.version),
     member.roundTripMs === undefined ? '-' : `${member.roundTripMs}ms`,
     share(member, 'cpu'),
     share(member, 'memory'),
@@ -137,6 +148,7 @@ function renderMember(member: MemberOverview, world: World): string {
     ['State', `${member.state}${ageText(now, member.since, ' since ')}`],
     ['Last seen', member.lastSeen === undefined ? '' : `${ageText(now, member.lastSeen)} ago`],
     ['Problem', member.problem ?? ''],
+    ['Version', member.version ?? ''],
     ['Round trip', member.roundTripMs === undefined ? '' : `${member.roundTripMs} ms`],
     ['Endpoints', member.endpoints.join(', ')],
     ['Pod network', member.network ?? ''],

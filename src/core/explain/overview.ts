@@ -11,6 +11,8 @@ export interface MemberOverview {
   name: string;
   id: string;
   state: string;
+  /** Of its agent, when it was connected last. */
+  version?: string;
   /** RFC 3339; since when it is in this state. */
   since?: string;
   /** RFC 3339; only while it is not connected. */
@@ -30,7 +32,7 @@ export interface MemberOverview {
 
 /** One screen about the federation, JSON shape of `headcut status -o json`. */
 export interface Overview {
-  self: { id: string; name: string; endpoints: string[]; podNetwork?: string };
+  self: { id: string; name: string; version?: string; endpoints: string[]; podNetwork?: string };
   /** Sentences, the worst first; empty when all is well. */
   problems: string[];
   members: MemberOverview[];
@@ -40,11 +42,15 @@ export interface Overview {
 const SLOW_AFTER_MS = 60_000;
 
 export function overviewOf(world: World): Overview {
-  const { id = '', name = '', endpoints = [], network } = world.federation.status ?? {};
+  const { id = '', name = '', version, endpoints = [], network } = world.federation.status ?? {};
   const members = world.peers.map((peer) => memberOverview(world, peer));
   const prefix = network?.prefix ?? undefined;
   return {
-    self: { id, name, endpoints, ...(prefix === undefined ? {} : { podNetwork: prefix }) },
+    self: {
+      ...{ id, name, endpoints },
+      ...(version === undefined ? {} : { version }),
+      ...(prefix === undefined ? {} : { podNetwork: prefix }),
+    },
     problems: [...members.flatMap((member) => memberProblems(world, member)), ...podProblems(world)],
     members,
   };
@@ -62,6 +68,7 @@ export function memberOverview(world: World, peer: PeerObject): MemberOverview {
     name: metadata.name,
     id: spec.id,
     state: status.state ?? 'Unknown',
+    ...(status.version === undefined ? {} : { version: status.version }),
     ...(connected?.lastTransitionTime === undefined ? {} : { since: connected.lastTransitionTime }),
     ...(typeof lastSeen === 'string' ? { lastSeen } : {}),
     ...(typeof roundTripMs === 'number' ? { roundTripMs } : {}),

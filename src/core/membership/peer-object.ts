@@ -16,6 +16,8 @@ export interface PeerStatus {
   lastSeen?: string | null;
   /** Name of the member that carries the connection, when there is no direct way. */
   via?: string | null;
+  /** Of headcut, as its agent said when the connection was made. */
+  version?: string;
   /** At the time of the last change of state. */
   roundTripMs?: number;
   /** The offer at the time of the last change of state; the virtual node has the present one. */
@@ -47,6 +49,8 @@ export interface FederationObject extends KubeObject {
 export interface FederationStatus {
   id?: string;
   name?: string;
+  /** Of headcut, as the agent is now. */
+  version?: string;
   endpoints?: string[];
   peers?: PeerCounts;
   /** Written by the network feature; null where there is none. */
@@ -95,6 +99,8 @@ export interface PeerContact {
   state: string;
   /** Name of the member that carries the connection, when it is not direct. */
   via: string | undefined;
+  /** Of its agent; undefined while there is no connection. */
+  version?: string | undefined;
   roundTripMs: number | undefined;
   /** Two agents with its key are up at once. */
   cloned: boolean;
@@ -113,15 +119,18 @@ export function planPeerStatus(peer: PeerObject, contact: PeerContact, now: stri
   const said = connected?.reason !== reasonOf(contact) || (before.via ?? undefined) !== contact.via;
   const unique = before.conditions?.find((condition) => condition.type === 'Unique');
   const cloneNews = contact.cloned !== (unique?.status === 'False');
+  const otherVersion = contact.version !== undefined && contact.version !== before.version;
   const missesOffer = before.offer === undefined && contact.offer !== undefined;
-  if (!changed && !said && !cloneNews && !missesOffer && before.observedGeneration === generation) return undefined;
+  const news = changed || said || cloneNews || missesOffer || otherVersion;
+  if (!news && before.observedGeneration === generation) return undefined;
   const status = contact.state === 'Connected' ? 'True' : contact.state === 'Suspect' ? 'Unknown' : 'False';
   const lastTransitionTime = connected?.status === status ? (connected.lastTransitionTime ?? now) : now;
-  const { offer, via, roundTripMs } = contact;
+  const { offer, via, version, roundTripMs } = contact;
   return {
     state: contact.state,
     observedGeneration: generation,
     via: via ?? null,
+    ...(version === undefined ? {} : { version }),
     ...(roundTripMs === undefined ? {} : { roundTripMs: Math.round(roundTripMs * 10) / 10 }),
     ...(contact.state === 'Connected' ? { lastSeen: null } : changed ? { lastSeen: now } : {}),
     ...(offer === undefined ? {} : { offer: { accepting: offer.accepting, allocatable: offer.allocatable } }),
@@ -174,6 +183,7 @@ function messageOf({ state, via, hearsay, problem = 'no heartbeat arrives' }: Pe
 /** What the status of the own Federation is made from. */
 export interface FederationFacts {
   own: PeerRecord;
+  version: string;
   /** Of each peer. */
   states: readonly string[];
   waiting?: readonly PendingMember[];
@@ -183,17 +193,22 @@ export interface FederationFacts {
 /** The status of the own Federation to write, or undefined when it says so already. */
 export function planFederationStatus(
   federation: FederationObject,
-  { own, states, waiting = [], key }: FederationFacts,
+  { own, version, states, waiting = [], key }: FederationFacts,
 ): FederationStatus | undefined {
   const count = (state: string): number => states.filter((one) => one === state).length;
   const wanted: FederationStatus = {
     id: own.id,
     name: own.name,
+    version,
     endpoints: own.endpoints,
     peers: { total: states.length, connected: count('Connected'), unreachable: count('Unreachable') },
   };
-  const { id, name, endpoints, peers, pending, key: shownKey } = federation.status ?? {};
-  const said = { ...{ id, name, endpoints, peers }, pending: pending ?? [], key: shownKey ?? undefined };
+  const { id, name, version: shownVersion, endpoints, peers, pending, key: shownKey } = federation.status ?? {};
+  const said = {
+    ...{ id, name, version: shownVersion, endpoints, peers },
+    pending: pending ?? [],
+    key: shownKey ?? undefined,
+  };
   if (isDeepStrictEqual(said, { ...wanted, pending: waiting, key })) return undefined;
   return {
     ...wanted,

@@ -129,7 +129,7 @@ async function live(cluster: Cluster, clock = fastClock) {
     onChange: () => {},
     reconsider: () => Promise.resolve(),
   } as unknown as Membership;
-  const common = { own, keys, federations, membership, clock, logger: silentLogger };
+  const common = { own, keys, federations, membership, clock, logger: silentLogger, version: '0.1.0' };
   const gate = new AdmissionGate(() => undefined);
   const controller = createMembershipStatus({ ...common, client, peers: new FakeStore<PeerObject>(), gate });
   const stop = new AbortController();

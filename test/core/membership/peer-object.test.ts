@@ -47,6 +47,17 @@ describe('planPeerStatus', () => {
     });
   });
 
+  it('says which version of headcut it has, and is written once for another one', () => {
+    const older = planPeerStatus(peer, { ...contact('Connected'), version: '0.1.0' }, T1) ?? {};
+    expect(older.version).toBe('0.1.0');
+    const upgraded = planPeerStatus({ ...peer, status: older }, { ...contact('Connected'), version: '0.2.0' }, T2);
+    expect(upgraded).toMatchObject({ version: '0.2.0', conditions: [{ type: 'Connected', lastTransitionTime: T1 }] });
+    const shown = { ...peer, status: { ...older, ...upgraded } };
+    expect(planPeerStatus(shown, { ...contact('Connected'), version: '0.2.0' }, T2)).toBeUndefined();
+    // Away it is still known by the version that it had last.
+    expect(planPeerStatus(shown, contact('Unreachable'), T2)).not.toHaveProperty('version');
+  });
+
   it('names the member that carries the connection, until there is a direct way', () => {
     const relayed = planPeerStatus(peer, { ...contact('Connected'), via: 'c', roundTripMs: 3.0625 }, T1) ?? {};
     expect(relayed).toMatchObject({ state: 'Connected', via: 'c', roundTripMs: 3.1 });
@@ -91,30 +102,39 @@ describe('planPeerStatus', () => {
 });
 
 describe('planFederationStatus', () => {
+  const version = '0.1.0';
+
   it('counts members by state and is not written again when it says so already', () => {
     const federation = { metadata: { name: 'headcut' } };
     const states = ['Connected', 'Suspect', 'Unreachable', 'Connected'];
-    const status = planFederationStatus(federation, { own: record, states });
+    const status = planFederationStatus(federation, { own: record, version, states });
     expect(status?.peers).toEqual({ total: 4, connected: 2, unreachable: 1 });
     const again = planFederationStatus(
       { ...federation, status: status ?? {} },
-      { own: record, states: states.toSorted() },
+      { own: record, version, states: states.toSorted() },
     );
     expect(again).toBeUndefined();
+    const upgraded = planFederationStatus(
+      { ...federation, status: status ?? {} },
+      { own: record, version: '0.2.0', states },
+    );
+    expect(upgraded).toMatchObject({ version: '0.2.0' });
   });
 
   it('tells of the present key where it replaced another, and who has not seen it', () => {
     const federation = { metadata: { name: 'headcut' } };
     const key = { replaced: 1, since: T1, unseenBy: ['b'] };
-    const status = planFederationStatus(federation, { own: record, states: [], key });
+    const status = planFederationStatus(federation, { own: record, version, states: [], key });
     expect(status?.key).toEqual(key);
     const shown = { ...federation, status: status ?? {} };
-    expect(planFederationStatus(shown, { own: record, states: [], key })).toBeUndefined();
-    expect(planFederationStatus(shown, { own: record, states: [], key: { ...key, unseenBy: [] } })?.key).toEqual({
+    expect(planFederationStatus(shown, { own: record, version, states: [], key })).toBeUndefined();
+    expect(
+      planFederationStatus(shown, { own: record, version, states: [], key: { ...key, unseenBy: [] } })?.key,
+    ).toEqual({
       ...key,
       unseenBy: [],
     });
-    expect(planFederationStatus(shown, { own: record, states: [] })?.key).toBeNull();
+    expect(planFederationStatus(shown, { own: record, version, states: [] })?.key).toBeNull();
   });
 });
 

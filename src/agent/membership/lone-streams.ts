@@ -1,14 +1,14 @@
 import type { Duplex } from 'node:stream';
-import { KEY_GRACE_MS } from '../../core/membership/member-keys.ts';
 import type { Clock } from '../../runtime/clock.ts';
+import { KeyGrace } from '../../wire/key-grace.ts';
 
 /** Streams to one peer that have connections of their own. */
 export class LoneStreams {
-  readonly #clock: Clock;
+  readonly #grace: KeyGrace<Duplex>;
   readonly #open = new Set<Duplex>();
 
   constructor(clock: Clock) {
-    this.#clock = clock;
+    this.#grace = KeyGrace.forStreams(clock);
   }
 
   add(stream: Duplex): Duplex {
@@ -19,10 +19,6 @@ export class LoneStreams {
 
   /** A key was replaced: what is open now was opened by it, and ends after a time of grace. */
   endSoon(): void {
-    const streams = [...this.#open];
-    if (streams.length === 0) return;
-    void this.#clock.sleep(KEY_GRACE_MS).then(() => {
-      for (const stream of streams) stream.destroy();
-    });
+    for (const stream of this.#open) this.#grace.endLater(stream);
   }
 }

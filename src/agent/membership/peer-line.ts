@@ -1,10 +1,10 @@
 import type { Duplex } from 'node:stream';
 import { CodedError, messageOf } from '../../core/coded-error.ts';
 import { chooseConnection } from '../../core/membership/connection-choice.ts';
-import { KEY_GRACE_MS } from '../../core/membership/member-keys.ts';
 import { backoffDelayMs, CONNECT_BACKOFF } from '../../runtime/backoff.ts';
 import type { Clock } from '../../runtime/clock.ts';
 import { withDeadline } from '../../runtime/deadline.ts';
+import { KeyGrace } from '../../wire/key-grace.ts';
 import type { KeyGenerations, PeerConnection } from '../../wire/peer-connection.ts';
 
 export interface PeerLineDeps {
@@ -58,10 +58,14 @@ export class PeerLine {
   /** Connections by earlier keys than these are to go. */
   #keys: KeyGenerations = { own: 0, peer: 0 };
   #ownKeyProven = -1;
-  readonly #ending = new WeakSet<PeerConnection>();
+  readonly #grace: KeyGrace<PeerConnection>;
 
   constructor(deps: PeerLineDeps) {
     this.#deps = deps;
+    this.#grace = new KeyGrace(deps.clock, {
+      end: (connection) => connection.close(new CodedError('Unavailable', 'it was opened by a key that was replaced')),
+      onEnd: (connection, listener) => connection.onClose(listener),
+    });
   }
 
   get current(): PeerConnection | undefined {
@@ -76,7 +80,7 @@ export class PeerLine {
   /** A key of one side was replaced: connections by those of before give way to new ones, and end after a time of grace. */
   expectKeys(keys: KeyGenerations): void {
     this.#keys = keys;
-    for (const connection of this.#open) if (this.#isOutdated(connection)) this.#endLater(connection);
+    for (const connection of this.#open) if (this.#isOutdated(connection)) this.#grace.endLater(connection);
     if (this.#current !== undefined && this.#isOutdated(this.#current)) this.#wake.abort();
   }
 
@@ -151,7 +155,7 @@ export class PeerLine {
   #use(connection: PeerConnection, others: PeerConnection[]): void {
     this.#open.push(connection);
     this.#ownKeyProven = Math.max(this.#ownKeyProven, connection.keyGenerations.own);
-    if (this.#isOutdated(connection)) this.#endLater(connection);
+    if (this.#isOutdated(connection)) this.#grace.endLater(connection);
     connection.onDraining(() => this.#choose());
     connection.onClose((reason) => this.#onClosed(connection, reason));
     connection.serve((stream) => this.#deps.serve(stream));
@@ -235,17 +239,6 @@ export class PeerLine {
     return keyGenerations.own < this.#keys.own || keyGenerations.peer < this.#keys.peer;
   }
 
-  #endLater(connection: PeerConnection): void {
-    if (this.#ending.has(connection)) return;
-    this.#ending.add(connection);
-    const closed = new AbortController();
-    connection.onClose(() => closed.abort());
-    this.#deps.clock.sleep(KEY_GRACE_MS, closed.signal).then(
-      () => connection.close(new CodedError('Unavailable', 'it was opened by a key that was replaced')),
-      () => {},
-    );
-  }
-
   async #probe(connection: PeerConnection): Promise<void> {
     if (!(await this.#answers(connection))) connection.close(new CodedError('Unavailable', 'no answer in time'));
   }
@@ -271,7 +264,7 @@ export class PeerLine {
     const changed = use !== this.#current;
     this.#current = use;
     for (const connection of drop) connection.drain();
-    for (const connection of outdated) this.#endLater(connection);
+    for (const connection of outdated) this.#grace.endLater(connection);
     if (!changed) return;
     this.#wake.abort();
     this.#changed.abort();

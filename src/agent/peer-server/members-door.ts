@@ -1,15 +1,10 @@
 import type { Duplex } from 'node:stream';
 import { createServer, type TLSSocket, type Server as TlsServer } from 'node:tls';
-import {
-  claimedIdOf,
-  generationOf,
-  KEY_GRACE_MS,
-  memberKeysOf,
-  proveMember,
-} from '../../core/membership/member-keys.ts';
+import { claimedIdOf, generationOf, memberKeysOf, proveMember } from '../../core/membership/member-keys.ts';
 import { keyGenerationOf } from '../../core/membership/record-version.ts';
 import type { Clock } from '../../runtime/clock.ts';
 import type { Logger } from '../../runtime/logger.ts';
+import { KeyGrace } from '../../wire/key-grace.ts';
 import {
   acceptPeerConnection,
   PEER_ALPN,
@@ -42,7 +37,7 @@ export class MembersDoor {
   readonly #deps: MembersDoorDeps;
   readonly #server: TlsServer;
   readonly #sockets = new Map<TLSSocket, ProvenPeer>();
-  readonly #ending = new WeakSet<TLSSocket>();
+  readonly #grace: KeyGrace<Duplex>;
   /** The own certificate that is shown. */
   #shown: string;
   readonly #otherVersions = new Set<string>();
@@ -51,6 +46,7 @@ export class MembersDoor {
   constructor(deps: MembersDoorDeps) {
     this.#deps = deps;
     this.#shown = deps.identity.certificate;
+    this.#grace = KeyGrace.forStreams(deps.clock);
     this.#server = createServer(
       {
         ...this.#context(),
@@ -84,7 +80,7 @@ export class MembersDoor {
     for (const [socket, { id, keyGenerations }] of this.#sockets) {
       const record = members.get(id);
       if (record === undefined) socket.destroy();
-      else if (keyGenerations.own < own || keyGenerations.peer < keyGenerationOf(record)) this.#endSoon(socket);
+      else if (keyGenerations.own < own || keyGenerations.peer < keyGenerationOf(record)) this.#grace.endLater(socket);
     }
     return isOther;
   }
@@ -96,17 +92,6 @@ export class MembersDoor {
   #context() {
     const { key, certificate } = this.#deps.identity;
     return { key, cert: certificate, minVersion: 'TLSv1.3' as const };
-  }
-
-  #endSoon(socket: TLSSocket): void {
-    if (this.#ending.has(socket)) return;
-    this.#ending.add(socket);
-    const closed = new AbortController();
-    socket.once('close', () => closed.abort());
-    this.#deps.clock.sleep(KEY_GRACE_MS, closed.signal).then(
-      () => socket.destroy(),
-      () => {},
-    );
   }
 
   /** The member behind a connection; undefined when it is nobody's. */

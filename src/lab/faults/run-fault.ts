@@ -1,5 +1,5 @@
 import { CodedError } from '../../core/coded-error.ts';
-import { killCgroup, readCgroupMounts, signalProcess } from '../cgroups.ts';
+import { killCgroup, processesIn, readCgroupMounts, signalProcess } from '../cgroups.ts';
 import type { LabContext } from '../lab-context.ts';
 import { emptyStore, fillStore } from '../store-disk.ts';
 import { findCluster } from '../topology.ts';
@@ -83,8 +83,8 @@ export async function endAllFaults(lab: FaultLab): Promise<void> {
     await endDelay(topology, cluster.name);
     await emptyStore(provider.storeFolder(cluster));
     thawCgroup(mounts, cluster.cgroup);
-    for (const name of [AGENT, ...provider.components(cluster)])
-      for (const pid of findProcesses(mounts, cluster, name)) signalProcess(pid, 'SIGCONT');
+    // All of them: what a component started itself may have been frozen by its own name.
+    for (const pid of processesIn(mounts, cluster.cgroup)) signalProcess(pid, 'SIGCONT');
   }
   await Promise.all(topology.clusters.map((cluster) => provider.start(cluster, signal)));
   for (const cluster of topology.clusters) await resetAgentClock(mounts, cluster);

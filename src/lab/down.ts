@@ -3,6 +3,7 @@ import { CodedError } from '../core/coded-error.ts';
 import { killCgroup, readCgroupMounts, removeCgroup } from './cgroups.ts';
 import { claimLabName, releaseLabName } from './lab-registry.ts';
 import { readLabState } from './lab-state.ts';
+import { removeMountPoints } from './mount-points.ts';
 import { removeClusterNetwork, removeLabNetwork } from './network.ts';
 import { chooseProvider } from './providers/choose-provider.ts';
 import { unmountStores } from './store-disk.ts';
@@ -52,5 +53,6 @@ export async function takeDown(name: string, deps: LabDeps): Promise<void> {
   await unmountStores(folder);
   rmSync(folder, { recursive: true, force: true, maxRetries: 5 });
   releaseLabName(name);
+  removeMountPoints();
   progress.say(`lab "${name}" is down`);
 }

@@ -1,4 +1,4 @@
-import { existsSync, mkdirSync, readFileSync, rmdirSync, rmSync, writeFileSync } from 'node:fs';
+import { existsSync, mkdirSync, readdirSync, readFileSync, rmdirSync, rmSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { CodedError } from '../core/coded-error.ts';
 import type { Clock } from '../runtime/clock.ts';
@@ -10,10 +10,10 @@ import { waitUntil } from './wait-until.ts';
  * Which checkout a lab's name belongs to on this machine, and who works on it now. A lab's namespaces, links and cgroups
  * are named after it alone, so two checkouts must not use one name at once.
  */
-const FOLDER = '/run/headcut';
+export const REGISTRY_FOLDER = '/run/headcut';
 
 /** Takes the name for `stateFolder`; throws when another checkout's lab has it. */
-export function claimLabName(name: string, stateFolder: string, folder = FOLDER): void {
+export function claimLabName(name: string, stateFolder: string, folder = REGISTRY_FOLDER): void {
   const file = join(folder, name);
   const owner = existsSync(file) ? readFileSync(file, 'utf8').trim() : stateFolder;
   if (owner !== stateFolder && existsSync(owner))
@@ -22,8 +22,16 @@ export function claimLabName(name: string, stateFolder: string, folder = FOLDER)
 }
 
 /** Gives the name back; nothing of the lab is left. */
-export function releaseLabName(name: string, folder = FOLDER): void {
+export function releaseLabName(name: string, folder = REGISTRY_FOLDER): void {
   rmSync(join(folder, name), { force: true });
+}
+
+/** Whether a lab has a name on this machine. One whose folder was removed by other means has none any more. */
+export function hasLabs(folder = REGISTRY_FOLDER): boolean {
+  if (!existsSync(folder)) return false;
+  // Files with a dot are no names: locks, and what labs remember together.
+  const names = readdirSync(folder).filter((name) => !name.includes('.'));
+  return names.some((name) => existsSync(readFileSync(join(folder, name), 'utf8').trim()));
 }
 
 export interface LabLockOptions {
@@ -38,7 +46,7 @@ const LOCK_TIMEOUT_MS = 10 * 60_000;
 
 /** Runs `work` while no other command changes the same lab; waits for it. The lock of a killed command does not count. */
 export async function withLabLock<T>(options: LabLockOptions, work: () => Promise<T>): Promise<T> {
-  const { name, clock, signal, folder = FOLDER } = options;
+  const { name, clock, signal, folder = REGISTRY_FOLDER } = options;
   const file = join(folder, `${name}.lock`);
   await waitUntil(async () => tryLock(file, folder), {
     clock,

@@ -39,6 +39,7 @@ export function createK0sProvider(deps: K0sProviderDeps): ClusterProvider {
     kubernetesClients(cluster).filter(({ name }) => ADDONS.includes(name));
   const recipe: ClusterRecipe = {
     name: 'k0s',
+    mountPoints: Object.keys(K0S_PRIVATE_FOLDERS),
     checkMachine: () => requireBinary(deps.k0sBinary),
     write: async (cluster, launchers) => {
       requireBinary(deps.k0sBinary);

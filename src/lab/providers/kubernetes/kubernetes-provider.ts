@@ -4,12 +4,13 @@ import { addonObjects } from './cluster-api.ts';
 import { createClusterCertificates } from './cluster-certificates.ts';
 import { writeClusterFiles } from './cluster-files.ts';
 import { clients, foundation } from './components.ts';
-import { CONTAINERD_SOCKET, layoutOf } from './layout.ts';
+import { CONTAINERD_SOCKET, layoutOf, PRIVATE_FOLDERS } from './layout.ts';
 
 /** Clusters of upstream Kubernetes binaries, one process a component, laid out and flagged as `k0s controller --single` does. */
 export function createKubernetesProvider(deps: ProcessProviderDeps): ClusterProvider {
   const recipe: ClusterRecipe = {
     name: 'kubernetes',
+    mountPoints: Object.keys(PRIVATE_FOLDERS),
     write: async (cluster, launchers) => {
       await createClusterCertificates(cluster, deps.clock.now());
       await writeClusterFiles(cluster, launchers);

@@ -46,6 +46,8 @@ export function createKwokProvider(deps: KwokProviderDeps): ClusterProvider {
   };
   const recipe: ClusterRecipe = {
     name: 'kwok',
+    // What it mounts over is in its own /run.
+    mountPoints: [],
     write: async (cluster, launchers) => {
       await createClusterCertificates(cluster, deps.clock.now());
       const all = [...foundation(cluster), ...controlPlane(cluster), kwokOf(cluster), ...agentOf(cluster, deps.root)];

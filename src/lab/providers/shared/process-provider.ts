@@ -3,6 +3,7 @@ import { CodedError } from '../../../core/coded-error.ts';
 import type { Clock } from '../../../runtime/clock.ts';
 import { execute } from '../../../runtime/command.ts';
 import { type CgroupMounts, createCgroup, killCgroup, removeCgroup } from '../../cgroups.ts';
+import { makeMountPoints } from '../../mount-points.ts';
 import { residentBytesOf } from '../../process-identity.ts';
 import type { ClusterProvider, ClusterStatus } from '../../provider.ts';
 import { mountStore, unmountStores } from '../../store-disk.ts';
@@ -36,6 +37,8 @@ export interface ProcessProviderDeps {
 /** What one kind of cluster consists of, when its parts are processes of this machine. */
 export interface ClusterRecipe {
   name: string;
+  /** Folders of the machine that each cluster has for itself. */
+  mountPoints: readonly string[];
   /** Throws where this machine lacks what such clusters need. */
   checkMachine?(): void;
   /** Makes the keys and writes the configuration files and launchers; keeps what is there and right. */
@@ -98,6 +101,7 @@ class ProcessProvider implements ClusterProvider {
 
   async create(cluster: ClusterTopology): Promise<void> {
     createCgroup(this.#launchers.mounts, cluster.cgroup);
+    makeMountPoints(this.#recipe.mountPoints);
     await mountStore(this.#recipe.store(cluster));
     await this.#recipe.write(cluster, this.#launchers);
   }

@@ -1,14 +1,14 @@
 import { CodedError } from '../core/coded-error.ts';
-import { FEDERATION_NAME, LEAVE_ANNOTATION, type PeerObject } from '../core/membership/peer-object.ts';
+import { LEAVE_ANNOTATION, type PeerObject } from '../core/membership/peer-object.ts';
 import { isNotFound } from '../kube/api-error.ts';
 import type { KubeClient } from '../kube/client.ts';
-import { FEDERATIONS, PEERS } from '../kube/resources.ts';
+import { PEERS } from '../kube/resources.ts';
 import type { Clock } from '../runtime/clock.ts';
 import { explain, readFederation } from './cluster.ts';
+import { sayFarewell } from './farewell.ts';
 
 /** For the agent to say goodbye; then the peers are removed without it. */
 const FAREWELL_WITHIN_MS = 20_000;
-const POLL_MS = 250;
 
 export interface LeaveOptions {
   clock: Clock;
@@ -42,9 +42,8 @@ export async function* leave(client: KubeClient, options: LeaveOptions): AsyncGe
       return yield { type: 'no-member' };
     yield* moveHome(peers, options);
     yield { type: 'leaving', members: peers.length };
-    const annotations = { [LEAVE_ANNOTATION]: new Date(clock.now()).toISOString() };
-    await client.patch(FEDERATIONS, { name: FEDERATION_NAME }, { metadata: { annotations } });
-    if (await isDone(client, clock, signal)) return yield { type: 'left', members: peers.length };
+    const told = await sayFarewell(client, { clock, withinMs: FAREWELL_WITHIN_MS, signal });
+    if (told) return yield { type: 'left', members: peers.length };
     for (const name of await listNames(client)) await remove(client, name);
     yield { type: 'left-silently', members: peers.length, name: status?.name ?? '' };
   } catch (error) {
@@ -82,17 +81,6 @@ async function* moveHome(peers: readonly string[], options: LeaveOptions): Async
 
 async function listNames(client: KubeClient): Promise<string[]> {
   return (await client.list<PeerObject>(PEERS)).items.map((peer) => peer.metadata.name);
-}
-
-/** The agent takes the annotation away once everybody was told. */
-async function isDone(client: KubeClient, clock: Clock, signal: AbortSignal): Promise<boolean> {
-  const until = clock.monotonic() + FAREWELL_WITHIN_MS;
-  while (clock.monotonic() < until) {
-    const { metadata } = await readFederation(client);
-    if (metadata.annotations?.[LEAVE_ANNOTATION] === undefined && (await listNames(client)).length === 0) return true;
-    await clock.sleep(POLL_MS, signal);
-  }
-  return false;
 }
 
 async function remove(client: KubeClient, name: string): Promise<void> {

@@ -1,4 +1,5 @@
 import { CodedError } from '../core/coded-error.ts';
+import { counted } from '../core/explain/age.ts';
 import type { KubeObject, Node } from '../core/kube-objects.ts';
 import { MANAGED_BY, MANAGED_BY_LABEL, ORIGIN_CLUSTER_LABEL, PEER_LABEL, UNREACHABLE_TAINT } from '../core/labels.ts';
 import { AGENT_NAMESPACE } from '../core/membership/join-secrets.ts';
@@ -16,6 +17,7 @@ import {
 } from '../kube/resources.ts';
 import type { Clock } from '../runtime/clock.ts';
 import { explain } from './cluster.ts';
+import { tryFarewell } from './farewell.ts';
 import { networkRemovalObjects, possibleObjects } from './install-objects.ts';
 import { findAll, POLL_MS, type Removal, removeAll, removeWithin, type TimeLimit } from './removal.ts';
 
@@ -31,6 +33,8 @@ export interface UninstallOptions {
 export const DEFAULT_UNINSTALL_TIMEOUT_MS = 30_000;
 /** Shares of the time. Pods that run on peers get the longest, because a living peer has to end them. */
 const BRING_HOME = 0.3;
+/** An agent with living peers does it in a second; it gives peers that do not answer five. */
+const FAREWELL = 0.2;
 const STOP_AGENT = 0.2;
 const NETWORK = 0.2;
 /** Pods of others get this long to end; more would not fit into the time. */
@@ -43,8 +47,8 @@ const OURS = `app.kubernetes.io/name=${AGENT}`;
 const K0S_STACK_LABEL = 'k0s.k0sproject.io/stack';
 
 /**
- * Removes headcut and all that it made in this cluster: pods that run on peers go home, pods of peers end, then nodes, namespaces,
- * kinds and rights go. Needs no peer to be alive, and can be repeated. Throws Unavailable that names what is left when the time is over.
+ * Removes headcut and all that it made in this cluster: pods that run on peers go home, pods of peers end, peers are told that this
+ * member leaves, then nodes, namespaces, kinds and rights go. Needs no peer to be alive, and can be repeated. Throws Unavailable that names what is left when the time is over.
  */
 export async function uninstall(client: KubeClient, options: UninstallOptions): Promise<void> {
   const { clock, note, timeoutMs } = options;
@@ -61,6 +65,7 @@ export async function uninstall(client: KubeClient, options: UninstallOptions): 
     note(`bringing pods home from ${nodes.length} virtual nodes, ending the pods of peers`);
     // What ends slowest begins first; what peers still send meanwhile is found below.
     await Promise.all([bringHome(client, share(BRING_HOME)), removeAll(client, TWINS), endGuests(client)]);
+    await sayGoodbye(client, share(FAREWELL), note);
     options.removeK0sStack?.();
     note('stopping the agent');
     const image = await stopAgent(client, share(STOP_AGENT));
@@ -126,6 +131,21 @@ const podsOn =
 
 function isUnreachable(node: Node): boolean {
   return node.spec?.taints?.some(({ key }) => key === UNREACHABLE_TAINT) === true;
+}
+
+/** Peers drop this member at once, instead of waiting for it. */
+async function sayGoodbye(client: KubeClient, limit: TimeLimit, note: (text: string) => void): Promise<void> {
+  const goodbye = await tryFarewell(client, limit);
+  switch (goodbye.type) {
+    case 'no-member':
+      return;
+    case 'told':
+      return note(`told the federation that this member leaves it (${counted(goodbye.members, 'peer')})`);
+    case 'not-told':
+      return note(
+        `no peer was told that this member leaves; those that live show it as unreachable until somebody runs headcut forget ${goodbye.name} there`,
+      );
+  }
 }
 
 /** Gives the image that the agent had. */

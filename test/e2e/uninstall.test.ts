@@ -16,6 +16,7 @@ import {
   readyPods,
   twins,
 } from './lab.ts';
+import { peerNames } from './members.ts';
 
 const folder = process.env.HEADCUT_LAB ?? '';
 const CLI = join(import.meta.dirname, '..', '..', 'src', 'bin', 'cli.ts');
@@ -106,6 +107,35 @@ test('a member that no peer reaches is rid of headcut within 30 s, its pods go h
   expect(await run(headcut(member, 'uninstall'))).toContain('Removed');
 
   expect(await run(headcut(member, 'install', '--csr-approver'))).toContain('this member listens on');
+  await rejoin(member, others);
+});
+
+test('a member that is uninstalled while its peers live says good-bye: they drop it at once, and their pods go elsewhere', async () => {
+  const clusters = await contexts();
+  const member = clusters.at(-1) ?? '';
+  const others = clusters.slice(0, -1);
+  const home = others[0] ?? '';
+  await using foreign = await offloadedNamespace(home);
+  await apply(home, deployment(foreign.name, 'web', 4));
+  await readyPods(home, foreign.name, 4);
+  expect(await twins(member, foreign.name)).not.toEqual([]);
+
+  const start = performance.now();
+  await run(headcut(member, 'uninstall'));
+  expect(performance.now() - start).toBeLessThan(30_000);
+  for (const other of others) expect(await peerNames(other)).not.toContain(member);
+  expect(await tracesIn(member)).toEqual([]);
+  for (const other of others)
+    await eventually(async () => {
+      const nodes = await list<Node>(other, ['nodes', '-l', 'headcut.dev/peer']);
+      expect(nodes.map(({ metadata }) => metadata.name)).not.toContain(`headcut-${member}`);
+    });
+  await eventually(async () => {
+    const pods = await list<Pod>(home, ['-n', foreign.name, 'pods']);
+    expect(pods.filter(isReady)).toHaveLength(4);
+  }, 60_000);
+
+  await run(headcut(member, 'install', '--csr-approver'));
   await rejoin(member, others);
 });
 

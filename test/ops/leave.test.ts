@@ -1,50 +1,8 @@
 import { describe, expect, it } from 'vitest';
-import type { KubeObject } from '../../src/core/kube-objects.ts';
 import { LEAVE_ANNOTATION } from '../../src/core/membership/peer-object.ts';
-import { ApiError } from '../../src/kube/api-error.ts';
-import type { KubeClient } from '../../src/kube/client.ts';
 import { approve } from '../../src/ops/approve.ts';
 import { type LeaveOptions, type LeaveProgress, leave } from '../../src/ops/leave.ts';
-import type { Clock } from '../../src/runtime/clock.ts';
-
-/** Time that passes only by sleeping. */
-function jumpingClock(): Clock {
-  let now = 0;
-  return {
-    now: () => now,
-    monotonic: () => now,
-    sleep: async (ms) => {
-      now += ms;
-    },
-  };
-}
-
-/** A cluster with a Federation and peers; the agent, where there is one, does what the annotation asks for. */
-function fakeCluster(options: { agent: boolean; status?: object }) {
-  const federation: KubeObject & { spec?: object; status?: object } = {
-    metadata: { name: 'headcut', annotations: {} },
-    status: options.status ?? {},
-  };
-  const peers = new Set(['b', 'c']);
-  const client = {
-    get: () => Promise.resolve(structuredClone(federation)),
-    list: () =>
-      Promise.resolve({
-        items: [...peers].map((name) => ({ metadata: { name }, spec: { id: name } })),
-        resourceVersion: '1',
-      }),
-    patch: (_type: unknown, _address: unknown, patch: { metadata?: KubeObject['metadata']; spec?: object }) => {
-      if (patch.spec !== undefined) federation.spec = patch.spec;
-      if (patch.metadata?.annotations === undefined) return Promise.resolve(federation);
-      if (options.agent) peers.clear();
-      else federation.metadata.annotations = patch.metadata.annotations;
-      return Promise.resolve(federation);
-    },
-    delete: (_type: unknown, { name }: { name: string }) =>
-      peers.delete(name) ? Promise.resolve() : Promise.reject(new ApiError(404, {})),
-  } as unknown as KubeClient;
-  return { client, peers, federation };
-}
+import { fakeCluster, jumpingClock } from './leaving-cluster.ts';
 
 async function leaveWith(
   cluster: ReturnType<typeof fakeCluster>,

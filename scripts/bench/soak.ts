@@ -7,6 +7,7 @@ import { readFileSync } from 'node:fs';
 import { uptime } from 'node:os';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { parseArgs } from 'node:util';
+import { messageOf } from '../../src/core/coded-error.ts';
 import type { KubeObject, Pod } from '../../src/core/kube-objects.ts';
 import { ORIGIN_UID_LABEL } from '../../src/core/labels.ts';
 import { fault } from '../../test/e2e/faults.ts';
@@ -54,12 +55,13 @@ await using _namespace = await offloadedNamespace(namespace);
 try {
   await makeWorkload(namespace);
   await run();
-} finally {
-  await removeForeign(namespace);
+} catch (error) {
+  violations.push(`the run did not come to its end: ${messageOf(error)}`);
 }
 for (const violation of violations) process.stdout.write(`VIOLATION: ${violation}\n`);
 process.stdout.write(violations.length === 0 ? 'everything held\n' : `${violations.length} violations\n`);
 process.exitCode = violations.length === 0 ? 0 : 1;
+await removeForeign(namespace).catch((error) => say(`not removed: ${messageOf(error)}`));
 
 async function run(): Promise<void> {
   using world = new ObservedWorld({ home: 'a', name: namespace });
@@ -101,8 +103,8 @@ async function run(): Promise<void> {
   await eventually('all Jobs complete', () => areJobsComplete(jobs));
   await eventually('the StatefulSets have their pods', async () => areSingletonsReady(world));
   await eventually('no orphans', async () => orphans(world).length === 0);
-  const foreignNow = await lookAtForeign(namespace);
-  if (foreignNow !== foreign) violations.push(`foreign objects were touched:\n${foreign}\n${foreignNow}`);
+  // Those that were touched have other versions or UIDs for ever.
+  await eventually('foreign objects as they were', async () => (await lookAtForeign(namespace)) === foreign);
   violations.push(...history.violations);
   for (const [index, name] of SINGLETONS.entries()) {
     const intervals = (await runLogs[index]?.intervals()) ?? [];
@@ -248,7 +250,7 @@ async function eventually(what: string, holds: () => Promise<boolean>): Promise<
 }
 
 function noteFailure(error: unknown): undefined {
-  violations.push((error as Error).message);
+  violations.push(messageOf(error));
 }
 
 /** Anonymous memory of each cluster's agent, bytes. */

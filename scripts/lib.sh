@@ -53,8 +53,8 @@ find_go_tools() {
   export HEADCUT_TOOLS
 }
 
-# ensure_go_tools lab|kwok|test: compiles the pinned Kubernetes components (and what only tests need) once; sets HEADCUT_TOOLS to
-# the folder that holds them.
+# ensure_go_tools lab|kwok|flannel|kube-router|test: compiles the pinned Kubernetes components (and what only such labs, or tests, need)
+# once; sets HEADCUT_TOOLS to the folder that holds them.
 ensure_go_tools() {
   find_go_tools
   local what="$1" folder="${HEADCUT_TOOLS%/bin}"
@@ -117,20 +117,21 @@ ensure_k0s() {
   export HEADCUT_K0S
 }
 
-# lab_provider ARGUMENT…: the provider that arguments of scripts/lab name, or that the lab was made with; nothing where neither says.
-lab_provider() {
-  local name=lab provider='' state
+# lab_setting provider|cni ARGUMENT…: what arguments of scripts/lab say, or the lab was made with; nothing where neither says.
+lab_setting() {
+  local setting="$1" name=lab value='' state
+  shift
   while [ $# -gt 0 ]; do
     case "$1" in
       --name) name="${2:-}" ;;
       --name=*) name="${1#*=}" ;;
-      --provider) provider="${2:-}" ;;
-      --provider=*) provider="${1#*=}" ;;
+      "--$setting") value="${2:-}" ;;
+      "--$setting="*) value="${1#*=}" ;;
       --) break ;;
     esac
     shift
   done
   state="$HEADCUT_ROOT/.lab$([ "$name" = lab ] || echo "-$name")/lab.json"
-  [ -n "$provider" ] || [ ! -e "$state" ] || provider="$(sed -n 's/^ *"provider": "\(.*\)",*$/\1/p' "$state")"
-  printf '%s' "$provider"
+  [ -n "$value" ] || [ ! -e "$state" ] || value="$(sed -n "s/^ *\"$setting\": \"\(.*\)\",*\$/\1/p" "$state")"
+  printf '%s' "$value"
 }

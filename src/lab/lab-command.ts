@@ -1,6 +1,7 @@
 import { parseArgs } from 'node:util';
 import { CodedError } from '../core/coded-error.ts';
 import { FAULT_USAGE, type Fault, parseFault } from './faults/fault.ts';
+import { CNIS, type Cni, PROXY_MODES, type ProxyMode, parseChoice } from './pod-network.ts';
 import { MAX_CLUSTERS } from './topology.ts';
 
 /** What the user asked the lab to do. */
@@ -12,6 +13,8 @@ export type LabCommand =
       clusterCount: number | undefined;
       provider: string | undefined;
       nat: string[] | undefined;
+      cni: Cni | undefined;
+      kubeProxy: ProxyMode | undefined;
       federation: boolean;
     }
   | { verb: 'down' | 'status'; name: string }
@@ -24,11 +27,14 @@ export type LabCommand =
 export const LAB_USAGE = `usage: scripts/lab COMMAND [--name NAME]
 
   up [--clusters N] [--nat CLUSTER,…] [--no-federation] [--provider k0s|kubernetes|kind|kwok]
+     [--cni ${CNIS.join('|')}] [--kube-proxy ${PROXY_MODES.join('|')}]
                                bring the lab up, or what is missing of it (N: 1 to ${MAX_CLUSTERS}, default 3);
                                clusters named by --nat are behind a router: outbound connections only;
                                k0s is the default where there is a k0s (HEADCUT_K0S, or on the PATH);
                                kind needs the program kind and Docker, Podman or nerdctl;
-                               kwok has simulated nodes: many members, but no container runs
+                               kwok has simulated nodes: many members, but no container runs;
+                               --cni and --kube-proxy (default bridge and iptables) say what pods and Services
+                               are connected by, in labs of k0s and kubernetes; kube-router enforces NetworkPolicies
   down                         end the lab and remove all that it made
   status                       what every cluster is doing
   logs CLUSTER [COMPONENT] [-f]
@@ -54,6 +60,8 @@ export function parseLabCommand(argv: readonly string[]): LabCommand {
         clusterCount: values.clusters === undefined ? undefined : parseCount(values.clusters),
         provider: values.provider,
         nat: values.nat?.split(',').filter((one) => one !== ''),
+        cni: values.cni === undefined ? undefined : parseChoice('--cni', CNIS, values.cni),
+        kubeProxy: parseProxyMode(values['kube-proxy']),
         federation: values['no-federation'] !== true,
       };
     case 'down':
@@ -89,6 +97,8 @@ function parseOptions(argv: readonly string[]) {
         clusters: { type: 'string' },
         provider: { type: 'string' },
         nat: { type: 'string' },
+        cni: { type: 'string' },
+        'kube-proxy': { type: 'string' },
         'no-federation': { type: 'boolean' },
         'one-way': { type: 'boolean' },
         follow: { type: 'boolean', short: 'f' },
@@ -98,6 +108,10 @@ function parseOptions(argv: readonly string[]) {
   } catch (error) {
     throw new CodedError('InvalidArgument', `${(error as Error).message}\n${LAB_USAGE}`);
   }
+}
+
+function parseProxyMode(text: string | undefined): ProxyMode | undefined {
+  return text === undefined ? undefined : parseChoice('--kube-proxy', PROXY_MODES, text);
 }
 
 function parseCount(text: string): number {

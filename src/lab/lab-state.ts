@@ -1,9 +1,10 @@
 import { existsSync, mkdirSync, readFileSync, renameSync, writeFileSync } from 'node:fs';
 import { dirname, join } from 'node:path';
 import { CodedError } from '../core/coded-error.ts';
+import type { PodNetwork } from './pod-network.ts';
 
 /** What must be remembered between runs, written before anything else of a lab exists. */
-export interface LabState {
+export interface LabState extends Partial<PodNetwork> {
   name: string;
   provider: string;
   subnet: string;

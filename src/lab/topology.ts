@@ -1,6 +1,7 @@
 import { createHash } from 'node:crypto';
 import { join } from 'node:path';
 import { CodedError } from '../core/coded-error.ts';
+import { DEFAULT_POD_NETWORK, type PodNetwork } from './pod-network.ts';
 
 /** What a lab consists of, as data: everything that has a name on the machine is named after the lab. */
 export interface LabTopology {
@@ -33,6 +34,7 @@ export interface ClusterTopology {
   folder: string;
   /** The router that it is behind, with outbound connections only; undefined for a cluster right on the bridge. */
   nat: NatTopology | undefined;
+  podNetwork: PodNetwork;
 }
 
 /** A router between the lab's bridge and one cluster: lets the cluster out under an address of its own, and nobody in. */
@@ -53,7 +55,7 @@ export const MAX_CLUSTERS = 16;
 const FIRST_CLUSTER_OCTET = 11;
 const LAB_NAME = /^[a-z0-9]([a-z0-9-]{0,18}[a-z0-9])?$/;
 
-export interface TopologyInput {
+export interface TopologyInput extends Partial<PodNetwork> {
   name: string;
   folder: string;
   /** `10.200.7` */
@@ -66,6 +68,7 @@ export interface TopologyInput {
 /** Everything about a lab that its name, its subnet and the number of its clusters decide. */
 export function createTopology(input: TopologyInput): LabTopology {
   const { name, folder, subnet, clusterCount, nat = [] } = input;
+  const { cni = DEFAULT_POD_NETWORK.cni, kubeProxy = DEFAULT_POD_NETWORK.kubeProxy } = input;
   checkLabName(name);
   if (!Number.isInteger(clusterCount) || clusterCount < 1 || clusterCount > MAX_CLUSTERS)
     throw new CodedError('InvalidArgument', `a lab has 1 to ${MAX_CLUSTERS} clusters, not ${clusterCount}`);
@@ -88,6 +91,7 @@ export function createTopology(input: TopologyInput): LabTopology {
         name: cluster,
         address: router === undefined ? address : router.clusterAddress,
         nat: router?.nat,
+        podNetwork: { cni, kubeProxy },
         networkNamespace: `headcut-${name}-${cluster}`,
         bridgePort: `to-${cluster}`,
         cgroup: `${cgroup}/${cluster}`,

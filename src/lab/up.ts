@@ -5,7 +5,9 @@ import { claimLabName } from './lab-registry.ts';
 import { type LabState, readLabState, writeLabState } from './lab-state.ts';
 import { raiseMachineLimits } from './machine-limits.ts';
 import { listNamespaces, readHostRoutes } from './network.ts';
+import { DEFAULT_POD_NETWORK, type PodNetwork } from './pod-network.ts';
 import type { Progress } from './progress.ts';
+import type { ClusterProvider } from './provider.ts';
 import { chooseProvider, defaultProvider } from './providers/choose-provider.ts';
 import type { KindPrograms } from './providers/kind/container-engine.ts';
 import { clustersStep } from './steps/clusters.ts';
@@ -34,6 +36,8 @@ export interface UpOptions {
   provider?: string | undefined;
   /** Names of clusters that are to be behind a router, with outbound connections only. */
   nat?: string[] | undefined;
+  cni?: PodNetwork['cni'] | undefined;
+  kubeProxy?: PodNetwork['kubeProxy'] | undefined;
   /** False: only bare clusters. */
   federation: boolean;
 }
@@ -63,16 +67,27 @@ async function prepareLab(options: UpOptions, deps: LabDeps): Promise<LabContext
     deps.progress.say(`clusters of ${fallback.name} (${fallback.reason})`);
   const topology = createTopology({ ...state, folder });
   const provider = chooseProvider(state.provider, deps);
-  if (!provider.usesLabNetwork && state.nat !== undefined)
-    throw new CodedError(
-      'InvalidArgument',
-      `clusters of ${provider.name} cannot be behind a router of the lab; leave --nat out`,
-    );
+  checkProvider(provider, state);
   // Before anything is written: a lab that cannot be made leaves nothing.
   await provider.checkMachine();
   claimLabName(options.name, folder);
   writeLabState(folder, state);
   return { ...deps, topology, provider };
+}
+
+/** Throws when this kind of cluster cannot have what was asked for. */
+function checkProvider(provider: ClusterProvider, { nat, cni, kubeProxy }: LabState): void {
+  if (!provider.usesLabNetwork && nat !== undefined)
+    throw new CodedError(
+      'InvalidArgument',
+      `clusters of ${provider.name} cannot be behind a router of the lab; leave --nat out`,
+    );
+  const choosesNetwork = provider.usesLabNetwork && provider.runsContainers;
+  if (!choosesNetwork && (cni ?? kubeProxy) !== undefined)
+    throw new CodedError(
+      'InvalidArgument',
+      `the lab does not decide what connects pods of ${provider.name}; leave --cni and --kube-proxy out`,
+    );
 }
 
 export interface LabWorld {
@@ -88,7 +103,7 @@ export interface LabWorld {
 export function planLabState(options: UpOptions, world: LabWorld): LabState {
   const { existing, routes } = world;
   const provider = options.provider ?? existing?.provider ?? world.defaultProvider;
-  checkNat(options, existing);
+  checkUnchanged(options, existing);
   const clusterCount = options.clusterCount ?? existing?.clusterCount ?? DEFAULT_CLUSTERS;
   if (existing === undefined)
     return {
@@ -97,6 +112,8 @@ export function planLabState(options: UpOptions, world: LabWorld): LabState {
       clusterCount,
       subnet: chooseSubnet(options.name, routes),
       ...(options.nat === undefined ? {} : { nat: options.nat }),
+      ...(options.cni === undefined ? {} : { cni: options.cni }),
+      ...(options.kubeProxy === undefined ? {} : { kubeProxy: options.kubeProxy }),
     };
   if (existing.provider !== provider)
     throw new CodedError('FailedPrecondition', `lab "${options.name}" is one of ${existing.provider}; end it first`);
@@ -113,8 +130,16 @@ export function planLabState(options: UpOptions, world: LabWorld): LabState {
   return { ...existing, clusterCount };
 }
 
-/** A cluster's address is part of its certificates: it cannot move behind a router later. */
-function checkNat({ name, nat }: UpOptions, existing: LabState | undefined): void {
-  if (nat === undefined || existing === undefined || nat.join() === (existing.nat ?? []).join()) return;
-  throw new CodedError('FailedPrecondition', `lab "${name}" was made with other routers; end it first`);
+/**
+ * A cluster's address is part of its certificates: it cannot move behind a router later. And what another pod network left on the
+ * node would be in the way of the next one.
+ */
+function checkUnchanged({ name, nat, cni, kubeProxy }: UpOptions, existing: LabState | undefined): void {
+  if (existing === undefined) return;
+  const { nat: routers = [], cni: knownCni, kubeProxy: knownMode } = { ...DEFAULT_POD_NETWORK, ...existing };
+  const other =
+    (nat !== undefined && nat.join() !== routers.join() && 'other routers') ||
+    (cni !== undefined && cni !== knownCni && `--cni ${knownCni}`) ||
+    (kubeProxy !== undefined && kubeProxy !== knownMode && `--kube-proxy ${knownMode}`);
+  if (other !== false) throw new CodedError('FailedPrecondition', `lab "${name}" was made with ${other}; end it first`);
 }

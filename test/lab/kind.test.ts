@@ -123,7 +123,7 @@ test.each([
   ['shell --name no-such-lab a -- ls --provider kind', ''],
   ['up --name no-such-lab', ''],
 ])('scripts/lab %s is for the provider "%s"', async (words, expected) => {
-  const script = '. scripts/lib.sh; lab_provider "$@"';
+  const script = '. scripts/lib.sh; lab_setting provider "$@"';
   const { stdout } = await runCommand(['bash', '-c', script, 'lab', ...words.split(' ')], {
     cwd: join(import.meta.dirname, '..', '..'),
   });

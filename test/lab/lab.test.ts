@@ -100,12 +100,19 @@ describe('the lab command', () => {
       clusterCount: undefined,
       provider: undefined,
       nat: undefined,
+      cni: undefined,
+      kubeProxy: undefined,
       federation: true,
     });
   });
 
   test('takes the clusters behind routers', () => {
     expect(parseLabCommand(['up', '--nat', 'c,d'])).toMatchObject({ nat: ['c', 'd'] });
+  });
+
+  test('takes what pods and Services are connected by', () => {
+    const words = ['up', '--cni', 'flannel', '--kube-proxy', 'nftables'];
+    expect(parseLabCommand(words)).toMatchObject({ cni: 'flannel', kubeProxy: 'nftables' });
   });
 
   test('starts a fault, ends it by the same words, or ends all', () => {
@@ -119,6 +126,8 @@ describe('the lab command', () => {
     [['up', '--clusters', '17'], '1 to 16'],
     [['up', '--clusters', '2x'], '1 to 16'],
     [['up', 'x'], 'takes no "x"'],
+    [['up', '--cni', 'calico'], '--cni takes bridge, flannel, kube-router, not "calico"'],
+    [['up', '--kube-proxy', 'ipvs'], '--kube-proxy takes iptables, nftables, not "ipvs"'],
     [['logs'], 'needs the name of a cluster'],
     [['fly'], 'no command "fly"'],
     [['up', '--fast'], '--fast'],

@@ -7,11 +7,13 @@ import type { ClusterTopology } from '../../topology.ts';
 import { addonObjects } from '../kubernetes/cluster-api.ts';
 import { createClusterAuthority } from '../kubernetes/cluster-certificates.ts';
 import { corefile } from '../kubernetes/cluster-dns.ts';
-import { readContainerdSettings, writeEtc } from '../kubernetes/cluster-files.ts';
-import { type Component, clients as kubernetesClients } from '../kubernetes/components.ts';
+import { readContainerdSettings, writeEtc, writeOnce } from '../kubernetes/cluster-files.ts';
+import type { Component } from '../kubernetes/component.ts';
+import { clients as kubernetesClients } from '../kubernetes/components.ts';
 import { componentScript, holderScript, type LauncherSettings, namespacesScript } from '../kubernetes/launchers.ts';
 import { layoutOf } from '../kubernetes/layout.ts';
-import { cniConfiguration, kubeProxyConfiguration } from '../kubernetes/node-configuration.ts';
+import { kubeProxyConfiguration } from '../kubernetes/node-configuration.ts';
+import { podNetworkPartsOf } from '../pod-networks/pod-network-parts.ts';
 import { type ClusterRecipe, createProcessProvider, type ProcessProviderDeps } from '../shared/process-provider.ts';
 import {
   containerdDropIn,
@@ -30,22 +32,26 @@ const K0S = 'k0s';
 /** What k0s would run from images and the lab runs as processes. */
 const ADDONS = ['kube-proxy', 'metrics-server', 'coredns'];
 
+function addonsOf(cluster: ClusterTopology): string[] {
+  return [...ADDONS, ...Object.keys(podNetworkPartsOf(cluster).users)];
+}
+
 /** Clusters of real k0s: one `k0s controller --single` each. */
 export function createK0sProvider(deps: K0sProviderDeps): ClusterProvider {
   const foundation = (cluster: ClusterTopology): Component[] => [
     { name: K0S, argv: [deps.k0sBinary ?? K0S, ...k0sArguments(cluster)] },
   ];
   const clients = (cluster: ClusterTopology): Component[] =>
-    kubernetesClients(cluster).filter(({ name }) => ADDONS.includes(name));
+    kubernetesClients(cluster).filter(({ name }) => addonsOf(cluster).includes(name));
   const recipe: ClusterRecipe = {
     name: 'k0s',
     mountPoints: Object.keys(K0S_PRIVATE_FOLDERS),
     checkMachine: () => requireBinary(deps.k0sBinary),
     write: async (cluster, launchers) => {
       requireBinary(deps.k0sBinary);
-      await createClusterAuthority(cluster, deps.clock.now(), ['admin', ...ADDONS]);
+      await createClusterAuthority(cluster, deps.clock.now(), ['admin', ...addonsOf(cluster)]);
       giveAuthority(cluster);
-      await writeFiles(cluster, [...foundation(cluster), ...clients(cluster)], launchers);
+      await writeFiles(cluster, [...foundation(cluster), ...clients(cluster)], { ...deps, launchers });
     },
     foundation,
     clients,
@@ -79,23 +85,27 @@ function giveAuthority(cluster: ClusterTopology): void {
 async function writeFiles(
   cluster: ClusterTopology,
   components: readonly Component[],
-  launchers: LauncherSettings,
+  { launchers, toolsFolder }: { launchers: LauncherSettings; toolsFolder: string },
 ): Promise<void> {
-  const dropIn = containerdDropIn(cluster, await readContainerdSettings(cluster));
+  const dropIn = containerdDropIn(cluster, await readContainerdSettings(cluster, toolsFolder));
   writeFileAtomically(
     join(layoutOf(cluster).data, K0S_PRIVATE_FOLDERS['/etc/k0s'], 'containerd.d', 'lab.toml'),
     dropIn,
   );
   writeEtc(cluster, {
     'k0s.yaml': k0sConfiguration(cluster),
-    'cni/10-pods.conflist': cniConfiguration(),
+    ...podNetworkPartsOf(cluster).files,
     'kube-proxy.yaml': kubeProxyConfiguration(cluster),
     Corefile: corefile(cluster),
     'resolv.conf': '# No resolver: a lab reaches nothing outside.\n',
-    'namespaces.sh': namespacesScript(cluster, K0S_PRIVATE_FOLDERS),
+    'namespaces.sh': namespacesScript(cluster, {
+      ...K0S_PRIVATE_FOLDERS,
+      ...podNetworkPartsOf(cluster).privateFolders,
+    }),
     'holder.sh': holderScript(cluster, launchers),
     ...Object.fromEntries(
       components.map((component) => [`${component.name}.sh`, componentScript(cluster, component, launchers)]),
     ),
   });
+  writeOnce(cluster);
 }

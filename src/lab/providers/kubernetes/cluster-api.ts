@@ -3,6 +3,7 @@ import { createKubeClient, type KubeClient } from '../../../kube/client.ts';
 import { kubeconfigConnection } from '../../../kube/kubeconfig.ts';
 import { NODES, type ResourceType } from '../../../kube/resources.ts';
 import type { ClusterTopology } from '../../topology.ts';
+import { podNetworkPartsOf } from '../pod-networks/pod-network-parts.ts';
 import { dnsObjects } from './cluster-dns.ts';
 import { metricsObjects } from './cluster-metrics.ts';
 
@@ -25,9 +26,9 @@ export interface ClusterApi {
   close(): Promise<void>;
 }
 
-/** The objects of what runs as a process on the node: CoreDNS and metrics-server. */
+/** The objects of what runs as a process on the node: CoreDNS, metrics-server, and what connects the pods. */
 export function addonObjects(cluster: ClusterTopology): LabObject[] {
-  return [...dnsObjects(cluster), ...metricsObjects(cluster)];
+  return [...dnsObjects(cluster), ...metricsObjects(cluster), ...podNetworkPartsOf(cluster).objects];
 }
 
 export async function openClusterApi(kubeconfig: string): Promise<ClusterApi> {

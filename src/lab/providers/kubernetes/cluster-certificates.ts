@@ -2,6 +2,7 @@ import { existsSync, mkdirSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { type KubeconfigEntry, toKubeconfig } from '../../kubeconfig.ts';
 import type { ClusterTopology } from '../../topology.ts';
+import { podNetworkPartsOf } from '../pod-networks/pod-network-parts.ts';
 import {
   type CertificateAuthority,
   type CertificateSubject,
@@ -14,7 +15,7 @@ import { METRICS_SERVER_USER } from './cluster-metrics.ts';
 import { layoutOf } from './layout.ts';
 
 /** Who talks to the API server with a certificate of its own: file name → subject. */
-export function clientSubjects(node: string): Record<string, Omit<CertificateSubject, 'usage'>> {
+export function clientSubjects(cluster: ClusterTopology): Record<string, Omit<CertificateSubject, 'usage'>> {
   return {
     admin: { commonName: 'kubernetes-admin', organization: 'system:masters' },
     'kube-controller-manager': { commonName: 'system:kube-controller-manager' },
@@ -22,7 +23,8 @@ export function clientSubjects(node: string): Record<string, Omit<CertificateSub
     'kube-proxy': { commonName: 'system:kube-proxy' },
     coredns: { commonName: 'system:coredns' },
     'metrics-server': { commonName: METRICS_SERVER_USER },
-    kubelet: { commonName: `system:node:${node}`, organization: 'system:nodes' },
+    kubelet: { commonName: `system:node:${cluster.name}`, organization: 'system:nodes' },
+    ...podNetworkPartsOf(cluster).users,
   };
 }
 
@@ -53,7 +55,7 @@ export async function createClusterCertificates(cluster: ClusterTopology, nowMs:
   await once(cluster, async () => {
     const ca = await createCertificateAuthority('kubernetes-ca', nowMs);
     await writeControlPlanePairs(cluster, ca, nowMs);
-    await writeKubeconfigs(cluster, ca, Object.keys(clientSubjects(cluster.name)));
+    await writeKubeconfigs(cluster, ca, Object.keys(clientSubjects(cluster)));
   });
 }
 
@@ -109,7 +111,7 @@ async function writeKubeconfigs(
   users: readonly string[],
 ): Promise<void> {
   const { etc, adminKubeconfig } = layoutOf(cluster);
-  for (const [name, subject] of Object.entries(clientSubjects(cluster.name))) {
+  for (const [name, subject] of Object.entries(clientSubjects(cluster))) {
     if (!users.includes(name)) continue;
     const entry = kubeconfigEntry(cluster, name, ca, await ca.issue({ ...subject, usage: 'client' }));
     writeSecret(name === 'admin' ? adminKubeconfig : join(etc, `${name}.kubeconfig`), toKubeconfig([entry]));

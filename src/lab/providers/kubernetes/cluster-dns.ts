@@ -3,6 +3,7 @@ import type { KubeObject } from '../../../core/kube-objects.ts';
 import type { ResourceType } from '../../../kube/resources.ts';
 import type { ClusterTopology } from '../../topology.ts';
 import { CLUSTER_DOMAIN, DNS_METRICS_PORT, DNS_PORT, DNS_SERVICE_IP } from './cluster-constants.ts';
+import { grantToUser } from './cluster-roles.ts';
 import { layoutOf } from './layout.ts';
 
 /**
@@ -31,9 +32,6 @@ export function corefile(cluster: ClusterTopology): string {
 `;
 }
 
-const RBAC = { group: 'rbac.authorization.k8s.io', version: 'v1', namespaced: false };
-const CLUSTER_ROLES: ResourceType = { ...RBAC, plural: 'clusterroles', kind: 'ClusterRole' };
-const CLUSTER_ROLE_BINDINGS: ResourceType = { ...RBAC, plural: 'clusterrolebindings', kind: 'ClusterRoleBinding' };
 const SERVICES: ResourceType = { group: '', version: 'v1', plural: 'services', kind: 'Service', namespaced: true };
 const ENDPOINT_SLICES: ResourceType = {
   group: 'discovery.k8s.io',
@@ -46,8 +44,7 @@ const ENDPOINT_SLICES: ResourceType = {
 /** What CoreDNS and its Service need in the API. */
 export function dnsObjects(cluster: ClusterTopology): { type: ResourceType; object: KubeObject }[] {
   return [
-    { type: CLUSTER_ROLES, object: { metadata: { name: 'system:coredns' }, rules: dnsRules() } },
-    { type: CLUSTER_ROLE_BINDINGS, object: dnsRoleBinding() },
+    ...grantToUser('system:coredns', dnsRules()),
     { type: SERVICES, object: dnsService() },
     { type: ENDPOINT_SLICES, object: dnsEndpoints(cluster) },
   ];
@@ -59,15 +56,6 @@ function dnsRules(): object[] {
     { apiGroups: [''], resources: ['services', 'pods', 'namespaces', 'nodes', 'endpoints'], verbs },
     { apiGroups: ['discovery.k8s.io'], resources: ['endpointslices'], verbs },
   ];
-}
-
-function dnsRoleBinding(): KubeObject {
-  const apiGroup = 'rbac.authorization.k8s.io';
-  return {
-    metadata: { name: 'system:coredns' },
-    roleRef: { apiGroup, kind: 'ClusterRole', name: 'system:coredns' },
-    subjects: [{ apiGroup, kind: 'User', name: 'system:coredns' }],
-  };
 }
 
 function dnsService(): KubeObject {

@@ -4,13 +4,13 @@ import { CodedError } from '../../../core/coded-error.ts';
 import { execute } from '../../../runtime/command.ts';
 import { writeFileAtomically } from '../../lab-state.ts';
 import type { ClusterTopology } from '../../topology.ts';
+import { podNetworkPartsOf } from '../pod-networks/pod-network-parts.ts';
 import { corefile } from './cluster-dns.ts';
 import { allComponents } from './components.ts';
 import { componentScript, holderScript, type LauncherSettings, namespacesScript } from './launchers.ts';
 import { layoutOf, PRIVATE_FOLDERS } from './layout.ts';
 import {
   type ContainerdSettings,
-  cniConfiguration,
   containerdConfiguration,
   kubeletConfiguration,
   kubeProxyConfiguration,
@@ -27,12 +27,12 @@ export function clusterFiles(
 ): Record<string, string> {
   return {
     'containerd.toml': containerdConfiguration(cluster, containerd),
-    'cni/10-pods.conflist': cniConfiguration(),
+    ...podNetworkPartsOf(cluster).files,
     'kubelet.yaml': kubeletConfiguration(cluster),
     'kube-proxy.yaml': kubeProxyConfiguration(cluster),
     Corefile: corefile(cluster),
     'resolv.conf': '# No resolver: a lab reaches nothing outside.\n',
-    'namespaces.sh': namespacesScript(cluster, PRIVATE_FOLDERS),
+    'namespaces.sh': namespacesScript(cluster, { ...PRIVATE_FOLDERS, ...podNetworkPartsOf(cluster).privateFolders }),
     'holder.sh': holderScript(cluster, launchers),
     ...Object.fromEntries(
       allComponents(cluster).map((component) => [
@@ -44,8 +44,21 @@ export function clusterFiles(
 }
 
 /** Writes them all, and the folders that must exist. */
-export async function writeClusterFiles(cluster: ClusterTopology, launchers: LauncherSettings): Promise<void> {
-  writeEtc(cluster, clusterFiles(cluster, launchers, await readContainerdSettings(cluster)));
+export async function writeClusterFiles(
+  cluster: ClusterTopology,
+  launchers: LauncherSettings,
+  toolsFolder: string,
+): Promise<void> {
+  writeEtc(cluster, clusterFiles(cluster, launchers, await readContainerdSettings(cluster, toolsFolder)));
+  writeOnce(cluster);
+}
+
+/** Files of the pod network that its own components change as well. */
+export function writeOnce(cluster: ClusterTopology): void {
+  for (const [name, text] of Object.entries(podNetworkPartsOf(cluster).onceFiles)) {
+    const path = join(layoutOf(cluster).folder, name);
+    if (!existsSync(path)) writeFileAtomically(path, text);
+  }
 }
 
 /** @param files path below `etc` → text */
@@ -56,10 +69,14 @@ export function writeEtc(cluster: ClusterTopology, files: Readonly<Record<string
 }
 
 /** What containerd has to know of this machine. */
-export async function readContainerdSettings(cluster: ClusterTopology): Promise<ContainerdSettings> {
+export async function readContainerdSettings(
+  cluster: ClusterTopology,
+  toolsFolder: string,
+): Promise<ContainerdSettings> {
   const { data } = layoutOf(cluster);
   mkdirSync(data, { recursive: true });
-  return { cniPluginFolders: findPluginFolders(), snapshotter: await chooseSnapshotter(data) };
+  const own = podNetworkPartsOf(cluster).hasPlugin ? [toolsFolder] : [];
+  return { cniPluginFolders: [...findPluginFolders(), ...own], snapshotter: await chooseSnapshotter(data) };
 }
 
 function findPluginFolders(): string[] {

@@ -7,7 +7,7 @@ import { signalProcess } from '../../cgroups.ts';
 import { type ProcessIdentity, readLiveProcess } from '../../process-identity.ts';
 import type { ClusterTopology } from '../../topology.ts';
 import { waitUntil } from '../../wait-until.ts';
-import type { Component } from './components.ts';
+import type { Component } from './component.ts';
 import { HOLDER, pidFileOf } from './launchers.ts';
 import { layoutOf } from './layout.ts';
 

@@ -1,22 +1,10 @@
 import { join } from 'node:path';
 import type { ClusterTopology } from '../../topology.ts';
+import { podNetworkPartsOf } from '../pod-networks/pod-network-parts.ts';
 import { metricsServerFlags } from './cluster-metrics.ts';
-import {
-  apiServerFlags,
-  controllerManagerFlags,
-  type Flags,
-  kineFlags,
-  schedulerFlags,
-  toArguments,
-} from './control-plane-flags.ts';
+import { type Component, component } from './component.ts';
+import { apiServerFlags, controllerManagerFlags, kineFlags, schedulerFlags } from './control-plane-flags.ts';
 import { layoutOf } from './layout.ts';
-
-/** One process of a cluster. */
-export interface Component {
-  name: string;
-  /** Program, looked up among the tools, and its arguments. */
-  argv: string[];
-}
 
 /** What runs first; the API server answers when these do. */
 export function foundation(cluster: ClusterTopology): Component[] {
@@ -47,14 +35,10 @@ export function clients(cluster: ClusterTopology): Component[] {
     component('kube-scheduler', schedulerFlags(cluster)),
     component('metrics-server', metricsServerFlags(cluster)),
     { name: 'coredns', argv: ['coredns', '-conf', join(etc, 'Corefile')] },
+    ...podNetworkPartsOf(cluster).components(cluster),
   ];
 }
 
 export function allComponents(cluster: ClusterTopology): Component[] {
   return [...foundation(cluster), ...clients(cluster)];
-}
-
-/** A program of the tools, called by its name. */
-export function component(name: string, flags: Flags): Component {
-  return { name, argv: [name, ...toArguments(flags)] };
 }

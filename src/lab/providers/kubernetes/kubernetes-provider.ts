@@ -13,7 +13,7 @@ export function createKubernetesProvider(deps: ProcessProviderDeps): ClusterProv
     mountPoints: Object.keys(PRIVATE_FOLDERS),
     write: async (cluster, launchers) => {
       await createClusterCertificates(cluster, deps.clock.now());
-      await writeClusterFiles(cluster, launchers);
+      await writeClusterFiles(cluster, launchers, deps.toolsFolder);
     },
     foundation,
     clients,

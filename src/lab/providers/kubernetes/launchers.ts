@@ -1,7 +1,7 @@
 import { join } from 'node:path';
 import { type CgroupMounts, processFilesOf } from '../../cgroups.ts';
 import type { ClusterTopology } from '../../topology.ts';
-import type { Component } from './components.ts';
+import type { Component } from './component.ts';
 import { KINE_SOCKET, layoutOf } from './layout.ts';
 
 /**

@@ -1,10 +1,10 @@
 import { join } from 'node:path';
 import { stringify } from 'yaml';
 import type { ClusterTopology } from '../../topology.ts';
-import { CLUSTER_DOMAIN, DNS_SERVICE_IP, NODE_POD_CIDR, POD_CIDR, SANDBOX_IMAGE } from './cluster-constants.ts';
+import { CLUSTER_DOMAIN, DNS_SERVICE_IP, POD_CIDR, SANDBOX_IMAGE } from './cluster-constants.ts';
 import { CONTAINERD_SOCKET, layoutOf } from './layout.ts';
 
-/** Configuration files of what runs pods: kubelet, kube-proxy, containerd and the bridge CNI. Each function gives the file's text. */
+/** Configuration files of what runs pods: kubelet, kube-proxy and containerd. Each function gives the file's text. */
 
 export function kubeletConfiguration(cluster: ClusterTopology): string {
   const { pki, etc } = layoutOf(cluster);
@@ -51,7 +51,7 @@ export function kubeProxyConfiguration(cluster: ClusterTopology): string {
     clientConnection: { kubeconfig: join(layoutOf(cluster).etc, 'kube-proxy.kubeconfig') },
     clusterCIDR: POD_CIDR,
     hostnameOverride: cluster.name,
-    mode: 'iptables',
+    mode: cluster.podNetwork.kubeProxy,
     // The limits of connection tracking belong to the machine and cannot be set from a network namespace.
     conntrack: { maxPerCore: 0, min: 0, tcpEstablishedTimeout: '0s', tcpCloseWaitTimeout: '0s' },
     oomScoreAdj: 0,
@@ -99,23 +99,4 @@ disabled_plugins = ["io.containerd.nri.v1.nri", "io.containerd.internal.v1.opt",
 [plugins."io.containerd.cri.v1.runtime".containerd.runtimes.runc.options]
   SystemdCgroup = false
 `;
-}
-
-export function cniConfiguration(): string {
-  const network = {
-    cniVersion: '1.0.0',
-    name: 'pods',
-    plugins: [
-      {
-        type: 'bridge',
-        bridge: 'cni0',
-        isDefaultGateway: true,
-        hairpinMode: true,
-        ipMasq: true,
-        ipam: { type: 'host-local', ranges: [[{ subnet: NODE_POD_CIDR }]] },
-      },
-      { type: 'portmap', capabilities: { portMappings: true } },
-    ],
-  };
-  return `${JSON.stringify(network, null, 2)}\n`;
 }

@@ -7,12 +7,8 @@ import type { ClusterTopology } from '../../topology.ts';
 import { createClusterCertificates } from '../kubernetes/cluster-certificates.ts';
 import { API_PORT, NODE_POD_CIDR } from '../kubernetes/cluster-constants.ts';
 import { writeEtc } from '../kubernetes/cluster-files.ts';
-import {
-  type Component,
-  component,
-  clients as kubernetesClients,
-  foundation as kubernetesFoundation,
-} from '../kubernetes/components.ts';
+import { type Component, component } from '../kubernetes/component.ts';
+import { clients as kubernetesClients, foundation as kubernetesFoundation } from '../kubernetes/components.ts';
 import { componentScript, holderScript, namespacesScript, quote } from '../kubernetes/launchers.ts';
 import { layoutOf } from '../kubernetes/layout.ts';
 import { type ClusterRecipe, createProcessProvider, type ProcessProviderDeps } from '../shared/process-provider.ts';

@@ -19,7 +19,7 @@ import {
   startHolder,
   terminateComponents,
 } from '../kubernetes/cluster-processes.ts';
-import type { Component } from '../kubernetes/components.ts';
+import type { Component } from '../kubernetes/component.ts';
 import { HOLDER, type LauncherSettings } from '../kubernetes/launchers.ts';
 import { layoutOf } from '../kubernetes/layout.ts';
 

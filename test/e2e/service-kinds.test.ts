@@ -1,18 +1,8 @@
 import { expect, test } from 'vitest';
-import { askers, clusters, DNS_CACHE_MS, nodes, service, shell } from './askers.ts';
+import { answered, askers, clusters, DNS_CACHE_MS, nodes, service } from './askers.ts';
 import { apply, evenDeployment, eventually, offloadedNamespace, pod, podSpec, readyPods } from './lab.ts';
 
 const PER_CLUSTER = 2;
-/** So many that each of two pods behind a Service is asked, and that one of six is not asked by chance alone. */
-const ASKED = 24;
-
-/** The names of the pods that answered, and `none` for each time that nobody did. */
-async function answered(namespace: string, asker: string, url: string, times = ASKED): Promise<Set<string>> {
-  const script = `for i in $(seq ${times}); do timeout 5 wget -qO- ${url} || echo none; done`;
-  const lines = (await shell(namespace, asker, script)).trim().split('\n');
-  return new Set(lines.map((line) => /hello from pod (\S+)/.exec(line)?.[1] ?? line));
-}
-
 /** Pods `hello-…`, as many on each cluster; gives their names, by the node as `a` knows it. */
 async function helloEverywhere(namespace: string): Promise<Map<string, Set<string>>> {
   const replicas = PER_CLUSTER * clusters.length;

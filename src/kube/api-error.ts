@@ -1,3 +1,5 @@
+import { CodedError } from '../core/coded-error.ts';
+
 /** An answer of the API server that says no: its HTTP status, and the reason and message of its `Status` object. */
 export class ApiError extends Error {
   readonly status: number;
@@ -35,6 +37,12 @@ export function isAlreadyExists(error: unknown): boolean {
 /** True for 403. */
 export function isForbidden(error: unknown): boolean {
   return error instanceof ApiError && error.status === 403;
+}
+
+/** True when another try may do: the server could not be reached, or said that it cannot answer now. */
+export function isTransient(error: unknown): boolean {
+  if (error instanceof CodedError) return false;
+  return !(error instanceof ApiError) || error.status >= 500 || error.status === 429;
 }
 
 /** True when a list or watch has to start anew (410 Gone, reason Expired). */

@@ -38,6 +38,8 @@ export class Discovery {
     if (known === undefined) {
       known = this.#ask(apiVersion);
       this.#known.set(apiVersion, known);
+      // Whoever asks again gets another answer.
+      known.catch(() => this.#known.delete(apiVersion));
     }
     return known;
   }

@@ -37,7 +37,9 @@ export type Goodbye =
   | { type: 'no-member' }
   /** Those that were away hear it from the others. */
   | { type: 'told'; members: number }
-  /** The others, who know this member by `name`, only notice that it is away. */
+  /** The agent, which was asked to, did not confirm it in time. The others know this member by `name`. */
+  | { type: 'unconfirmed'; members: number; name: string }
+  /** Nobody is there who would hear it: the others only notice that it is away. */
   | { type: 'not-told'; members: number; name: string };
 
 /** As a step of something that goes on whatever becomes of it: there may be no agent, and no peer that anybody reaches. */
@@ -51,10 +53,11 @@ export async function tryFarewell(client: KubeClient, { clock, untilMs }: TimeLi
     // A suspicion is over within seconds.
     const someoneHears = peers.some(({ status }) => status?.state === 'Connected' || status?.state === 'Suspect');
     const withinMs = untilMs - clock.monotonic();
-    if (someoneHears && (await sayFarewell(client, { clock, withinMs }))) return { type: 'told', members };
+    if (!someoneHears) return { type: 'not-told', members, name };
+    if (await sayFarewell(client, { clock, withinMs })) return { type: 'told', members };
   } catch (error) {
     // The Federation is gone: an earlier try came further than this.
     if (!isNotFound(error) && !hasCode(error, 'FailedPrecondition')) throw error;
   }
-  return { type: 'not-told', members, name };
+  return { type: 'unconfirmed', members, name };
 }

@@ -2,13 +2,14 @@ import { CodedError } from '../core/coded-error.ts';
 import type { KubeObject, Pod } from '../core/kube-objects.ts';
 import { AGENT_NAMESPACE } from '../core/membership/join-secrets.ts';
 import { FEDERATION_NAME, type FederationObject } from '../core/membership/peer-object.ts';
-import { isNotFound } from '../kube/api-error.ts';
+import { isNotFound, isTransient } from '../kube/api-error.ts';
 import type { KubeClient } from '../kube/client.ts';
 import { Discovery } from '../kube/discovery.ts';
 import { DEPLOYMENTS, FEDERATIONS, PODS } from '../kube/resources.ts';
 import type { Clock } from '../runtime/clock.ts';
 import { explain } from './cluster.ts';
 import { type InstallChoices, installObjects, policyObject } from './install-objects.ts';
+import type { TimeLimit } from './removal.ts';
 
 export interface InstallOptions extends InstallChoices {
   timeoutMs: number;
@@ -33,15 +34,30 @@ const POLL_MS = 500;
 
 /** Installs this version of headcut, or brings an installed one to it, and waits until its agent says who it is. */
 export async function install(client: KubeClient, options: InstallOptions): Promise<Installed> {
+  const { clock, timeoutMs } = options;
+  const untilMs = clock.monotonic() + timeoutMs;
   try {
     const discovery = new Discovery(client);
+    // The first question is asked once: who gave a wrong address should not wait.
     const webhook = options.webhook ?? !(await servesPolicies(discovery));
     const objects = installObjects({ ...options, webhook });
-    for (const object of objects) await applyOne(client, discovery, object);
-    const { id = '', endpoints = [] } = (await waitForAgent(client, options)).status ?? {};
+    for (const object of objects) await patiently(() => applyOne(client, discovery, object), { clock, untilMs });
+    const { id = '', endpoints = [] } = (await waitForAgent(client, { clock, timeoutMs, untilMs })).status ?? {};
     return { objects: objects.length, admission: webhook ? 'webhook' : 'policies', id, endpoints };
   } catch (error) {
     throw explain(error);
+  }
+}
+
+/** An API server beside all else on one node can be out of reach for moments while agents end and start there. */
+async function patiently<T>(work: () => Promise<T>, { clock, untilMs }: TimeLimit): Promise<T> {
+  for (;;) {
+    try {
+      return await work();
+    } catch (error) {
+      if (!isTransient(error) || clock.monotonic() >= untilMs) throw error;
+    }
+    await clock.sleep(POLL_MS);
   }
 }
 
@@ -66,20 +82,24 @@ interface Deployment extends KubeObject {
   status?: { observedGeneration?: number; updatedReplicas?: number; availableReplicas?: number; replicas?: number };
 }
 
-async function waitForAgent(client: KubeClient, { clock, timeoutMs }: InstallOptions): Promise<FederationObject> {
-  const until = clock.monotonic() + timeoutMs;
-  while (clock.monotonic() < until) {
-    const deployment = await client.get<Deployment>(DEPLOYMENTS, { namespace: AGENT_NAMESPACE, name: AGENT });
-    if (isRolledOut(deployment)) {
-      const federation = await readIfThere(client);
-      if (federation?.status?.id !== undefined) return federation;
-    }
-    await clock.sleep(POLL_MS);
+async function waitForAgent(
+  client: KubeClient,
+  { timeoutMs, ...limit }: TimeLimit & { timeoutMs: number },
+): Promise<FederationObject> {
+  while (limit.clock.monotonic() < limit.untilMs) {
+    const federation = await patiently(() => readOnceRolledOut(client), limit);
+    if (federation?.status?.id !== undefined) return federation;
+    await limit.clock.sleep(POLL_MS);
   }
   throw new CodedError(
     'Unavailable',
     `headcut is installed, but its agent is not ready after ${Math.round(timeoutMs / 1000)}s${await reasonOf(client)}; look at kubectl -n ${AGENT_NAMESPACE} describe pods`,
   );
+}
+
+async function readOnceRolledOut(client: KubeClient): Promise<FederationObject | undefined> {
+  const deployment = await client.get<Deployment>(DEPLOYMENTS, { namespace: AGENT_NAMESPACE, name: AGENT });
+  return isRolledOut(deployment) ? readIfThere(client) : undefined;
 }
 
 /** True when the agent of the present version runs, and none of a former one. */

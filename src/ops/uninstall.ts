@@ -141,9 +141,13 @@ async function sayGoodbye(client: KubeClient, limit: TimeLimit, note: (text: str
       return;
     case 'told':
       return note(`told the federation that this member leaves it (${counted(goodbye.members, 'peer')})`);
+    case 'unconfirmed':
+      return note(
+        `the agent did not confirm in time that peers were told that this member leaves; where one still shows it, run headcut forget ${goodbye.name}`,
+      );
     case 'not-told':
       return note(
-        `no peer was told that this member leaves; those that live show it as unreachable until somebody runs headcut forget ${goodbye.name} there`,
+        `no peer can be told that this member leaves: none is connected; run headcut forget ${goodbye.name} on each that lives`,
       );
   }
 }

@@ -28,9 +28,9 @@ describe('the farewell of a member that goes anyway', () => {
 
   it('is waited for no longer than there is time, when the agent does not say it', async () => {
     const { client } = fakeCluster({ agent: false, status: { name: 'a' } });
-    expect(await farewell(client)).toEqual({ type: 'not-told', tookMs: WITHIN_MS });
+    expect(await farewell(client)).toEqual({ type: 'unconfirmed', tookMs: WITHIN_MS });
     const again = await tryFarewell(client, { clock: jumpingClock(), untilMs: WITHIN_MS });
-    expect(again).toEqual({ type: 'not-told', members: 2, name: 'a' });
+    expect(again).toEqual({ type: 'unconfirmed', members: 2, name: 'a' });
   });
 
   it('is nothing to a member of no federation, and where the kinds of headcut are gone', async () => {
@@ -41,7 +41,7 @@ describe('the farewell of a member that goes anyway', () => {
     expect((await farewell({ list: gone, get: gone } as unknown as KubeClient)).type).toBe('no-member');
     // The peers are listed, and are gone when it comes to the Federation.
     const { list } = fakeCluster({ agent: true }).client;
-    expect((await farewell({ list, get: gone, patch: gone } as unknown as KubeClient)).type).toBe('not-told');
+    expect((await farewell({ list, get: gone, patch: gone } as unknown as KubeClient)).type).toBe('unconfirmed');
   });
 
   it('stops the whole where the API server fails', async () => {

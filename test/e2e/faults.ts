@@ -1,26 +1,11 @@
-import { dirname } from 'node:path';
 import { type Fault, parseFault } from '../../src/lab/faults/fault.ts';
 import { endFault, startFault } from '../../src/lab/faults/run-fault.ts';
-import { openLab } from '../../src/lab/open-lab.ts';
-import { systemClock } from '../../src/runtime/clock.ts';
-import { runCommand } from '../../src/runtime/command.ts';
-import { labFolder, labName } from './reach-lab.ts';
+import { thisLab } from './this-lab.ts';
 
 /** Long enough for the start of a cluster, which is how some faults end. */
 const LONGEST_FAULT_MS = 10 * 60_000;
 
-function lab() {
-  return openLab(labName(), {
-    clock: systemClock,
-    progress: { say: () => {}, elapsedMs: () => 0 },
-    root: dirname(labFolder),
-    // Nothing is started here but what the lab has a launcher for.
-    toolsFolder: '',
-    k0sBinary: undefined,
-    kind: { run: runCommand, kind: 'kind', engine: undefined },
-    signal: AbortSignal.timeout(LONGEST_FAULT_MS),
-  });
-}
+const lab = () => thisLab(LONGEST_FAULT_MS);
 
 /** Makes a fault, in the words of `scripts/lab fault`; it is undone at the end of the block, or before that by `end`. */
 export async function fault(words: string): Promise<{ end(): Promise<void> } & AsyncDisposable> {

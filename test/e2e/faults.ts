@@ -17,6 +17,12 @@ export async function fault(words: string): Promise<{ end(): Promise<void> } & A
     lasts = false;
     await endFault(lab(), wanted);
   };
-  await startFault(lab(), wanted);
+  try {
+    await startFault(lab(), wanted);
+  } catch (error) {
+    // A cluster that was half ended would be away for ever.
+    await end();
+    throw error;
+  }
   return { end, [Symbol.asyncDispose]: end };
 }

@@ -217,18 +217,9 @@ async function composeMembership(
     removed,
     gate,
   });
-  const common = { client, membership, own, gate, keys, clock, logger, version: VERSION };
-  const status = createMembershipStatus({ ...common, peers, federations });
-  const joinRequests = createJoinRequests({
-    client,
-    namespace,
-    secrets: joins,
-    identity,
-    own,
-    membership,
-    clock,
-    logger,
-  });
+  const common = { client, membership, own, clock, logger };
+  const status = createMembershipStatus({ ...common, peers, federations, gate, keys, version: VERSION });
+  const joinRequests = createJoinRequests({ ...common, namespace, secrets: joins, identity });
   return { identity, membership, own, status, joinRequests };
 }
 

@@ -60,8 +60,8 @@ export function parseLabCommand(argv: readonly string[]): LabCommand {
         clusterCount: values.clusters === undefined ? undefined : parseCount(values.clusters),
         provider: values.provider,
         nat: values.nat?.split(',').filter((one) => one !== ''),
-        cni: values.cni === undefined ? undefined : parseChoice('--cni', CNIS, values.cni),
-        kubeProxy: parseProxyMode(values['kube-proxy']),
+        cni: parseChoice('--cni', CNIS, values.cni),
+        kubeProxy: parseChoice('--kube-proxy', PROXY_MODES, values['kube-proxy']),
         federation: values['no-federation'] !== true,
       };
     case 'down':
@@ -108,10 +108,6 @@ function parseOptions(argv: readonly string[]) {
   } catch (error) {
     throw new CodedError('InvalidArgument', `${(error as Error).message}\n${LAB_USAGE}`);
   }
-}
-
-function parseProxyMode(text: string | undefined): ProxyMode | undefined {
-  return text === undefined ? undefined : parseChoice('--kube-proxy', PROXY_MODES, text);
 }
 
 function parseCount(text: string): number {

@@ -16,9 +16,13 @@ export type ProxyMode = (typeof PROXY_MODES)[number];
 
 export const DEFAULT_POD_NETWORK: PodNetwork = { cni: 'bridge', kubeProxy: 'iptables' };
 
-/** @param option that was given it, for the message */
-export function parseChoice<T extends string>(option: string, choices: readonly T[], text: string): T {
+/** @param option that was given it, for the message @param text undefined where the option was left out, and so is what it gives */
+export function parseChoice<T extends string>(
+  option: string,
+  choices: readonly T[],
+  text: string | undefined,
+): T | undefined {
   const found = choices.find((choice) => choice === text);
-  if (found !== undefined) return found;
+  if (text === undefined || found !== undefined) return found;
   throw new CodedError('InvalidArgument', `${option} takes ${choices.join(', ')}, not "${text}"`);
 }

@@ -5,9 +5,7 @@ import type { KubeClient } from '../kube/client.ts';
 import { FEDERATIONS, PEERS } from '../kube/resources.ts';
 import type { Clock } from '../runtime/clock.ts';
 import { readFederation } from './cluster.ts';
-import { findAll, type TimeLimit } from './removal.ts';
-
-const POLL_MS = 250;
+import { findAll, POLL_MS, type TimeLimit } from './removal.ts';
 
 export interface FarewellOptions {
   clock: Clock;

@@ -48,7 +48,8 @@ const K0S_STACK_LABEL = 'k0s.k0sproject.io/stack';
 
 /**
  * Removes headcut and all that it made in this cluster: pods that run on peers go home, pods of peers end, peers are told that this
- * member leaves, then nodes, namespaces, kinds and rights go. Needs no peer to be alive, and can be repeated. Throws Unavailable that names what is left when the time is over.
+ * member leaves, then nodes, namespaces, kinds and rights go. Needs no peer to be alive, and can be repeated. Throws Unavailable that
+ * names what is left when the time is over.
  */
 export async function uninstall(client: KubeClient, options: UninstallOptions): Promise<void> {
   const { clock, note, timeoutMs } = options;

@@ -1,4 +1,5 @@
 import { expect } from 'vitest';
+import { SteadyClient } from '../../scripts/bench/clients.ts';
 import type { Pod } from '../../src/core/kube-objects.ts';
 import { apply, eventually, isReady, kubectl, list, pod, podSpec } from './lab.ts';
 
@@ -62,6 +63,20 @@ export async function askers(namespace: string): Promise<string[]> {
 export async function lookup(namespace: string, asker: string, name: string): Promise<string[]> {
   const text = await shell(namespace, asker, `nslookup ${name} | grep -A1 ^Name | grep ^Address || true`);
   return [...new Set(text.split('\n').flatMap((line) => /Address: ?(\S+)/.exec(line)?.[1] ?? []))].sort();
+}
+
+/**
+ * A client in the network of a pod, which asks the Service `web` of its namespace and has got answers to all that it asked lately.
+ * @param answerWithinMs an answer that comes later counts as none
+ */
+export async function startAsking(
+  { cluster, namespace, asker }: { cluster: string; namespace: string; asker: string },
+  answerWithinMs: number,
+): Promise<SteadyClient> {
+  const web = ['-n', namespace, 'get', 'service', 'web', '-o', 'jsonpath={.spec.clusterIP}'];
+  const client = new SteadyClient(asker, `http://${await kubectl(cluster, web)}`, answerWithinMs);
+  await client.untilSteady();
+  return client;
 }
 
 /** So many that each of two pods behind a Service is asked, and that one of six is not asked by chance alone. */

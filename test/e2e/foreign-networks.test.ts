@@ -1,14 +1,12 @@
-import { readFileSync } from 'node:fs';
-import { join } from 'node:path';
 import { describe, expect, test } from 'vitest';
 import type { KubeObject, Pod } from '../../src/core/kube-objects.ts';
-import type { FederationObject } from '../../src/core/membership/peer-object.ts';
+import { readLabState } from '../../src/lab/lab-state.ts';
+import { DEFAULT_POD_NETWORK } from '../../src/lab/pod-network.ts';
 import { answered, askers, clusters, DNS_CACHE_MS, READY_PROBE, service, shell } from './askers.ts';
 import {
   apply,
   evenDeployment,
   eventually,
-  get,
   inNetworkOf,
   isReady,
   kubectl,
@@ -18,15 +16,14 @@ import {
   podSpec,
   readyPods,
 } from './lab.ts';
-import { usesPod } from './members.ts';
+import { imagesOf, usesPod } from './members.ts';
+import { labFolder } from './reach-lab.ts';
 
 /**
  * What clusters have already. Wants labs made for it: `scripts/lab up --name NAME --clusters 2 --cni flannel --kube-proxy nftables`,
  * and one with `--cni kube-router`, then HEADCUT_LAB=$PWD/.lab-NAME.
  */
-const { cni = 'bridge', kubeProxy = 'iptables' } = JSON.parse(
-  readFileSync(join(process.env.HEADCUT_LAB ?? '', 'lab.json'), 'utf8'),
-) as { cni?: string; kubeProxy?: string };
+const { cni, kubeProxy } = { ...DEFAULT_POD_NETWORK, ...readLabState(labFolder) };
 const isWanted = cni !== 'bridge';
 const title = isWanted
   ? `clusters with ${cni} and kube-proxy for ${kubeProxy}`
@@ -42,12 +39,7 @@ const LINK_OF: Record<string, string> = { flannel: 'flannel.1', 'kube-router': '
 const addressOf = ({ status }: Pod): string => status?.podIP ?? '';
 const isAtHome = ({ spec }: Pod): boolean => spec.nodeName === 'a';
 
-/** The addresses by which other members know what is in the pod network of `a`: `100.64.7`. */
-async function imagesOfHome(): Promise<string> {
-  const { status } = await get<FederationObject>('a', ['federation', 'headcut']);
-  return (status?.network?.prefix ?? '').split('.').slice(0, 3).join('.');
-}
-const homeImages = isWanted ? await imagesOfHome() : '';
+const homeImages = isWanted ? await imagesOf('a') : '';
 
 /** By which address one pod reaches another: elsewhere, pods of home have another one than kubectl shows at home. */
 function addressFor(asker: Pod, to: Pod): string {

@@ -2,7 +2,7 @@ import { randomBytes } from 'node:crypto';
 import { join } from 'node:path';
 import { expect } from 'vitest';
 import type { Node, Pod } from '../../src/core/kube-objects.ts';
-import type { PeerObject } from '../../src/core/membership/peer-object.ts';
+import type { FederationObject, PeerObject } from '../../src/core/membership/peer-object.ts';
 import { createKubeClient, type KubeClient } from '../../src/kube/client.ts';
 import { kubeconfigConnection } from '../../src/kube/kubeconfig.ts';
 import { invite } from '../../src/ops/invite.ts';
@@ -20,6 +20,12 @@ export async function seesReady(cluster: string, ...peers: string[]): Promise<vo
 
 export async function peerOf(cluster: string, peer: string): Promise<PeerObject> {
   return get<PeerObject>(cluster, ['peer', peer]);
+}
+
+/** The addresses by which other members know a cluster's pods, without the last number: `100.64.7`. */
+export async function imagesOf(cluster: string): Promise<string> {
+  const { status } = await get<FederationObject>(cluster, ['federation', 'headcut']);
+  return (status?.network?.prefix ?? '').split('.').slice(0, 3).join('.');
 }
 
 /** Runs a pod of `home` on `away`, and says and reads something there. */

@@ -21,6 +21,7 @@ import {
   restartAgents,
   twins,
 } from './lab.ts';
+import { imagesOf } from './members.ts';
 
 const run = promisify(execFile);
 
@@ -232,8 +233,7 @@ describe('the pod network', () => {
     try {
       await kubectl('b', ['-n', name, 'wait', 'pod/private', '--for=condition=Ready', '--timeout=60s']);
       const local = addressOf(await get<Pod>('b', ['-n', name, 'pod', 'private']));
-      const prefix = (await get<FederationObject>('b', ['federation', 'headcut'])).status?.network?.prefix ?? '';
-      const image = `${prefix.split('.').slice(0, 3).join('.')}.${local.split('.')[3]}`;
+      const image = `${await imagesOf('b')}.${local.split('.')[3]}`;
       const connect = ['socat', '-u', 'OPEN:/dev/null', `TCP4:${image}:8080,connect-timeout=2`];
       await expect(inNetworkOf('a', connect)).rejects.toThrow();
       await setReachable('All');
@@ -245,8 +245,7 @@ describe('the pod network', () => {
   });
 
   test('keeps peers away from everything on the node but pods', async () => {
-    const own = (await get<FederationObject>('b', ['federation', 'headcut'])).status?.network?.prefix ?? '';
-    const network = own.replace(/\.0\/24$/, '');
+    const network = await imagesOf('b');
     // The node's address in the tunnel, and the image of the bridge's: the kubelet's port is open on both.
     for (const address of [`${network}.0`, `${network}.1`]) {
       const connect = ['socat', '-u', 'OPEN:/dev/null', `TCP4:${address}:10250,connect-timeout=2`];

@@ -1,10 +1,10 @@
 import { setTimeout as sleep } from 'node:timers/promises';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
-import { SteadyClient } from '../../scripts/bench/clients.ts';
+import type { SteadyClient } from '../../scripts/bench/clients.ts';
 import type { Pod } from '../../src/core/kube-objects.ts';
 import { VERSION } from '../../src/runtime/version.ts';
 import { PROTOCOL_VERSION } from '../../src/wire/endpoints.ts';
-import { clusters, service } from './askers.ts';
+import { clusters, service, startAsking } from './askers.ts';
 import { headcut } from './headcut-command.ts';
 import {
   apply,
@@ -86,14 +86,6 @@ async function startWork(home: string, away: string, namespace: string): Promise
     const pods = await list<Pod>(home, ['-n', namespace, 'pods']);
     expect(pods.filter(isReady)).toHaveLength(2 * clusters.length + 4);
   }, READY_WITHIN_MS);
-}
-
-/** A client in the network of that pod, which has got answers to all that it asked lately. */
-async function startAsking(home: string, namespace: string): Promise<SteadyClient> {
-  const address = await kubectl(home, ['-n', namespace, 'get', 'service', 'web', '-o', 'jsonpath={.spec.clusterIP}']);
-  const client = new SteadyClient(asker(home), `http://${address}`, PATIENCE_MS);
-  await client.untilSteady();
-  return client;
 }
 
 /** UID, restarts and containers of all pods of a namespace, at home and on its providers. */
@@ -195,7 +187,7 @@ describe('two builds of different version and different minor of the wire', () =
     await using theirs = await offloadedNamespace(away);
     await startWork(home, away, ours.name);
     await startWork(away, home, theirs.name);
-    await using client = await startAsking(home, ours.name);
+    await using client = await startAsking({ cluster: home, namespace: ours.name, asker: asker(home) }, PATIENCE_MS);
     const pods = async () => [await touched(home, ours.name), await touched(away, theirs.name)];
     const before = await pods();
     // What ended a moment ago may still be listed; what was touched stays so.

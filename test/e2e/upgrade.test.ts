@@ -1,8 +1,7 @@
 import { setTimeout as sleep } from 'node:timers/promises';
 import { expect, test } from 'vitest';
-import { SteadyClient } from '../../scripts/bench/clients.ts';
 import type { Pod } from '../../src/core/kube-objects.ts';
-import { clusters, service } from './askers.ts';
+import { clusters, service, startAsking } from './askers.ts';
 import {
   apply,
   deployment,
@@ -31,9 +30,7 @@ test('agents are upgraded under load: no request through a Service fails, and no
   const asker = `load-${process.pid}`;
   await apply('a', pod(name, asker, podSpec({ nodeSelector: { 'kubernetes.io/hostname': 'a' } })));
   await kubectl('a', ['-n', name, 'wait', `pod/${asker}`, '--for=condition=Ready', '--timeout=50s']);
-  const address = await kubectl('a', ['-n', name, 'get', 'service', 'web', '-o', 'jsonpath={.spec.clusterIP}']);
-  await using client = new SteadyClient(asker, `http://${address}`, PATIENCE_MS);
-  await client.untilSteady();
+  await using client = await startAsking({ cluster: 'a', namespace: name, asker }, PATIENCE_MS);
   const since = Date.now();
   await restartAgents(...clusters);
   await sleep(SETTLES_IN_MS + PATIENCE_MS);

@@ -48,7 +48,7 @@ export function composeForOffloadedPods(parts: AgentParts, composed: ComposedPar
   const servers = nameservers.map((host) => ({ host, port: DNS_PORT }));
   const mayStart = (uid: string): boolean => {
     const shadow = shadowPods.list().find(({ spec }) => spec.originUID === uid);
-    return shadow !== undefined && leases.mayRun(shadow);
+    return shadow !== undefined && leases.mayStart(shadow);
   };
   const known = new KnownServices({ services, clock });
   const dnsGate = new DnsGate({

@@ -149,8 +149,10 @@ export interface Admission {
 export interface PodLeases {
   /** Gets the consent of a pod's home, before the pod is made. Throws Unavailable. */
   ensure(consumer: string): Promise<void>;
-  /** True while a pod may start, or start again. One that is not fenced always may. */
+  /** True while a pod may be there. One that is not fenced always may. */
   mayRun(shadow: ShadowPod): boolean;
+  /** True while the containers of a pod that is there may start: also who stops it when the agent cannot knows it. */
+  mayStart(shadow: ShadowPod): boolean;
   /** True for a pod that has to stop, and to stay so. */
   isFenced(shadow: ShadowPod): boolean;
   /** Called with the key of a shadow pod whose time is over, or that may run again. */

@@ -1,4 +1,4 @@
-import { describe, expect, test } from 'vitest';
+import { beforeAll, describe, expect, test } from 'vitest';
 import type { Node, Pod } from '../../src/core/kube-objects.ts';
 import { headcut } from './headcut-command.ts';
 import {
@@ -48,6 +48,14 @@ function watchAvailable(namespace: string): { stop(): Promise<number> } {
   };
   return { stop };
 }
+
+/** kubectl drain refuses pods without a controller; such of other tests may still be ending. */
+beforeAll(async () => {
+  await eventually(async () => {
+    const there = await list<Pod>('a', ['pods', '-A', '--field-selector', 'spec.nodeName=headcut-b']);
+    expect(there.filter(({ metadata }) => metadata.ownerReferences === undefined)).toEqual([]);
+  }, 60_000);
+}, 70_000);
 
 const onB = (pods: Pod[]): Pod[] => pods.filter(({ spec }) => spec.nodeName === 'headcut-b');
 

@@ -20,7 +20,6 @@ export interface LeasesDeps {
 }
 
 const TICK_MS = 250;
-const IDLE_TICK_MS = 2_000;
 const ASK_WITHIN_MS = 2_000;
 /**
  * An agent that knows of no lease (the machine started, or the agent's pod is a new one) has this long to get one before it
@@ -39,7 +38,9 @@ export class Leases implements PodLeases {
   /** UIDs of pods whose time is over. That is final: their replacements may run by now. */
   readonly #fenced = new Set<string>();
   readonly #listeners: ((key: string) => void)[] = [];
-  #keptUids = '';
+  /** UIDs of the pods here that the guard knows. */
+  #guarded: ReadonlySet<string> = new Set();
+  #keepFails = false;
 
   constructor(deps: LeasesDeps) {
     this.#deps = deps;
@@ -62,6 +63,12 @@ export class Leases implements PodLeases {
     return askedAt !== undefined && this.#deps.uptime() < leaseEndsAt(askedAt, afterMs);
   }
 
+  mayStart(shadow: ShadowPod): boolean {
+    if (fencingMs(shadow) === undefined) return true;
+    const uid = shadow.status?.podUID;
+    return uid !== undefined && this.#guarded.has(uid) && this.mayRun(shadow);
+  }
+
   async ensure(consumer: string): Promise<void> {
     const askedAt = this.#askedAt.get(consumer);
     if (askedAt !== undefined && this.#deps.uptime() - askedAt < 2 * RENEW_EVERY_MS) return;
@@ -70,7 +77,9 @@ export class Leases implements PodLeases {
 
   async run(signal: AbortSignal): Promise<void> {
     const { shadowPods, memory, clock } = this.#deps;
-    for (const [consumer, askedAt] of (await memory.load()).askedAt) this.#askedAt.set(consumer, askedAt);
+    const kept = await memory.load();
+    for (const [consumer, askedAt] of kept.askedAt) this.#askedAt.set(consumer, askedAt);
+    this.#guarded = uidsOf(kept.pods);
     await shadowPods.whenSynced();
     while (!signal.aborted) {
       const held = this.#held();
@@ -79,9 +88,9 @@ export class Leases implements PodLeases {
         this.#renewIfDue(consumer);
       }
       const pods = fencedPodsOf(held);
-      // The guard has to know at once which pods there are.
-      if (uidsOf(pods) !== this.#keptUids) await this.#keep(pods);
-      await clock.sleep(held.size > 0 ? TICK_MS : IDLE_TICK_MS, signal).catch(() => {});
+      // Pods wait for that before they start.
+      if (uidsOf(pods).symmetricDifference(this.#guarded).size > 0) await this.#keep(pods);
+      await clock.sleep(TICK_MS, signal).catch(() => {});
     }
   }
 
@@ -149,10 +158,15 @@ export class Leases implements PodLeases {
 
   async #keep(pods: readonly FencedPod[]): Promise<void> {
     const { memory, logger } = this.#deps;
-    this.#keptUids = uidsOf(pods);
-    await memory
-      .save({ askedAt: this.#askedAt, pods })
-      .catch((err: unknown) => logger.warn({ err }, 'leases of fenced pods not kept over a restart of the agent'));
+    try {
+      await memory.save({ askedAt: this.#askedAt, pods });
+      this.#guarded = uidsOf(pods);
+      this.#keepFails = false;
+    } catch (err) {
+      // It is tried again and again.
+      if (!this.#keepFails) logger.warn({ err }, 'leases of fenced pods cannot be kept; new fenced pods wait for that');
+      this.#keepFails = true;
+    }
   }
 
   #tell(shadow: ShadowPod): void {
@@ -170,8 +184,8 @@ function fencedPodsOf(held: ReadonlyMap<string, ShadowPod[]>): FencedPod[] {
   );
 }
 
-function uidsOf(pods: readonly FencedPod[]): string {
-  return pods.map(({ uid }) => uid).join();
+function uidsOf(pods: readonly FencedPod[]): ReadonlySet<string> {
+  return new Set(pods.map(({ uid }) => uid));
 }
 
 function fencingMs({ spec }: ShadowPod): number | undefined {

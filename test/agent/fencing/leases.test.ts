@@ -36,6 +36,7 @@ function start(
   shadow: ShadowPod,
   answer: () => Promise<void>,
   kept = new Map<string, number>(),
+  keep: () => Promise<void> = () => Promise.resolve(),
 ): { leases: Leases; kept: Map<string, number> } {
   const link = { renewLease: answer } as unknown as PeerLink;
   const leases = new Leases({
@@ -43,9 +44,9 @@ function start(
     links: { get: () => link } as unknown as PeerLinks,
     memory: {
       load: () => Promise.resolve({ askedAt: new Map(kept), pods: [] }),
-      save: ({ askedAt }) => {
+      save: async ({ askedAt }) => {
+        await keep();
         for (const [consumer, at] of askedAt) kept.set(consumer, at);
-        return Promise.resolve();
       },
     },
     uptime: clock.monotonic,
@@ -86,6 +87,19 @@ describe('a fenced pod', () => {
     expect(leases.mayRun(shadow)).toBe(false);
     await expect(leases.ensure('consumer')).rejects.toThrow('cannot reach it');
     await eventually(() => leases.isFenced(shadow));
+  });
+
+  test('starts when the guard knows of it, and not before', async () => {
+    const shadow = { ...shadowOf({ afterSeconds: 10 }), status: { podUID: 'here' } };
+    let keep = (): Promise<void> => Promise.reject(new Error('no space left'));
+    const { leases } = start(shadow, yes, new Map(), () => keep());
+    await eventually(() => leases.mayRun(shadow));
+    await clock.sleep(3_000);
+    expect([leases.mayRun(shadow), leases.mayStart(shadow)]).toEqual([true, false]);
+    keep = () => Promise.resolve();
+    await eventually(() => leases.mayStart(shadow));
+    expect(leases.mayStart({ ...shadow, status: { podUID: 'another one' } })).toBe(false);
+    expect(leases.mayStart(shadowOf(undefined))).toBe(true);
   });
 
   test('is stopped at once by an agent that starts after its time', async () => {

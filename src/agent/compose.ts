@@ -311,6 +311,7 @@ function composeProvider(
     surroundings: offloaded.surroundings,
     leases,
     homes: createHomeContact({ links: membership, clock }),
+    membersKnown: () => caches.peers.whenSynced(),
     clock,
     logger,
   });

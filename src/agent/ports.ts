@@ -163,7 +163,9 @@ export interface PodLeases {
 export interface HomeContact {
   /** How long (ms) a cluster has been out of contact; undefined while it is in contact. */
   lostForMs(cluster: string): number | undefined;
-  /** Called with the ID of a cluster that was lost, or is back. */
+  /** How long (ms) a cluster has been no member; undefined while it is one, or members are not known yet. */
+  goneForMs(cluster: string): number | undefined;
+  /** Called with the ID of a cluster that was lost, is gone, or is back. */
   onChange(listener: (cluster: string) => void): void;
 }
 

@@ -1,7 +1,7 @@
 import { CodedError } from '../core/coded-error.ts';
 import { counted } from '../core/explain/age.ts';
 import type { KubeObject, Node, Pod } from '../core/kube-objects.ts';
-import { PEER_LABEL } from '../core/labels.ts';
+import { ORIGIN_CLUSTER_LABEL, PEER_LABEL } from '../core/labels.ts';
 import type { PeerObject } from '../core/membership/peer-object.ts';
 import { isTerminal } from '../core/pod-phase.ts';
 import { isNotFound } from '../kube/api-error.ts';
@@ -24,6 +24,8 @@ export interface Forgotten {
   id: string;
   /** Pods of this cluster that were bound to it. */
   pods: number;
+  /** Pods of it that run here; the agent lets them end after a while (core/shadow-pod/home-lost.ts). */
+  podsHere: number;
   /** Its virtual node, where that is still there: the agent of this cluster removes it, once it runs. */
   nodeLeft?: string;
 }
@@ -40,8 +42,10 @@ export async function forgetPeer(
   try {
     const { metadata, spec } = await client.get<PeerObject>(PEERS, { name });
     const [node] = await virtualNodes(client, spec.id);
-    const pods = node === undefined ? 0 : await countPods(client, node.metadata.name);
-    const forgotten = { name, id: spec.id, pods };
+    const pods =
+      node === undefined ? 0 : await countPods(client, { fieldSelector: `spec.nodeName=${node.metadata.name}` });
+    const podsHere = await countPods(client, { labelSelector: `${ORIGIN_CLUSTER_LABEL}=${spec.id}` });
+    const forgotten = { name, id: spec.id, pods, podsHere };
     if (dryRun) return forgotten;
     const { uid } = metadata;
     await client.delete(PEERS, { name }, uid === undefined ? {} : { uid });
@@ -72,8 +76,8 @@ async function virtualNodes(client: Pick<KubeClient, 'list'>, id: string): Promi
   return (await client.list<Node>(NODES, { query: { labelSelector: `${PEER_LABEL}=${id}` } })).items;
 }
 
-async function countPods(client: Pick<KubeClient, 'list'>, node: string): Promise<number> {
-  const { items } = await client.list<Pod>(PODS, { query: { fieldSelector: `spec.nodeName=${node}` } });
+async function countPods(client: Pick<KubeClient, 'list'>, query: Record<string, string>): Promise<number> {
+  const { items } = await client.list<Pod>(PODS, { query });
   return items.filter((pod) => !isTerminal(pod.status)).length;
 }
 

@@ -140,6 +140,14 @@ describe('forget', () => {
     expect([out, writes]).toEqual(['Would forget c, to which 3 pods of ours are bound.\n', []]);
   });
 
+  test('says what becomes of the pods of the peer that run here', async () => {
+    const cluster = forgetful();
+    const guest = { name: 'guest', namespace: 'twin', labels: { 'headcut.dev/origin-cluster': 'c'.repeat(52) } };
+    cluster.objects.pods?.push({ metadata: guest, spec: { containers: [] } } as KubeObject);
+    expect((await headcut('forget c --dry-run', cluster)).out).toContain('are bound, and end 1 pod of it here.\n');
+    expect((await headcut('forget c', cluster)).out).toContain('In a minute 1 pod of it here ends, unless it is back');
+  });
+
   /** With an agent that removes the virtual node. */
   function forgetful(): FixedCluster {
     const cluster = new FixedCluster();

@@ -1,10 +1,21 @@
 import { expect, test } from 'vitest';
-import type { Node } from '../../src/core/kube-objects.ts';
+import type { Node, Pod } from '../../src/core/kube-objects.ts';
 import { forgetPeer } from '../../src/ops/forget.ts';
 import { leave } from '../../src/ops/leave.ts';
 import { systemClock } from '../../src/runtime/clock.ts';
 import { fault } from './faults.ts';
-import { cutOff, eventually, list } from './lab.ts';
+import {
+  apply,
+  cutOff,
+  deployment,
+  eventually,
+  isReady,
+  list,
+  offloadedNamespace,
+  podSpec,
+  readyPods,
+  twins,
+} from './lab.ts';
 import { connect, joinAgain, peerNames, peerOf, seesReady, usesPod } from './members.ts';
 
 const never = new AbortController().signal;
@@ -54,19 +65,35 @@ test('a member that leaves is forgotten by all within seconds, and joins again w
   }
 });
 
-test('a dead member is forgotten within five seconds, and others do not bring it back', async () => {
+test('a dead member is forgotten within five seconds with its pods, and others do not bring it back', async () => {
   const [home, away] = await Promise.all([connect('a'), connect('b')]);
+  await using namespace = await offloadedNamespace('b');
+  const { name } = namespace;
   try {
+    const onA = podSpec({ nodeSelector: { 'kubernetes.io/hostname': 'headcut-a' } });
+    await apply('b', deployment(name, 'web', 2, onA));
+    const pods = await readyPods('b', name, 2);
     {
       await using _off = await cutOff('b');
       const startedAt = performance.now();
       await forgetPeer(home, 'b', { clock: systemClock, signal: never, dryRun: false });
       expect(performance.now() - startedAt).toBeLessThan(5_000);
+      expect(await twins('a', name)).toHaveLength(2);
+      // They end a minute later.
+      await eventually(async () => expect(await twins('a', name)).toEqual([]), 90_000);
     }
     await eventually(async () => expect((await peerOf('c', 'b')).status?.state).toBe('Connected'), 60_000);
     expect(await peerNames('a')).toEqual(['c']);
-    await joinAgain(home, away);
+    // b may not have found out yet that a can be reached again.
+    await eventually(() => joinAgain(home, away));
     await eventually(() => seesReady('a', 'b', 'c'), 60_000);
+    // Their Deployment makes others; they themselves have failed.
+    const uids = pods.map(({ metadata }) => metadata.uid);
+    await eventually(async () => {
+      const ready = (await list<Pod>('b', ['-n', name, 'pods'])).filter(isReady);
+      expect(ready).toHaveLength(2);
+      expect(ready.filter(({ metadata }) => uids.includes(metadata.uid))).toEqual([]);
+    }, 60_000);
   } finally {
     await Promise.all([home.close(), away.close()]);
   }

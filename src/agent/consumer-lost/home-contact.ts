@@ -1,23 +1,37 @@
 import type { Clock } from '../../runtime/clock.ts';
 import type { HomeContact, PeerLinks } from '../ports.ts';
 
-/** Since when the homes of pods that run here have been out of contact. An agent that starts anew counts anew. */
+/** Since when the homes of pods that run here have been out of contact, or no members. An agent that starts anew counts anew. */
 export function createHomeContact({ links, clock }: { links: PeerLinks; clock: Clock }): HomeContact {
   const lostAt = new Map<string, number>();
+  const goneAt = new Map<string, number>();
   const listeners: ((cluster: string) => void)[] = [];
+  const isGone = (id: string): boolean => links.synced && links.get(id) === undefined;
+  const isLost = (id: string): boolean => links.get(id)?.state === 'Unreachable';
   const look = (id: string): void => {
-    const isLost = links.get(id)?.state === 'Unreachable';
-    if (isLost === lostAt.has(id)) return;
-    if (isLost) lostAt.set(id, clock.monotonic());
-    else lostAt.delete(id);
-    for (const listener of listeners) listener(id);
+    // Not one after the other: each has to be noted.
+    const changed = [note(goneAt, id, isGone(id)), note(lostAt, id, isLost(id))];
+    if (changed.includes(true)) for (const listener of listeners) listener(id);
+  };
+  /** @returns whether that is another thing than before */
+  const note = (since: Map<string, number>, id: string, is: boolean): boolean => {
+    if (is === since.has(id)) return false;
+    if (is) since.set(id, clock.monotonic());
+    else since.delete(id);
+    return true;
+  };
+  const msSince = (since: Map<string, number>, id: string): number | undefined => {
+    const at = since.get(id);
+    return at === undefined ? undefined : clock.monotonic() - at;
   };
   for (const { id } of links.list()) look(id);
   links.onChange(look);
   return {
-    lostForMs: (cluster) => {
-      const since = lostAt.get(cluster);
-      return since === undefined ? undefined : clock.monotonic() - since;
+    lostForMs: (cluster) => msSince(lostAt, cluster),
+    goneForMs(cluster) {
+      // Nothing tells of one that was none before the agent started.
+      note(goneAt, cluster, isGone(cluster));
+      return msSince(goneAt, cluster);
     },
     onChange: (listener) => listeners.push(listener),
   };

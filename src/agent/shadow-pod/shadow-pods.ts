@@ -38,6 +38,8 @@ export interface ShadowPodsDeps {
   surroundings(): PodSurroundings | undefined;
   leases: PodLeases;
   homes: HomeContact;
+  /** Resolves when the stored members were read. */
+  membersKnown(): Promise<void>;
   clock: Clock;
   logger: Logger;
 }
@@ -83,10 +85,10 @@ export class ShadowPods implements PodProvider {
   }
 
   async run(signal: AbortSignal): Promise<void> {
-    await Promise.all([this.#deps.pods.whenSynced(), this.#deps.shadowPods.whenSynced()]);
+    const { pods, shadowPods, membersKnown } = this.#deps;
+    await Promise.all([pods.whenSynced(), shadowPods.whenSynced(), membersKnown()]);
     if (signal.aborted) return;
-    for (const peerId of new Set(this.#deps.shadowPods.list().map((one) => one.spec.originCluster)))
-      this.#tell(peerId, 'pods');
+    for (const peerId of new Set(shadowPods.list().map((one) => one.spec.originCluster))) this.#tell(peerId, 'pods');
     await this.controller.run(signal);
     this.#events.unfollow();
   }
@@ -255,8 +257,9 @@ export class ShadowPods implements PodProvider {
     this.#events.follow(shadow.metadata.namespace ?? '');
     const deleting = this.#deleting.has(shadow.spec.originUID);
     const [fenced, mayRun] = [leases.isFenced(shadow), leases.mayRun(shadow)];
-    const homeLostMs = homes.lostForMs(shadow.spec.originCluster);
-    const plan = planShadowPod({ shadow, pod: pods.get(key), deleting, fenced, mayRun, homeLostMs, now: clock.now() });
+    const { originCluster } = shadow.spec;
+    const home = { homeLostMs: homes.lostForMs(originCluster), homeGoneMs: homes.goneForMs(originCluster) };
+    const plan = planShadowPod({ shadow, pod: pods.get(key), deleting, fenced, mayRun, ...home, now: clock.now() });
     for (const action of plan.actions) await this.#apply(key, shadow, action);
     return plan.requeueAfterMs === undefined ? undefined : { requeueAfterMs: plan.requeueAfterMs };
   }

@@ -3,13 +3,24 @@ import type { PodEvent } from '../offloading/pod-submission.ts';
 import { isTerminal } from '../pod-phase.ts';
 import type { ShadowPod, ShadowPodStatus } from './shadow-pod.ts';
 
-/** What becomes of a pod on its provider while its home is out of contact: it goes on, for as long as its home wants that. */
+/**
+ * What becomes of a pod on its provider while its home is out of contact: it goes on, for as long as its home wants that. When its home
+ * is a member no more it ends: nobody would ever end it.
+ */
 
 export const STOPPED = {
   reason: 'ConsumerLost',
   message:
     'the provider was out of contact with this cluster for longer than consumerLost.stopAfter and stopped the pod',
 };
+
+/** A home that was forgotten by mistake may join again within this, and finds its pods. */
+export const ABANDONED_AFTER_MS = 60_000;
+
+/** How long (ms) until a pod ends because its home is no member, 0 when its time is over; undefined while its home is one. */
+export function abandonedInMs(homeGoneMs: number | undefined): number | undefined {
+  return homeGoneMs === undefined ? undefined : Math.max(0, ABANDONED_AFTER_MS - homeGoneMs);
+}
 
 /** How long (ms) until the pod is to stop, 0 when its time is over; undefined when it goes on, or its home is there. */
 export function stopsInMs({ spec }: ShadowPod, homeLostMs: number | undefined): number | undefined {

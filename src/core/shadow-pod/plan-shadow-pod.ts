@@ -4,7 +4,16 @@ import { ORIGIN_UID_LABEL } from '../labels.ts';
 import { changesDigest } from '../offloading/pod-changes.ts';
 import type { RemotePod } from '../offloading/pod-submission.ts';
 import { isTerminal } from '../pod-phase.ts';
-import { isEvicted, isMadeAgain, madeAgainStatus, removedStatus, STOPPED, stopsInMs, whyRemoved } from './home-lost.ts';
+import {
+  abandonedInMs,
+  isEvicted,
+  isMadeAgain,
+  madeAgainStatus,
+  removedStatus,
+  STOPPED,
+  stopsInMs,
+  whyRemoved,
+} from './home-lost.ts';
 import type { ShadowPod, ShadowPodStatus } from './shadow-pod.ts';
 import { withoutGate } from './start-gate.ts';
 
@@ -28,6 +37,8 @@ export interface ShadowPodObservation {
   mayRun: boolean;
   /** How long (ms) its home has been out of contact; undefined while it is there. */
   homeLostMs: number | undefined;
+  /** How long (ms) its home has been no member; undefined while it is one. */
+  homeGoneMs: number | undefined;
   /** Wall time in ms. */
   now: number;
 }
@@ -42,6 +53,16 @@ export interface ShadowPodPlan {
  * consumer's controllers decide what follows; unless they are out of contact (home-lost.ts).
  */
 export function planShadowPod(observed: ShadowPodObservation): ShadowPodPlan {
+  const leftMs = abandonedInMs(observed.homeGoneMs);
+  return leftMs === 0 ? planWanted({ ...observed, deleting: true }) : within(leftMs, planWanted(observed));
+}
+
+/** The plan, which is made again when this time (ms) is over. */
+function within(leftMs: number | undefined, plan: ShadowPodPlan): ShadowPodPlan {
+  return leftMs === undefined ? plan : { ...plan, requeueAfterMs: Math.min(leftMs, plan.requeueAfterMs ?? leftMs) };
+}
+
+function planWanted(observed: ShadowPodObservation): ShadowPodPlan {
   const { shadow, pod, deleting, fenced, mayRun } = observed;
   const status = shadow.status ?? {};
   if (pod !== undefined && pod.metadata.labels?.[ORIGIN_UID_LABEL] !== shadow.spec.originUID) {
@@ -62,8 +83,7 @@ export function planShadowPod(observed: ShadowPodObservation): ShadowPodPlan {
   const leftMs = stopsInMs(shadow, observed.homeLostMs);
   // Begun is done, also when its home comes back at that moment.
   if ((leftMs === 0 || status.stopping !== undefined) && !isTerminal(pod.status)) return planStop(pod, status);
-  const plan = planRunning(observed, pod, status);
-  return leftMs === undefined ? plan : { ...plan, requeueAfterMs: Math.min(leftMs, plan.requeueAfterMs ?? leftMs) };
+  return within(leftMs, planRunning(observed, pod, status));
 }
 
 /** Its home waits for it no longer. It gets the time that it asks for. */

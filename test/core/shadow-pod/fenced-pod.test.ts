@@ -19,7 +19,8 @@ const real = (metadata: Partial<Pod['metadata']> = {}): Pod => {
   return { ...pod, metadata: { ...pod.metadata, uid: 'r1', ...metadata }, status: { phase: 'Running' } };
 };
 const plan = (pod: Pod | undefined, status: ShadowPod['status'], lease: { fenced: boolean; mayRun: boolean }) =>
-  planShadowPod({ shadow: shadowOf(status), pod, deleting: false, ...lease, homeLostMs: undefined, now: 0 }).actions;
+  planShadowPod({ shadow: shadowOf(status), pod, deleting: false, ...lease, ...inContact, now: 0 }).actions;
+const inContact = { homeLostMs: undefined, homeGoneMs: undefined };
 
 const made = { podUID: 'r1', phase: 'Running' };
 const over = { fenced: true, mayRun: false };

@@ -1,6 +1,6 @@
 import { describe, expect, test } from 'vitest';
 import type { Pod, PodSpec, PodStatus } from '../../../src/core/kube-objects.ts';
-import { madeAgainEvent, STOPPED } from '../../../src/core/shadow-pod/home-lost.ts';
+import { ABANDONED_AFTER_MS, madeAgainEvent, STOPPED } from '../../../src/core/shadow-pod/home-lost.ts';
 import { planShadowPod, UNSCHEDULABLE_AFTER_MS } from '../../../src/core/shadow-pod/plan-shadow-pod.ts';
 import { type ShadowPod, type ShadowPodStatus, toShadowPod } from '../../../src/core/shadow-pod/shadow-pod.ts';
 import { translatePod } from '../../../src/core/shadow-pod/translate-pod.ts';
@@ -28,8 +28,12 @@ function real(status: PodStatus, metadata: object = {}, spec: Partial<PodSpec> =
   };
 }
 
-const plan = (shadow: ShadowPod, pod: Pod | undefined, homeLostMs: number | undefined) =>
-  planShadowPod({ shadow, pod, deleting: false, fenced: false, mayRun: true, homeLostMs, now: NOW });
+const plan = (
+  shadow: ShadowPod,
+  pod: Pod | undefined,
+  homeLostMs: number | undefined,
+  homeGoneMs: number | undefined = undefined,
+) => planShadowPod({ shadow, pod, deleting: false, fenced: false, mayRun: true, homeLostMs, homeGoneMs, now: NOW });
 
 const evicted: PodStatus = { phase: 'Failed', reason: 'Evicted', message: 'The node was low on resource: memory.' };
 const goingAway = {
@@ -113,6 +117,26 @@ describe('a pod whose home wants it to stop when it is lost', () => {
       expect(plan(shadow(stopping), undefined, homeLostMs).actions).toMatchObject([
         { type: 'write-status', status: { phase: 'Failed', terminal: { reason: STOPPED.reason } } },
       ]);
+  });
+});
+
+describe('a pod whose home is no member any more', () => {
+  const over = ABANDONED_AFTER_MS;
+
+  test('goes on for a while, and is looked at again then', () => {
+    expect(plan(shadowOf(made), real({ phase: 'Running' }), undefined, over - 1_000)).toEqual({
+      actions: [],
+      requeueAfterMs: 1_000,
+    });
+  });
+
+  test('is ended then with its own time to end, and what was kept of it goes too', () => {
+    const pods = [real({ phase: 'Running' }), real({ phase: 'Succeeded' })];
+    for (const pod of pods)
+      expect(plan(shadowOf(made), pod, undefined, over).actions).toEqual([{ type: 'delete-pod', uid: 'r1' }]);
+    const leaving = real({ phase: 'Running' }, { deletionTimestamp: '2026-01-01T00:00:59Z' });
+    expect(plan(shadowOf(made), leaving, undefined, over).actions).toEqual([]);
+    expect(plan(shadowOf(made), undefined, undefined, over).actions).toEqual([{ type: 'delete-shadow-pod' }]);
   });
 });
 

@@ -47,7 +47,8 @@ const realPod = (status: Pod['status'], nodeName?: string): Pod => {
 
 const NOW = Date.parse('2026-01-01T00:00:30Z');
 const plan = (shadow: ShadowPod, pod: Pod | undefined, deleting = false, lease = { fenced: false, mayRun: true }) =>
-  planShadowPod({ shadow, pod, deleting, ...lease, homeLostMs: undefined, now: NOW }).actions;
+  planShadowPod({ shadow, pod, deleting, ...lease, ...inContact, now: NOW }).actions;
+const inContact = { homeLostMs: undefined, homeGoneMs: undefined };
 
 describe('the pod made on the provider', () => {
   const pod = translatePod(shadowOf(), surroundings);

@@ -1,0 +1,64 @@
+import { expect, test } from 'vitest';
+import { createHomeContact } from '../../../src/agent/consumer-lost/home-contact.ts';
+import type { PeerChange, PeerLink, PeerLinks } from '../../../src/agent/ports.ts';
+import { systemClock } from '../../../src/runtime/clock.ts';
+
+/** Members with their states; changes are told as the membership tells them. */
+function start(states: Record<string, string>) {
+  const time = { now: 1_000 };
+  const members = new Map(Object.entries(states));
+  const listeners: ((id: string, change: PeerChange) => void)[] = [];
+  const linkOf = (id: string): PeerLink => ({ id, state: members.get(id) }) as unknown as PeerLink;
+  const links = {
+    synced: true,
+    get: (id: string) => (members.has(id) ? linkOf(id) : undefined),
+    list: () => [...members.keys()].map(linkOf),
+    onChange: (listener: (id: string, change: PeerChange) => void) => void listeners.push(listener),
+  };
+  const homes = createHomeContact({
+    links: links as unknown as PeerLinks,
+    clock: { ...systemClock, monotonic: () => time.now },
+  });
+  const told: string[] = [];
+  homes.onChange((id) => told.push(id));
+  const become = (id: string, state: string | undefined): void => {
+    if (state === undefined) members.delete(id);
+    else members.set(id, state);
+    for (const listener of listeners) listener(id, state === undefined ? 'removed' : 'state');
+  };
+  return { homes, links, told, time, become };
+}
+
+test('a home that is unreachable is lost since then, until it is heard again', () => {
+  const { homes, told, time, become } = start({ a: 'Connected', b: 'Unreachable' });
+  time.now += 500;
+  expect([homes.lostForMs('a'), homes.lostForMs('b')]).toEqual([undefined, 500]);
+  become('a', 'Suspect');
+  become('a', 'Unreachable');
+  time.now += 300;
+  expect([homes.lostForMs('a'), homes.goneForMs('a')]).toEqual([300, undefined]);
+  become('a', 'Connected');
+  expect(homes.lostForMs('a')).toBeUndefined();
+  expect(told).toEqual(['a', 'a']);
+});
+
+test('a home that was forgotten is gone since then, until it joins again', () => {
+  const { homes, told, time, become } = start({ a: 'Unreachable' });
+  become('a', undefined);
+  time.now += 300;
+  expect([homes.lostForMs('a'), homes.goneForMs('a')]).toEqual([undefined, 300]);
+  become('a', 'Connected');
+  expect(homes.goneForMs('a')).toBeUndefined();
+  expect(told).toEqual(['a', 'a']);
+});
+
+test('a home that was no member when the agent started is gone since that was known', () => {
+  const { homes, links, time } = start({});
+  links.synced = false;
+  expect(homes.goneForMs('a')).toBeUndefined();
+  links.synced = true;
+  time.now += 10_000;
+  expect(homes.goneForMs('a')).toBe(0);
+  time.now += 300;
+  expect(homes.goneForMs('a')).toBe(300);
+});

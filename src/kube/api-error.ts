@@ -41,8 +41,11 @@ export function isForbidden(error: unknown): boolean {
 
 /** True when another try may do: the server could not be reached, or said that it cannot answer now. */
 export function isTransient(error: unknown): boolean {
-  if (error instanceof CodedError) return false;
-  return !(error instanceof ApiError) || error.status >= 500 || error.status === 429;
+  if (error instanceof ApiError) return error.status >= 500 || error.status === 429;
+  if (error instanceof CodedError || !(error instanceof Error)) return false;
+  // Those of the system and of undici have a code; Node's own (ERR_…) speak of what was asked for, or of certificates.
+  const { code } = error as NodeJS.ErrnoException;
+  return typeof code === 'string' && !code.startsWith('ERR_');
 }
 
 /** True when a list or watch has to start anew (410 Gone, reason Expired). */

@@ -1,8 +1,6 @@
-import { execFile } from 'node:child_process';
-import { join } from 'node:path';
-import { promisify } from 'node:util';
 import { expect, test } from 'vitest';
-import type { KubeObject, Node, Pod } from '../../src/core/kube-objects.ts';
+import type { Node, Pod } from '../../src/core/kube-objects.ts';
+import { contexts, headcut, rejoin, run, tracesIn } from './installing.ts';
 import {
   apply,
   cutOff,
@@ -10,72 +8,12 @@ import {
   eventually,
   inNetworkOf,
   isReady,
-  kubectl,
   list,
   offloadedNamespace,
   readyPods,
   twins,
 } from './lab.ts';
 import { peerNames } from './members.ts';
-
-const folder = process.env.HEADCUT_LAB ?? '';
-const CLI = join(import.meta.dirname, '..', '..', 'src', 'bin', 'cli.ts');
-const contexts = async (): Promise<string[]> =>
-  (await kubectl('a', ['config', 'get-contexts', '-o', 'name'])).trim().split('\n');
-
-/** The command line of a cluster, with its kubeconfig. */
-const headcut = (cluster: string, ...args: string[]): string[] => [
-  process.execPath,
-  CLI,
-  ...args,
-  '--kubeconfig',
-  join(folder, `kubeconfig-${cluster}`),
-];
-
-async function run(argv: string[]): Promise<string> {
-  const [program = '', ...args] = argv;
-  return (await promisify(execFile)(program, args, { timeout: 200_000 })).stdout;
-}
-
-/** kubectl from within a cluster that nobody else reaches. */
-const kubectlInside = (cluster: string, ...args: string[]): Promise<string> =>
-  inNetworkOf(cluster, [
-    join(folder, 'bin', 'kubectl'),
-    '--kubeconfig',
-    join(folder, `kubeconfig-${cluster}`),
-    ...args,
-  ]);
-
-const KINDS = [
-  'nodes',
-  'namespaces',
-  'crds',
-  'clusterroles',
-  'clusterrolebindings',
-  'mutatingadmissionpolicies',
-  'mutatingadmissionpolicybindings',
-  'validatingadmissionpolicies',
-  'validatingadmissionpolicybindings',
-  'mutatingwebhookconfigurations',
-  'csr',
-];
-
-/** What there is of headcut in a cluster and on its node, by kind and name. */
-async function tracesIn(cluster: string): Promise<string[]> {
-  const text = await kubectlInside(cluster, 'get', KINDS.join(','), '-o', 'json');
-  const { items } = JSON.parse(text) as { items: (KubeObject & { spec?: { username?: string } })[] };
-  const objects = items
-    .filter(({ metadata, spec }) => {
-      const own = `${metadata.name} ${JSON.stringify(metadata.labels ?? {})} ${spec?.username ?? ''}`;
-      return own.includes('headcut') && !metadata.name.startsWith('e2e-');
-    })
-    .map(({ kind, metadata }) => `${kind} ${metadata.name}`);
-  const leases = await kubectlInside(cluster, '-n', 'kube-node-lease', 'get', 'leases', '-o', 'name');
-  const tables = await inNetworkOf(cluster, ['nft', 'list', 'tables']);
-  const links = await inNetworkOf(cluster, ['ip', '-brief', 'link']);
-  const lines = `${leases}\n${tables}\n${links}`.split('\n').filter((line) => /headcut/.test(line));
-  return [...objects, ...lines];
-}
 
 test('a member that no peer reaches is rid of headcut within 30 s, its pods go home, and it can be installed and joined again', async () => {
   const clusters = await contexts();
@@ -138,19 +76,3 @@ test('a member that is uninstalled while its peers live says good-bye: they drop
   await run(headcut(member, 'install', '--csr-approver'));
   await rejoin(member, others);
 });
-
-/** The member has a new key now, so that its former self has to be forgotten. */
-async function rejoin(member: string, others: string[]): Promise<void> {
-  for (const other of others) {
-    const peers = await list<KubeObject & { status?: { state?: string } }>(other, ['peers']);
-    const lost = peers.filter(({ status }) => status?.state !== 'Connected').map(({ metadata }) => metadata.name);
-    if (lost.length > 0) await kubectl(other, ['delete', 'peer', ...lost]);
-  }
-  const token = (await run(headcut(others[0] ?? '', 'invite'))).trim();
-  expect(await run(headcut(member, 'join', token))).toContain('Joined');
-  for (const cluster of [member, ...others])
-    await eventually(async () => {
-      const nodes = await list<Node>(cluster, ['nodes', '-l', 'headcut.dev/peer']);
-      expect(nodes.filter(isReady)).toHaveLength(others.length);
-    }, 60_000);
-}

@@ -37,7 +37,7 @@ function apiServer(broken: readonly number[], error: Error) {
 }
 
 const run = (client: KubeClient) => install(client, { timeoutMs: TIMEOUT_MS, clock: jumpingClock() });
-const refused = new Error('connect ECONNREFUSED');
+const refused = Object.assign(new Error('connect ECONNREFUSED'), { code: 'ECONNREFUSED' });
 
 describe('installing', () => {
   it('goes on where the API server is out of reach for a moment, at whatever point', async () => {

@@ -19,6 +19,11 @@ export const K0S_PRIVATE_FOLDERS = {
   '/var/log/containers': 'container-logs',
 } as const;
 
+/** The data folder of a cluster's k0s, from outside. */
+export function k0sDataFolder(cluster: ClusterTopology): string {
+  return join(layoutOf(cluster).data, K0S_PRIVATE_FOLDERS['/var/lib/k0s']);
+}
+
 /** k0s has no option for where it keeps its sockets. */
 export const K0S_CONTAINERD_SOCKET = '/run/k0s/containerd.sock';
 

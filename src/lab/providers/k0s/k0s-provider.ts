@@ -21,6 +21,7 @@ import {
   K0S_PRIVATE_FOLDERS,
   k0sArguments,
   k0sConfiguration,
+  k0sDataFolder,
 } from './k0s-configuration.ts';
 
 export interface K0sProviderDeps extends ProcessProviderDeps {
@@ -45,7 +46,7 @@ export function createK0sProvider(deps: K0sProviderDeps): ClusterProvider {
     kubernetesClients(cluster).filter(({ name }) => addonsOf(cluster).includes(name));
   const recipe: ClusterRecipe = {
     name: 'k0s',
-    mountPoints: Object.keys(K0S_PRIVATE_FOLDERS),
+    privateFolders,
     checkMachine: () => requireBinary(deps.k0sBinary),
     write: async (cluster, launchers) => {
       requireBinary(deps.k0sBinary);
@@ -59,9 +60,13 @@ export function createK0sProvider(deps: K0sProviderDeps): ClusterProvider {
     apiServer: K0S,
     kubelet: K0S,
     containerdSocket: K0S_CONTAINERD_SOCKET,
-    store: (cluster) => join(layoutOf(cluster).data, K0S_PRIVATE_FOLDERS['/var/lib/k0s'], 'db'),
+    store: (cluster) => join(k0sDataFolder(cluster), 'db'),
   };
   return createProcessProvider(recipe, deps);
+}
+
+function privateFolders(cluster: ClusterTopology): Readonly<Record<string, string>> {
+  return { ...K0S_PRIVATE_FOLDERS, ...podNetworkPartsOf(cluster).privateFolders };
 }
 
 function requireBinary(path: string | undefined): void {
@@ -75,8 +80,8 @@ function requireBinary(path: string | undefined): void {
 
 /** k0s keeps an authority that it finds, as its documentation says for custom CAs. */
 function giveAuthority(cluster: ClusterTopology): void {
-  const { pki, data } = layoutOf(cluster);
-  const target = join(data, K0S_PRIVATE_FOLDERS['/var/lib/k0s'], 'pki');
+  const { pki } = layoutOf(cluster);
+  const target = join(k0sDataFolder(cluster), 'pki');
   mkdirSync(target, { recursive: true });
   for (const file of ['ca.crt', 'ca.key'])
     if (!existsSync(join(target, file))) copyFileSync(join(pki, file), join(target, file));
@@ -98,10 +103,7 @@ async function writeFiles(
     'kube-proxy.yaml': kubeProxyConfiguration(cluster),
     Corefile: corefile(cluster),
     'resolv.conf': '# No resolver: a lab reaches nothing outside.\n',
-    'namespaces.sh': namespacesScript(cluster, {
-      ...K0S_PRIVATE_FOLDERS,
-      ...podNetworkPartsOf(cluster).privateFolders,
-    }),
+    'namespaces.sh': namespacesScript(cluster, privateFolders(cluster)),
     'holder.sh': holderScript(cluster, launchers),
     ...Object.fromEntries(
       components.map((component) => [`${component.name}.sh`, componentScript(cluster, component, launchers)]),

@@ -19,6 +19,11 @@ import {
 /** Where Debian and others put CNI plugins. */
 const CNI_PLUGIN_FOLDERS = ['/usr/lib/cni', '/opt/cni/bin', '/usr/libexec/cni'];
 
+/** Folders of the machine that the cluster has for itself, and where in its `data` they really are. */
+export function privateFolders(cluster: ClusterTopology): Readonly<Record<string, string>> {
+  return { ...PRIVATE_FOLDERS, ...podNetworkPartsOf(cluster).privateFolders };
+}
+
 /** Every configuration file and launcher of a cluster: path below `etc` → text. Pure. */
 export function clusterFiles(
   cluster: ClusterTopology,
@@ -32,7 +37,7 @@ export function clusterFiles(
     'kube-proxy.yaml': kubeProxyConfiguration(cluster),
     Corefile: corefile(cluster),
     'resolv.conf': '# No resolver: a lab reaches nothing outside.\n',
-    'namespaces.sh': namespacesScript(cluster, { ...PRIVATE_FOLDERS, ...podNetworkPartsOf(cluster).privateFolders }),
+    'namespaces.sh': namespacesScript(cluster, privateFolders(cluster)),
     'holder.sh': holderScript(cluster, launchers),
     ...Object.fromEntries(
       allComponents(cluster).map((component) => [

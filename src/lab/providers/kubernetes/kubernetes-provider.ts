@@ -2,15 +2,15 @@ import type { ClusterProvider } from '../../provider.ts';
 import { type ClusterRecipe, createProcessProvider, type ProcessProviderDeps } from '../shared/process-provider.ts';
 import { addonObjects } from './cluster-api.ts';
 import { createClusterCertificates } from './cluster-certificates.ts';
-import { writeClusterFiles } from './cluster-files.ts';
+import { privateFolders, writeClusterFiles } from './cluster-files.ts';
 import { clients, foundation } from './components.ts';
-import { CONTAINERD_SOCKET, layoutOf, PRIVATE_FOLDERS } from './layout.ts';
+import { CONTAINERD_SOCKET, layoutOf } from './layout.ts';
 
 /** Clusters of upstream Kubernetes binaries, one process a component, laid out and flagged as `k0s controller --single` does. */
 export function createKubernetesProvider(deps: ProcessProviderDeps): ClusterProvider {
   const recipe: ClusterRecipe = {
     name: 'kubernetes',
-    mountPoints: Object.keys(PRIVATE_FOLDERS),
+    privateFolders,
     write: async (cluster, launchers) => {
       await createClusterCertificates(cluster, deps.clock.now());
       await writeClusterFiles(cluster, launchers, deps.toolsFolder);

@@ -43,7 +43,7 @@ export function createKwokProvider(deps: KwokProviderDeps): ClusterProvider {
   const recipe: ClusterRecipe = {
     name: 'kwok',
     // What it mounts over is in its own /run.
-    mountPoints: [],
+    privateFolders: () => ({}),
     write: async (cluster, launchers) => {
       await createClusterCertificates(cluster, deps.clock.now());
       const all = [...foundation(cluster), ...controlPlane(cluster), kwokOf(cluster), ...agentOf(cluster, deps.root)];

@@ -37,8 +37,8 @@ export interface ProcessProviderDeps {
 /** What one kind of cluster consists of, when its parts are processes of this machine. */
 export interface ClusterRecipe {
   name: string;
-  /** Folders of the machine that each cluster has for itself. */
-  mountPoints: readonly string[];
+  /** Folders of the machine that a cluster has for itself beside its own /run, and where in its `data` they really are. */
+  privateFolders(cluster: ClusterTopology): Readonly<Record<string, string>>;
   /** Throws where this machine lacks what such clusters need. */
   checkMachine?(): void;
   /** Makes the keys and writes the configuration files and launchers; keeps what is there and right. */
@@ -101,7 +101,7 @@ class ProcessProvider implements ClusterProvider {
 
   async create(cluster: ClusterTopology): Promise<void> {
     createCgroup(this.#launchers.mounts, cluster.cgroup);
-    makeMountPoints(this.#recipe.mountPoints);
+    makeMountPoints(Object.keys(this.#recipe.privateFolders(cluster)));
     await mountStore(this.#recipe.store(cluster));
     await this.#recipe.write(cluster, this.#launchers);
   }

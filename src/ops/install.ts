@@ -7,6 +7,7 @@ import type { KubeClient } from '../kube/client.ts';
 import { Discovery } from '../kube/discovery.ts';
 import { DEPLOYMENTS, FEDERATIONS, PODS } from '../kube/resources.ts';
 import type { Clock } from '../runtime/clock.ts';
+import { applyOwn } from './apply-own.ts';
 import { explain } from './cluster.ts';
 import { type InstallChoices, installObjects, policyObject } from './install-objects.ts';
 import type { TimeLimit } from './removal.ts';
@@ -27,8 +28,6 @@ export interface Installed {
 
 /** An image may have to be pulled. */
 export const DEFAULT_INSTALL_TIMEOUT_MS = 180_000;
-/** Field manager of what is installed, so that the agent's own fields stay its own. */
-const INSTALLER = 'headcut-install';
 const AGENT = 'headcut';
 const POLL_MS = 500;
 
@@ -74,7 +73,7 @@ async function applyOne(client: KubeClient, discovery: Discovery, object: KubeOb
       'FailedPrecondition',
       `this API server does not know ${kind} of ${apiVersion} (for ${metadata.name}); headcut needs Kubernetes 1.34 or newer`,
     );
-  await client.apply(type, object, { force: true, fieldManager: INSTALLER });
+  await applyOwn(client, type, object);
 }
 
 interface Deployment extends KubeObject {

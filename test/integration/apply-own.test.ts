@@ -24,12 +24,12 @@ function agent(namespace: string, ...containers: string[]): Deployment {
 
 const containersOf = ({ spec }: Deployment): string[] => spec.template.spec.containers.map(({ name }) => name);
 
-test.for([['kubectl'], ['headcut', 'kubectl'], ['kubectl', 'headcut']])(
-  'what this version has no more is gone, whoever applied the one before (%s)',
+test.for(['kubectl', 'headcut, kubectl', 'kubectl, headcut'])(
+  'what this version has no more is gone, whoever applied the ones before (%s)',
   async (before) => {
     const namespace = await freshNamespace(client);
     const old = agent(namespace, 'agent', 'dropped');
-    for (const who of before)
+    for (const who of before.split(', '))
       await (who === 'kubectl'
         ? client.apply(DEPLOYMENTS, old, { force: true, fieldManager: 'kubectl' })
         : applyOwn(client, DEPLOYMENTS, old));

@@ -22,6 +22,7 @@ export const SERVICE_ACCOUNTS = resource('v1', 'ServiceAccount', 'serviceaccount
 export const SERVICES = resource('v1', 'Service', 'services', true);
 export const ENDPOINT_SLICES = resource('discovery.k8s.io/v1', 'EndpointSlice', 'endpointslices', true);
 export const SERVICE_CIDRS = resource('networking.k8s.io/v1', 'ServiceCIDR', 'servicecidrs', false);
+export const NETWORK_POLICIES = resource('networking.k8s.io/v1', 'NetworkPolicy', 'networkpolicies', true);
 export const EVENTS = resource('v1', 'Event', 'events', true);
 export const LEASES = resource('coordination.k8s.io/v1', 'Lease', 'leases', true);
 export const ROLE_BINDINGS = resource('rbac.authorization.k8s.io/v1', 'RoleBinding', 'rolebindings', true);

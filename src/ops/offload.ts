@@ -6,6 +6,7 @@ import type { KubeClient } from '../kube/client.ts';
 import { NAMESPACES, NODES, OFFLOADINGS, PODS } from '../kube/resources.ts';
 import { explain } from './cluster.ts';
 import { type EvictOptions, type EvictProgress, evictPods } from './evict.ts';
+import { networkPoliciesOf } from './world.ts';
 
 export interface Offloaded {
   namespace: string;
@@ -13,6 +14,8 @@ export interface Offloaded {
   changed: boolean;
   /** Pods that were made before, which stay where they are. */
   podsBefore: number;
+  /** Names of its NetworkPolicies, which do not go along with its pods. */
+  networkPolicies: string[];
 }
 
 /** Lets new pods of a namespace leave this cluster: the label, and nothing else. */
@@ -23,7 +26,8 @@ export async function offload(client: KubeClient, name: string, options: { dryRu
     const changed = namespace.metadata.labels?.[OFFLOAD_LABEL] !== 'true';
     if (changed && !options.dryRun)
       await client.patch(NAMESPACES, { name }, { metadata: { labels: { [OFFLOAD_LABEL]: 'true' } } });
-    return { namespace: name, changed, podsBefore: changed ? items.length : 0 };
+    const networkPolicies = await networkPoliciesOf(client, name);
+    return { namespace: name, changed, podsBefore: changed ? items.length : 0, networkPolicies };
   } catch (error) {
     throw explain(error);
   }

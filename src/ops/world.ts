@@ -3,7 +3,7 @@ import type { KubeObject, Node, Pod } from '../core/kube-objects.ts';
 import type { PeerObject } from '../core/membership/peer-object.ts';
 import { isForbidden } from '../kube/api-error.ts';
 import type { KubeClient } from '../kube/client.ts';
-import { NAMESPACES, NODES, OFFLOADINGS, PEERS, PODS, type ResourceType } from '../kube/resources.ts';
+import { NAMESPACES, NETWORK_POLICIES, NODES, OFFLOADINGS, PEERS, PODS, type ResourceType } from '../kube/resources.ts';
 import type { Clock } from '../runtime/clock.ts';
 import { explain, readFederation } from './cluster.ts';
 
@@ -31,14 +31,27 @@ export async function readWorld(client: Reader, clock: Pick<Clock, 'now'>): Prom
   }
 }
 
-async function listAll<T extends KubeObject>(client: Reader, type: ResourceType): Promise<T[]> {
-  return (await client.list<T>(type)).items;
+/** Names of the NetworkPolicies of a namespace: none where the caller may not see them. */
+export async function networkPoliciesOf(client: Pick<KubeClient, 'list'>, namespace: string): Promise<string[]> {
+  return (await listIfAllowed(client, NETWORK_POLICIES, namespace)).map(({ metadata }) => metadata.name);
+}
+
+async function listAll<T extends KubeObject>(
+  client: Pick<KubeClient, 'list'>,
+  type: ResourceType,
+  namespace?: string,
+): Promise<T[]> {
+  return (await client.list<T>(type, namespace === undefined ? {} : { namespace })).items;
 }
 
 /** What somebody with few rights may not see is left out; the rest is still of use. */
-async function listIfAllowed(client: Reader, type: ResourceType): Promise<KubeObject[]> {
+async function listIfAllowed(
+  client: Pick<KubeClient, 'list'>,
+  type: ResourceType,
+  namespace?: string,
+): Promise<KubeObject[]> {
   try {
-    return await listAll(client, type);
+    return await listAll(client, type, namespace);
   } catch (error) {
     if (isForbidden(error)) return [];
     throw error;

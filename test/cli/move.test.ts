@@ -1,5 +1,5 @@
 import { describe, expect, test } from 'vitest';
-import { FixedCluster } from './cluster-fixture.ts';
+import { FixedCluster, OBJECTS } from './cluster-fixture.ts';
 import { run } from './run.ts';
 
 const move = async (line: string, cluster = new FixedCluster()) => {
@@ -13,6 +13,15 @@ describe('offload', () => {
     expect(out).toBe('Namespace default is offloaded: its new pods may run on other members.\n');
     expect(writes).toEqual(['patch namespaces/default {"metadata":{"labels":{"headcut.dev/offload":"true"}}}']);
     expect((await move('offload demo')).writes).toEqual([]);
+  });
+
+  test('says that NetworkPolicies stay behind, as explain does', async () => {
+    const policies = ['allow-web', 'deny-all'].map((name) => ({ metadata: { name, namespace: 'demo' } }));
+    const cluster = new FixedCluster({ ...OBJECTS, networkpolicies: policies });
+    const told = /^Its 2 NetworkPolicies \(allow-web, deny-all\) hold at home only/;
+    expect((await move('offload demo', cluster)).error).toMatch(told);
+    expect((await move('explain ns demo', cluster)).out).toContain('Its 2 NetworkPolicies (allow-web, deny-all) hold');
+    expect((await move('offload default', cluster)).error).not.toContain('NetworkPolic');
   });
 
   test('writes nothing with --dry-run', async () => {

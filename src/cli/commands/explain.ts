@@ -6,7 +6,7 @@ import { type ConsideredMember, type Explanation, explainPod } from '../../core/
 import { type WhatIf, whatIfPeerDies } from '../../core/explain/what-if.ts';
 import type { World } from '../../core/explain/world.ts';
 import { readableQuantity } from '../../core/quantities/quantity.ts';
-import { readWorld } from '../../ops/world.ts';
+import { networkPoliciesOf, readWorld } from '../../ops/world.ts';
 import { type Command, type CommandContext, UsageError } from '../command.ts';
 import { blocks, bullets, emit } from '../output.ts';
 import { renderTable } from '../table.ts';
@@ -39,11 +39,11 @@ export const EXPLAIN_COMMANDS: Command[] = [
 async function runExplain(context: CommandContext): Promise<undefined> {
   const [kind = '', name = ''] = context.args;
   const world = await readWorld(context.client, context.clock);
-  const explanation = explanationOf(world, context, kind, name);
+  const explanation = await explanationOf(world, context, kind, name);
   await emit(context, { data: explanation, text: () => renderExplanation(explanation) });
 }
 
-function explanationOf(world: World, context: CommandContext, kind: string, name: string): Explanation {
+async function explanationOf(world: World, context: CommandContext, kind: string, name: string): Promise<Explanation> {
   switch (kind) {
     case 'pod':
     case 'pods':
@@ -54,7 +54,8 @@ function explanationOf(world: World, context: CommandContext, kind: string, name
     }
     case 'namespace':
     case 'ns':
-      if (world.namespaces.some((one) => one.metadata.name === name)) return explainNamespace(world, name);
+      if (world.namespaces.some((one) => one.metadata.name === name))
+        return explainNamespace(world, name, await networkPoliciesOf(context.client, name));
       throw new CodedError('NotFound', `there is no namespace ${name}, or you may not see it`);
     case 'peer': {
       const explanation = explainPeer(world, name);

@@ -1,5 +1,6 @@
 import { parseDuration } from '../../core/duration.ts';
 import { counted } from '../../core/explain/age.ts';
+import { policiesText } from '../../core/explain/explain-namespace.ts';
 import { type DrainProgress, drainPeer, drainSelf, undrainPeer, undrainSelf } from '../../ops/drain.ts';
 import { offload, type UnoffloadProgress, unoffload } from '../../ops/offload.ts';
 import type { Command, CommandContext } from '../command.ts';
@@ -42,12 +43,14 @@ export const MOVE_COMMANDS: Command[] = [
 async function runOffload(context: CommandContext): Promise<undefined> {
   const dryRun = context.flags['dry-run'] === true;
   const done = await offload(context.client, context.args[0] ?? '', { dryRun });
-  const { namespace, changed, podsBefore } = done;
+  const { namespace, changed, podsBefore, networkPolicies } = done;
   const would = dryRun ? ' would be' : ' is';
   const text = changed
     ? `Namespace ${namespace}${would} offloaded: its new pods may run on other members.`
     : `Namespace ${namespace} is offloaded already.`;
   await emit(context, { data: done, text: () => text, names: () => [`namespace/${namespace}`] });
+  const policies = policiesText(networkPolicies);
+  if (policies !== undefined && context.form === 'text') context.note(policies);
   if (podsBefore > 0 && context.form === 'text')
     context.note(
       `Its ${podsBefore} pods of before stay where they are until they are made anew: kubectl -n ${namespace} rollout restart deployment`,

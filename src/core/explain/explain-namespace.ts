@@ -4,11 +4,23 @@ import { counted } from './age.ts';
 import type { Explanation } from './explain-pod.ts';
 import { offloadingOf, peerOfNode, type World } from './world.ts';
 
-/** Whether a namespace is offloaded, where its pods are, and which of them cannot leave. */
-export function explainNamespace(world: World, namespace: string): Explanation {
+/** What becomes of these NetworkPolicies of a namespace where pods leave; undefined when there are none. */
+export function policiesText(names: readonly string[]): string | undefined {
+  if (names.length === 0) return undefined;
+  const [hold, restrict] = names.length === 1 ? ['holds', 'it does'] : ['hold', 'they do'];
+  const which = names.length === 1 ? 'NetworkPolicy' : `${names.length} NetworkPolicies`;
+  return `Its ${which} (${names.join(', ')}) ${hold} at home only: what its pods on other members send each other and to others there, ${restrict} not restrict.`;
+}
+
+/**
+ * Whether a namespace is offloaded, where its pods are, and which of them cannot leave.
+ * @param policies names of its NetworkPolicies
+ */
+export function explainNamespace(world: World, namespace: string, policies: readonly string[]): Explanation {
   const offloading = offloadingOf(world, namespace);
   const pods = world.pods.filter((pod) => pod.metadata.namespace === namespace);
   const where = whereTheyAre(world, pods);
+  const held = policiesText(policies);
   const staying = pods.flatMap((pod) => {
     const refusal = refusalByPolicy(pod);
     return refusal === undefined ? [] : [`Pod ${pod.metadata.name} never leaves: ${refusal.message}.`];
@@ -24,7 +36,7 @@ export function explainNamespace(world: World, namespace: string): Explanation {
   const by = offloading.by === 'label' ? 'the label headcut.dev/offload=true' : 'an Offloading object';
   return {
     summary: `Namespace ${namespace} is offloaded by ${by}, strategy ${offloading.strategy}.`,
-    because: [...where, ...staying],
+    because: [...where, ...staying, ...(held === undefined ? [] : [held])],
     advice: [],
   };
 }

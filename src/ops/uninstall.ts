@@ -45,6 +45,8 @@ const AGENT = 'headcut';
 const OURS = `app.kubernetes.io/name=${AGENT}`;
 /** On what k0s's manifest deployer made. */
 const K0S_STACK_LABEL = 'k0s.k0sproject.io/stack';
+/** On the agent's namespace: the image of the agent that was removed. */
+const IMAGE_ANNOTATION = 'headcut.dev/removed-agent-image';
 
 /**
  * Removes headcut and all that it made in this cluster: pods that run on peers go home, pods of peers end, peers are told that this
@@ -67,9 +69,10 @@ export async function uninstall(client: KubeClient, options: UninstallOptions): 
     // What ends slowest begins first; what peers still send meanwhile is found below.
     await Promise.all([bringHome(client, share(BRING_HOME)), removeAll(client, TWINS), endGuests(client)]);
     await sayGoodbye(client, share(FAREWELL), note);
-    options.removeK0sStack?.();
+    const image = await imageOfAgent(client);
+    if (options.removeK0sStack !== undefined) await leaveK0s(client, options.removeK0sStack);
     note('stopping the agent');
-    const image = await stopAgent(client, share(STOP_AGENT));
+    await stopAgent(client, share(STOP_AGENT));
     note('removing the pod network of the node, nodes, namespaces, kinds and rights');
     const rest = await everything(client, nodes);
     await Promise.all([removeNetwork(client, image, share(NETWORK)), removeWithin(client, rest, share(NETWORK))]);
@@ -95,6 +98,13 @@ async function refuseK0sStack(client: KubeClient): Promise<void> {
     'FailedPrecondition',
     `k0s itself installs headcut here, from its manifests folder; run headcut uninstall --k0s on the machine of k0s`,
   );
+}
+
+/** k0s deletes what has the label of a stack that is gone, at once; the namespace is still needed. */
+async function leaveK0s(client: KubeClient, removeStack: () => void): Promise<void> {
+  const unlabelled = { metadata: { labels: { [K0S_STACK_LABEL]: null } } };
+  await client.patch(NAMESPACES, { name: AGENT_NAMESPACE }, unlabelled).catch(ignoreNotFound);
+  removeStack();
 }
 
 /** What changes new pods goes first; then virtual nodes take none, whatever these tolerate. */
@@ -153,16 +163,30 @@ async function sayGoodbye(client: KubeClient, limit: TimeLimit, note: (text: str
   }
 }
 
-/** Gives the image that the agent had. */
-async function stopAgent(client: KubeClient, limit: TimeLimit): Promise<string | undefined> {
-  const deployment = { type: DEPLOYMENTS, namespace: AGENT_NAMESPACE, query: { labelSelector: OURS } };
-  const [found] = await findAll(client, deployment);
+const DEPLOYMENT: Removal = { type: DEPLOYMENTS, namespace: AGENT_NAMESPACE, query: { labelSelector: OURS } };
+
+/** Noted on the namespace, which goes last, for a try that begins without the agent. */
+async function imageOfAgent(client: KubeClient): Promise<string | undefined> {
+  const [found] = await findAll(client, DEPLOYMENT);
+  const { template } = (found?.spec ?? {}) as { template?: { spec?: { containers?: { image?: string }[] } } };
+  const image = template?.spec?.containers?.[0]?.image;
+  if (image === undefined) {
+    const [namespace] = await findAll(client, OWN_NAMESPACE);
+    // One that ends already has no use for it: an earlier try was done with the network.
+    return namespace?.metadata.deletionTimestamp === undefined
+      ? namespace?.metadata.annotations?.[IMAGE_ANNOTATION]
+      : undefined;
+  }
+  const noted = { metadata: { annotations: { [IMAGE_ANNOTATION]: image } } };
+  await client.patch(NAMESPACES, { name: AGENT_NAMESPACE }, noted).catch(ignoreNotFound);
+  return image;
+}
+
+async function stopAgent(client: KubeClient, limit: TimeLimit): Promise<void> {
   const pods = { type: PODS, namespace: AGENT_NAMESPACE, query: { labelSelector: OURS } };
   const options = { gracePeriodSeconds: GRACE_SECONDS };
-  const left = await removeWithin(client, [deployment, { ...pods, options }], limit);
+  const left = await removeWithin(client, [DEPLOYMENT, { ...pods, options }], limit);
   if (left.length > 0) await removeAll(client, { ...pods, options: FORCE });
-  const template = found?.spec as { template?: { spec?: { containers?: { image?: string }[] } } } | undefined;
-  return template?.template?.spec?.containers?.[0]?.image;
 }
 
 /** By a Job on the node, the only way there is; where it does not come to run, the rest goes on without it. */
@@ -171,7 +195,7 @@ async function removeNetwork(
   image: string | undefined,
   { clock, untilMs }: TimeLimit,
 ): Promise<void> {
-  // Without an agent there was none that made a network, or an earlier try has removed it.
+  // Without an agent there was none that made a network.
   if (image === undefined) return;
   const discovery = new Discovery(client);
   for (const object of networkRemovalObjects(image)) {

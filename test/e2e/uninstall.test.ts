@@ -1,3 +1,5 @@
+import { spawn } from 'node:child_process';
+import { createInterface } from 'node:readline';
 import { expect, test } from 'vitest';
 import type { Node, Pod } from '../../src/core/kube-objects.ts';
 import { contexts, headcut, rejoin, run, tracesIn } from './installing.ts';
@@ -76,3 +78,19 @@ test('a member that is uninstalled while its peers live says good-bye: they drop
   await run(headcut(member, 'install', '--csr-approver'));
   await rejoin(member, others);
 });
+
+test('what a killed uninstall left behind is removed by the next one', async () => {
+  const clusters = await contexts();
+  const member = clusters.at(-1) ?? '';
+  await killedWhenItSays('removing the pod network', headcut(member, 'uninstall'));
+  expect(await tracesIn(member)).not.toEqual([]);
+  await run(headcut(member, 'uninstall'));
+  expect(await tracesIn(member)).toEqual([]);
+  await run(headcut(member, 'install', '--csr-approver'));
+  await rejoin(member, clusters.slice(0, -1));
+});
+
+async function killedWhenItSays(text: string, [program = '', ...args]: string[]): Promise<void> {
+  const child = spawn(program, args, { stdio: ['ignore', 'ignore', 'pipe'] });
+  for await (const line of createInterface(child.stderr)) if (line.includes(text)) child.kill('SIGKILL');
+}

@@ -309,7 +309,9 @@ describe('the Services of an offloaded namespace', () => {
     add('away', 'u1', 'headcut-c', '100.64.3.7');
     await eventually(async () => {
       const { items } = await client.list(EVENTS, { namespace });
-      expect(items).toMatchObject([{ reason: 'NameTaken', message: 'on c: it exists', type: 'Warning' }]);
+      // An API server that has just started may have something to say about the Service's address as well.
+      const ours = items.filter((one) => one.reason === 'NameTaken');
+      expect(ours).toMatchObject([{ message: 'on c: it exists', type: 'Warning' }]);
     });
   });
 });

@@ -15,24 +15,27 @@ const GENERATED_FOLDERS = ['generated', 'chart/templates'];
 
 /** Text of a file → its text in the chart. Each must find something, or the chart would silently lack a value. */
 interface Replacement {
-  file: string;
+  files: string[];
   pattern: RegExp;
   template: string;
 }
 
+/** What runs containers of headcut. */
+const WORKLOADS = ['50-agent.yaml', '55-fence.yaml'];
+
 const REPLACEMENTS: Replacement[] = [
   {
-    file: '50-agent.yaml',
+    files: WORKLOADS,
     pattern: new RegExp(`image: ${IMAGE.replaceAll('.', '\\.')}`, 'g'),
     template: 'image: "{{ .Values.image.repository }}:{{ .Values.image.tag | default .Chart.AppVersion }}"',
   },
   {
-    file: '50-agent.yaml',
+    files: WORKLOADS,
     pattern: /imagePullPolicy: IfNotPresent/g,
     template: 'imagePullPolicy: {{ .Values.image.pullPolicy }}',
   },
   {
-    file: '50-agent.yaml',
+    files: WORKLOADS,
     pattern: /^( +)serviceAccountName: headcut\n/m,
     template: `$&$1{{- with .Values.imagePullSecrets }}
 $1imagePullSecrets:
@@ -44,7 +47,7 @@ $1{{- end }}
   },
   {
     // The agent is the first container.
-    file: '50-agent.yaml',
+    files: ['50-agent.yaml'],
     pattern: /^( +)env:\n/m,
     template: `$&$1  {{- with .Values.logLevel }}
 $1  - {name: LOG_LEVEL, value: {{ . | quote }}}
@@ -52,7 +55,7 @@ $1  {{- end }}
 `,
   },
   {
-    file: '50-agent.yaml',
+    files: ['50-agent.yaml'],
     pattern: /^( +)resources:\n(?:\1 +.*\n)+/m,
     template: `$1{{- if .Values.resources }}
 $1resources: {{- toYaml .Values.resources | nindent 12 }}
@@ -117,7 +120,7 @@ function chart(): object {
 
 function toTemplate(name: string, text: string): string {
   if (text.includes('{{')) throw new Error(`${name} has "{{" in it, which a chart would take for a template`);
-  const template = REPLACEMENTS.filter(({ file }) => file === name).reduce((before, { pattern, template }) => {
+  const template = REPLACEMENTS.filter(({ files }) => files.includes(name)).reduce((before, { pattern, template }) => {
     if (before.search(pattern) < 0) throw new Error(`${name} has nothing like ${pattern}: adapt scripts/manifests.ts`);
     return before.replace(pattern, template);
   }, text);

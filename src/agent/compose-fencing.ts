@@ -1,6 +1,8 @@
 import { uptime } from 'node:os';
+import { join } from 'node:path';
 import type { Caches } from './caches.ts';
 import type { AgentParts } from './compose.ts';
+import { createPodGuard, GUARD_SOCKET } from './fencing/guard-line.ts';
 import { LeaseGrants } from './fencing/lease-grants.ts';
 import { createLeaseMemory } from './fencing/lease-memory.ts';
 import { Leases } from './fencing/leases.ts';
@@ -16,7 +18,8 @@ export function composeFencing(
   const uptimeMs = (): number => uptime() * 1_000;
   const grants = new LeaseGrants(uptimeMs);
   const memory = createLeaseMemory(config.stateFolder);
+  const guard = createPodGuard(join(config.fenceFolder, GUARD_SOCKET), clock);
   const { shadowPods } = caches;
-  const leases = new Leases({ shadowPods, links: membership, memory, uptime: uptimeMs, clock, logger });
+  const leases = new Leases({ shadowPods, links: membership, memory, guard, uptime: uptimeMs, clock, logger });
   return { leases, grants, fencing: createPodFencing(caches, grants) };
 }

@@ -18,6 +18,8 @@ export interface AgentConfig {
   networkFolder: string;
   /** What a new process of this agent has to know of the one before, and the API server need not. */
   stateFolder: string;
+  /** The folder of the node in which the guard of fenced pods has its socket. */
+  fenceFolder: string;
   podName: string;
   /** Where offloaded pods reach this agent's nameserver and the way to their home's API server (by Services of the manifests). */
   dnsPort: number;
@@ -41,6 +43,7 @@ export function readAgentConfig(env: Record<string, string | undefined>): AgentC
     probePort: port(env, 'PROBE_PORT', 7445),
     networkFolder: env.NETWORK_FOLDER ?? '/run/headcut-network',
     stateFolder: env.STATE_FOLDER ?? '/run/headcut',
+    fenceFolder: env.FENCE_FOLDER ?? '/run/headcut-fence',
     podName: env.POD_NAME ?? '',
     dnsPort: port(env, 'DNS_PORT', 7446),
     homeApiPort: port(env, 'HOME_API_PORT', 7447),

@@ -1,6 +1,9 @@
 import { uptime } from 'node:os';
+import { join } from 'node:path';
 import { guardFencedPods } from '../agent/fencing/fence-guard.ts';
+import { GUARD_SOCKET, serveGuard } from '../agent/fencing/guard-line.ts';
 import { createLeaseMemory } from '../agent/fencing/lease-memory.ts';
+import { killPodProcesses } from '../agent/fencing/pod-processes.ts';
 import { FENCE_GRACE_SECONDS } from '../core/fencing/lease.ts';
 import { deletePodPlainly } from '../kube/delete-pod.ts';
 import { inClusterConnection } from '../kube/in-cluster.ts';
@@ -12,13 +15,28 @@ const logger = createLineLogger((line) => process.stdout.write(line));
 const stop = new AbortController();
 for (const name of ['SIGTERM', 'SIGINT'] as const) process.once(name, () => stop.abort());
 const connection = inClusterConnection(process.env);
+const memory = createLeaseMemory(process.env.STATE_FOLDER ?? '/run/headcut');
+let leases = await memory.load();
+const server = await serveGuard(
+  join(process.env.FENCE_FOLDER ?? '/run/headcut-fence', GUARD_SOCKET),
+  async (told) => {
+    leases = told;
+    await memory.save(told);
+  },
+  logger,
+);
+logger.info({ pods: leases.pods.length }, 'guard of fenced pods ready');
 await guardFencedPods(
   {
-    memory: createLeaseMemory(process.env.STATE_FOLDER ?? '/run/headcut'),
+    leases: () => leases,
     uptime: () => uptime() * 1_000,
     stopPod: (pod) => deletePodPlainly(connection, pod, FENCE_GRACE_SECONDS),
+    killPod: killPodProcesses,
     clock: systemClock,
     logger,
   },
   stop.signal,
 );
+// Removes the socket; connections of the agent would hold the process.
+server.close();
+process.exit(0);

@@ -29,6 +29,8 @@ export interface Installed {
 /** An image may have to be pulled. */
 export const DEFAULT_INSTALL_TIMEOUT_MS = 180_000;
 const AGENT = 'headcut';
+/** What stops fenced pods when the agent cannot. */
+const GUARD = 'headcut-fence';
 const POLL_MS = 500;
 
 /** Installs this version of headcut, or brings an installed one to it, and waits until its agent says who it is. */
@@ -97,8 +99,9 @@ async function waitForAgent(
 }
 
 async function readOnceRolledOut(client: KubeClient): Promise<FederationObject | undefined> {
-  const deployment = await client.get<Deployment>(DEPLOYMENTS, { namespace: AGENT_NAMESPACE, name: AGENT });
-  return isRolledOut(deployment) ? readIfThere(client) : undefined;
+  for (const name of [AGENT, GUARD])
+    if (!isRolledOut(await client.get<Deployment>(DEPLOYMENTS, { namespace: AGENT_NAMESPACE, name }))) return undefined;
+  return readIfThere(client);
 }
 
 /** True when the agent of the present version runs, and none of a former one. */
@@ -121,9 +124,9 @@ async function readIfThere(client: KubeClient): Promise<FederationObject | undef
   }
 }
 
-/** What the agent's pod waits for, as an addition to a message. */
+/** What the pods wait for, as an addition to a message. */
 async function reasonOf(client: KubeClient): Promise<string> {
-  const query = { labelSelector: `app.kubernetes.io/name=${AGENT}` };
+  const query = { labelSelector: `app.kubernetes.io/name in (${AGENT},${GUARD})` };
   const { items } = await client.list<Pod>(PODS, { namespace: AGENT_NAMESPACE, query });
   const waiting = items
     .flatMap(({ status }) => status?.containerStatuses ?? [])

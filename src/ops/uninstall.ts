@@ -43,6 +43,8 @@ const FORCE = { gracePeriodSeconds: 0 };
 
 const AGENT = 'headcut';
 const OURS = `app.kubernetes.io/name=${AGENT}`;
+/** Of the agent and the guard. */
+const OUR_PODS = `app.kubernetes.io/name in (${AGENT},headcut-fence)`;
 /** On what k0s's manifest deployer made. */
 const K0S_STACK_LABEL = 'k0s.k0sproject.io/stack';
 /** On the agent's namespace: the image of the agent that was removed. */
@@ -163,11 +165,12 @@ async function sayGoodbye(client: KubeClient, limit: TimeLimit, note: (text: str
   }
 }
 
-const DEPLOYMENT: Removal = { type: DEPLOYMENTS, namespace: AGENT_NAMESPACE, query: { labelSelector: OURS } };
+/** The agent, and the guard of fenced pods, of the same image. */
+const DEPLOYMENTS_OF_OURS: Removal = { type: DEPLOYMENTS, namespace: AGENT_NAMESPACE, query: { labelSelector: OURS } };
 
 /** Noted on the namespace, which goes last, for a try that begins without the agent. */
 async function imageOfAgent(client: KubeClient): Promise<string | undefined> {
-  const [found] = await findAll(client, DEPLOYMENT);
+  const [found] = await findAll(client, DEPLOYMENTS_OF_OURS);
   const { template } = (found?.spec ?? {}) as { template?: { spec?: { containers?: { image?: string }[] } } };
   const image = template?.spec?.containers?.[0]?.image;
   if (image === undefined) {
@@ -183,9 +186,9 @@ async function imageOfAgent(client: KubeClient): Promise<string | undefined> {
 }
 
 async function stopAgent(client: KubeClient, limit: TimeLimit): Promise<void> {
-  const pods = { type: PODS, namespace: AGENT_NAMESPACE, query: { labelSelector: OURS } };
+  const pods = { type: PODS, namespace: AGENT_NAMESPACE, query: { labelSelector: OUR_PODS } };
   const options = { gracePeriodSeconds: GRACE_SECONDS };
-  const left = await removeWithin(client, [DEPLOYMENT, { ...pods, options }], limit);
+  const left = await removeWithin(client, [DEPLOYMENTS_OF_OURS, { ...pods, options }], limit);
   if (left.length > 0) await removeAll(client, { ...pods, options: FORCE });
 }
 

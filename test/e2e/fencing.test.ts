@@ -134,6 +134,21 @@ describe('a pod of a StatefulSet', { timeout: 300_000 }, () => {
     await expectNeverTwo(name, logs);
   });
 
+  test('is stopped also where neither agent nor kubelet are there to do it', async () => {
+    await using singleton = await singletonOnC();
+    const { name, logs } = singleton;
+    await using lost = await fault('cut c');
+    await using frozen = await fault('freeze c agent');
+    await using dead = await fault('kill c kubelet');
+    await readyOn(name, elsewhere, MOVED_WITHIN_MS);
+    await sleep(5_000);
+    expect(longestOverlap(await logs.intervals()).between).toEqual([]);
+    await dead.end();
+    await frozen.end();
+    await lost.end();
+    await expectNeverTwo(name, logs);
+  });
+
   test('does not start with a machine that comes back cut off', async () => {
     await using singleton = await singletonOnC();
     const { name, logs } = singleton;

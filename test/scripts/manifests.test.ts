@@ -34,7 +34,11 @@ describe('what is generated from manifests/', () => {
 });
 
 test('the manifests name the image of this version', () => {
-  const images = [...(sources['50-agent.yaml'] ?? '').matchAll(/image: (\S+)/g)].map(([, image]) => image);
+  const images = [
+    ...Object.values(sources)
+      .join('\n')
+      .matchAll(/image: (\S+)/g),
+  ].map(([, image]) => image);
   expect(new Set(images)).toEqual(new Set([`headcut.dev/headcut:${packageJson.version}`]));
 });
 

@@ -1,14 +1,17 @@
-import { GUARD_AFTER_MS, leaseEndsAt } from '../../core/fencing/lease.ts';
+import { GUARD_AFTER_MS, KILL_AFTER_MS, leaseEndsAt } from '../../core/fencing/lease.ts';
 import type { Clock } from '../../runtime/clock.ts';
 import type { Logger } from '../../runtime/logger.ts';
-import type { FencedPod, LeaseMemory } from './lease-memory.ts';
+import type { FencedPod, KeptLeases } from './lease-memory.ts';
 
 export interface FenceGuardDeps {
-  memory: Pick<LeaseMemory, 'load'>;
+  /** What the agent told last. */
+  leases(): KeptLeases;
   /** Ms of a clock that goes on while the machine sleeps. */
   uptime(): number;
-  /** Stops this very pod; resolves also when it is gone already. */
+  /** Has the API server stop this very pod; resolves also when it is gone already. */
   stopPod(pod: FencedPod): Promise<void>;
+  /** Ends what still runs of it; gives how many processes that were. */
+  killPod(uid: string): Promise<number>;
   clock: Clock;
   logger: Logger;
 }
@@ -17,39 +20,75 @@ const LOOK_EVERY_MS = 1_000;
 
 /**
  * Stops fenced pods whose time is over where the agent did not: it is dead, stands still, or waits for the kubelet to start it again,
- * which takes minutes when it crashed often. It goes by what the agent wrote down, and asks nobody. Runs until `signal` aborts.
+ * which takes minutes when it crashed often. What runs a few seconds later still is killed: the API server or the kubelet is dead as well.
+ * It goes by what the agent told, and asks nobody. Runs until `signal` aborts.
  */
 export async function guardFencedPods(deps: FenceGuardDeps, signal: AbortSignal): Promise<void> {
-  const { memory, uptime, clock } = deps;
-  const stopped = new Set<string>();
-  const failing = new Set<string>();
+  const guard = new Guard(deps);
   while (!signal.aborted) {
-    const { askedAt, pods } = await memory.load();
-    const late = pods.filter(({ consumer, afterMs }) => {
-      const asked = askedAt.get(consumer);
-      return asked !== undefined && uptime() >= leaseEndsAt(asked, afterMs) + GUARD_AFTER_MS;
-    });
-    await Promise.all(late.filter(({ uid }) => !stopped.has(uid)).map((pod) => stop(pod, deps, { stopped, failing })));
-    const known = new Set(pods.map(({ uid }) => uid));
-    for (const uid of stopped) if (!known.has(uid)) stopped.delete(uid);
-    await clock.sleep(LOOK_EVERY_MS, signal).catch(() => {});
+    await guard.look();
+    await deps.clock.sleep(LOOK_EVERY_MS, signal).catch(() => {});
   }
 }
 
-async function stop(
-  pod: FencedPod,
-  { stopPod, logger }: FenceGuardDeps,
-  { stopped, failing }: { stopped: Set<string>; failing: Set<string> },
-): Promise<void> {
-  const fields = { pod: `${pod.namespace}/${pod.name}`, consumer: pod.consumer };
-  try {
-    await stopPod(pod);
-    stopped.add(pod.uid);
-    failing.delete(pod.uid);
-    logger.warn(fields, 'the home of a fenced pod was out of contact for too long; it does not run any more');
-  } catch (err) {
-    // The API server may be away for a while, and is asked every second.
-    if (!failing.has(pod.uid)) logger.error({ ...fields, err }, 'a fenced pod whose time is over cannot be stopped');
-    failing.add(pod.uid);
+class Guard {
+  readonly #deps: FenceGuardDeps;
+  readonly #stopped = new Set<string>();
+  readonly #stopping = new Set<string>();
+  readonly #failing = new Set<string>();
+
+  constructor(deps: FenceGuardDeps) {
+    this.#deps = deps;
   }
+
+  async look(): Promise<void> {
+    const { leases, uptime } = this.#deps;
+    const { askedAt, pods } = leases();
+    const overdue = pods.flatMap((pod) => {
+      const asked = askedAt.get(pod.consumer);
+      return asked === undefined ? [] : [{ pod, ms: uptime() - leaseEndsAt(asked, pod.afterMs) }];
+    });
+    // An API server that does not answer holds up no killing.
+    for (const { pod, ms } of overdue) if (ms >= GUARD_AFTER_MS) void this.#stop(pod);
+    for (const { pod, ms } of overdue) if (ms >= KILL_AFTER_MS) await this.#kill(pod);
+    const known = new Set(pods.map(({ uid }) => uid));
+    for (const uid of this.#stopped) if (!known.has(uid)) this.#stopped.delete(uid);
+  }
+
+  async #stop(pod: FencedPod): Promise<void> {
+    const { stopPod, logger } = this.#deps;
+    if (this.#stopped.has(pod.uid) || this.#stopping.has(pod.uid)) return;
+    this.#stopping.add(pod.uid);
+    try {
+      await stopPod(pod);
+      this.#stopped.add(pod.uid);
+      this.#failing.delete(pod.uid);
+      logger.warn(fieldsOf(pod), 'the home of a fenced pod was out of contact for too long; it is stopped');
+    } catch (err) {
+      this.#report(pod, err, 'a fenced pod whose time is over cannot be stopped; what runs of it is killed');
+    } finally {
+      this.#stopping.delete(pod.uid);
+    }
+  }
+
+  /** Again and again: a kubelet that comes back would start it anew. */
+  async #kill(pod: FencedPod): Promise<void> {
+    const { killPod, logger } = this.#deps;
+    try {
+      const processes = await killPod(pod.uid);
+      if (processes > 0) logger.warn({ ...fieldsOf(pod), processes }, 'a fenced pod ran on after its time; killed');
+    } catch (err) {
+      this.#report(pod, err, 'a fenced pod whose time is over cannot be killed');
+    }
+  }
+
+  /** Once for each pod: it is tried every second. */
+  #report(pod: FencedPod, err: unknown, message: string): void {
+    if (!this.#failing.has(pod.uid)) this.#deps.logger.error({ ...fieldsOf(pod), err }, message);
+    this.#failing.add(pod.uid);
+  }
+}
+
+function fieldsOf({ namespace, name, consumer }: FencedPod): object {
+  return { pod: `${namespace}/${name}`, consumer };
 }

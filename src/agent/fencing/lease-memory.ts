@@ -20,7 +20,25 @@ export interface KeptLeases {
   pods: readonly FencedPod[];
 }
 
-/** For an agent that starts again, and for the guard beside it. */
+/** One line. */
+export function formatLeases({ askedAt, pods }: KeptLeases): string {
+  return JSON.stringify({ askedAt: Object.fromEntries(askedAt), pods });
+}
+
+/** What formatLeases made. Throws where the text is something else. */
+export function parseLeases(text: string): KeptLeases {
+  const { askedAt, pods } = JSON.parse(text) as { askedAt: Record<string, number>; pods: FencedPod[] };
+  const times = Object.entries(askedAt).filter(([, at]) => Number.isFinite(at));
+  // No pod with half of what it takes to find it, or to know when its time is over.
+  const whole = pods.filter(
+    ({ namespace, name, uid, consumer, afterMs }) =>
+      [namespace, name, uid, consumer].every((one) => typeof one === 'string' && one !== '') &&
+      Number.isFinite(afterMs),
+  );
+  return { askedAt: new Map(times), pods: whole };
+}
+
+/** For an agent, and a guard, that starts again. */
 export interface LeaseMemory {
   /** Nothing where nothing was kept since the machine started. */
   load(): Promise<KeptLeases>;
@@ -42,24 +60,17 @@ export function createLeaseMemory(folder: string): LeaseMemory {
   return {
     async load() {
       try {
-        const kept = JSON.parse(await readFile(path, 'utf8')) as {
-          boot: string;
-          askedAt: Record<string, number>;
-          pods?: FencedPod[];
-        };
+        const [boot = '', text = ''] = (await readFile(path, 'utf8')).split('\n');
         // Another boot: its uptime is no time of this one.
-        if (kept.boot !== (await bootId())) return { askedAt: new Map(), pods: [] };
-        const askedAt = new Map(Object.entries(kept.askedAt).filter(([, at]) => Number.isFinite(at)));
-        return { askedAt, pods: kept.pods ?? [] };
+        return boot === (await bootId()) ? parseLeases(text) : { askedAt: new Map(), pods: [] };
       } catch {
         return { askedAt: new Map(), pods: [] };
       }
     },
-    save: ({ askedAt, pods }) =>
+    save: (leases) =>
       oneByOne(async () => {
         const temporary = `${path}.next`;
-        const kept = { boot: await bootId(), askedAt: Object.fromEntries(askedAt), pods };
-        await writeFile(temporary, JSON.stringify(kept));
+        await writeFile(temporary, `${await bootId()}\n${formatLeases(leases)}\n`);
         await rename(temporary, path);
       }),
   };

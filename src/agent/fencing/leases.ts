@@ -1,4 +1,4 @@
-import { messageOf } from '../../core/coded-error.ts';
+import { CodedError, messageOf } from '../../core/coded-error.ts';
 import { leaseEndsAt, RENEW_EVERY_MS } from '../../core/fencing/lease.ts';
 import { objectKey } from '../../core/kube-objects.ts';
 import type { ShadowPod } from '../../core/shadow-pod/shadow-pod.ts';
@@ -7,12 +7,15 @@ import type { Clock } from '../../runtime/clock.ts';
 import { withDeadline } from '../../runtime/deadline.ts';
 import type { Logger } from '../../runtime/logger.ts';
 import type { PeerLinks, PodLeases } from '../ports.ts';
-import type { FencedPod, LeaseMemory } from './lease-memory.ts';
+import type { PodGuard } from './guard-line.ts';
+import type { FencedPod, KeptLeases, LeaseMemory } from './lease-memory.ts';
 
 export interface LeasesDeps {
   shadowPods: Store<ShadowPod>;
   links: PeerLinks;
+  /** Outlives the process. */
   memory: LeaseMemory;
+  guard: PodGuard;
   /** Ms of a clock that goes on while the machine sleeps. */
   uptime(): number;
   clock: Clock;
@@ -40,7 +43,9 @@ export class Leases implements PodLeases {
   readonly #listeners: ((key: string) => void)[] = [];
   /** UIDs of the pods here that the guard knows. */
   #guarded: ReadonlySet<string> = new Set();
-  #keepFails = false;
+  #toldAt = Number.NEGATIVE_INFINITY;
+  /** Why the guard does not know what it should. */
+  #guardProblem: string | undefined;
 
   constructor(deps: LeasesDeps) {
     this.#deps = deps;
@@ -71,15 +76,15 @@ export class Leases implements PodLeases {
 
   async ensure(consumer: string): Promise<void> {
     const askedAt = this.#askedAt.get(consumer);
-    if (askedAt !== undefined && this.#deps.uptime() - askedAt < 2 * RENEW_EVERY_MS) return;
-    await this.#renew(consumer);
+    if (askedAt === undefined || this.#deps.uptime() - askedAt >= 2 * RENEW_EVERY_MS) await this.#renew(consumer);
+    await this.#tellGuard(this.#leasesOf(fencedPodsOf(this.#held())));
+    // It would wait for that with its room taken.
+    if (this.#guardProblem !== undefined) throw new CodedError('Unavailable', this.#guardProblem);
   }
 
   async run(signal: AbortSignal): Promise<void> {
     const { shadowPods, memory, clock } = this.#deps;
-    const kept = await memory.load();
-    for (const [consumer, askedAt] of kept.askedAt) this.#askedAt.set(consumer, askedAt);
-    this.#guarded = uidsOf(kept.pods);
+    for (const [consumer, askedAt] of (await memory.load()).askedAt) this.#askedAt.set(consumer, askedAt);
     await shadowPods.whenSynced();
     while (!signal.aborted) {
       const held = this.#held();
@@ -88,8 +93,10 @@ export class Leases implements PodLeases {
         this.#renewIfDue(consumer);
       }
       const pods = fencedPodsOf(held);
-      // Pods wait for that before they start.
+      // Pods wait for that before they start; a guard that starts anew may know nothing.
       if (uidsOf(pods).symmetricDifference(this.#guarded).size > 0) await this.#keep(pods);
+      else if (pods.length > 0 && this.#deps.uptime() - this.#toldAt >= RENEW_EVERY_MS)
+        await this.#tellGuard(this.#leasesOf(pods));
       await clock.sleep(TICK_MS, signal).catch(() => {});
     }
   }
@@ -158,14 +165,31 @@ export class Leases implements PodLeases {
 
   async #keep(pods: readonly FencedPod[]): Promise<void> {
     const { memory, logger } = this.#deps;
+    const leases = this.#leasesOf(pods);
+    const kept = memory
+      .save(leases)
+      .catch((err: unknown) => logger.warn({ err }, 'leases of fenced pods not kept over a restart of the agent'));
+    await Promise.all([kept, this.#tellGuard(leases)]);
+  }
+
+  /** As they are now: what is told later may be older than that. */
+  #leasesOf(pods: readonly FencedPod[]): KeptLeases {
+    return { askedAt: new Map(this.#askedAt), pods };
+  }
+
+  async #tellGuard(leases: KeptLeases): Promise<void> {
+    const { guard, logger, uptime } = this.#deps;
+    this.#toldAt = uptime();
     try {
-      await memory.save({ askedAt: this.#askedAt, pods });
-      this.#guarded = uidsOf(pods);
-      this.#keepFails = false;
-    } catch (err) {
+      await guard.tell(leases);
+      this.#guarded = uidsOf(leases.pods);
+      if (this.#guardProblem !== undefined) logger.info({}, 'the guard of fenced pods answers');
+      this.#guardProblem = undefined;
+    } catch (error) {
+      const problem = messageOf(error);
       // It is tried again and again.
-      if (!this.#keepFails) logger.warn({ err }, 'leases of fenced pods cannot be kept; new fenced pods wait for that');
-      this.#keepFails = true;
+      if (this.#guardProblem === undefined) logger.warn({ problem }, 'no fenced pod can start');
+      this.#guardProblem = problem;
     }
   }
 

@@ -1,12 +1,11 @@
-import { chmodSync, rmSync } from 'node:fs';
-import { createServer, type Server, type Socket } from 'node:net';
+import type { Server } from 'node:net';
 import { messageOf } from '../../core/coded-error.ts';
 import {
   type NodeNetworkAnswer,
   type NodeNetworkRequest,
   parseNodeNetworkRequest,
 } from '../../core/network/node-network.ts';
-import { readLines } from '../../runtime/lines.ts';
+import { serveLineRequests } from '../../runtime/line-requests.ts';
 import type { Logger } from '../../runtime/logger.ts';
 import type { NodeNetworkKeeper } from './node-network.ts';
 
@@ -15,34 +14,11 @@ export interface RequestSocketDeps {
   logger: Logger;
 }
 
-const MAX_LINE_CHARS = 1024 * 1024;
-
-/** Serves the agent on a Unix socket: a request a line, an answer a line, in order. Only the agent's pod sees the socket's folder. */
+/** Serves the agent on a Unix socket. Only the agent's pod sees the socket's folder. */
 export function serveRequests(path: string, deps: RequestSocketDeps): Promise<Server> {
-  rmSync(path, { force: true });
-  const server = createServer((socket) => void serve(socket, deps));
-  return new Promise((resolve, reject) => {
-    server.once('error', reject);
-    server.listen(path, () => {
-      // The agent runs as another user.
-      chmodSync(path, 0o666);
-      resolve(server);
-    });
-  });
-}
-
-async function serve(socket: Socket, deps: RequestSocketDeps): Promise<void> {
-  socket.on('error', () => socket.destroy());
-  try {
-    for await (const line of readLines(socket, MAX_LINE_CHARS)) {
-      const answer = await answerTo(line, deps);
-      if (!socket.destroyed) socket.write(`${JSON.stringify(answer)}\n`);
-    }
-  } catch (err) {
-    deps.logger.warn({ err }, 'connection of the agent broke');
-  } finally {
-    socket.destroy();
-  }
+  const answer = async (line: string): Promise<string> => JSON.stringify(await answerTo(line, deps));
+  // The agent runs as another user.
+  return serveLineRequests(path, { answer, mode: 0o666, logger: deps.logger });
 }
 
 async function answerTo(line: string, { keeper, logger }: RequestSocketDeps): Promise<NodeNetworkAnswer> {

@@ -24,5 +24,7 @@ export function fencedAt(answeredAt: number, afterMs: number): number {
 export const FENCE_GRACE_SECONDS = 1;
 /** So long the guard leaves it to the agent to stop a pod whose time is over. */
 export const GUARD_AFTER_MS = 2_000;
+/** After that long it kills what runs on: the API server or the kubelet is dead as well. Stopping took STOP_MS at most then. */
+export const KILL_AFTER_MS = 6_000;
 /** So often the provider asks: of the questions within one lease, which is ten seconds at least, some may get lost. */
 export const RENEW_EVERY_MS = 2_000;

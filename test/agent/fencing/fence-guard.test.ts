@@ -19,23 +19,32 @@ afterEach(() => {
   stop = new AbortController();
 });
 
-/** A guard of what an agent wrote down; gives the UIDs of the pods that it stopped. */
-function guard(kept: KeptLeases, stopPod: (pod: FencedPod) => Promise<void> = () => Promise.resolve()) {
+/** A guard of what an agent told; notes which pods it stopped and which it killed, by UID. */
+function guard(
+  kept: KeptLeases,
+  stopPod: (pod: FencedPod) => Promise<void> = () => Promise.resolve(),
+  killPod: (uid: string) => Promise<number> = () => Promise.resolve(1),
+) {
   const stopped: string[] = [];
-  const memory = { load: () => Promise.resolve(kept) };
-  const note = async (pod: FencedPod): Promise<void> => {
+  const killed: string[] = [];
+  const stopAndNote = async (pod: FencedPod): Promise<void> => {
     await stopPod(pod);
     stopped.push(pod.uid);
   };
-  void guardFencedPods({ memory, uptime, stopPod: note, clock, logger: silentLogger }, stop.signal);
-  return stopped;
+  const killAndNote = async (uid: string): Promise<number> => {
+    killed.push(uid);
+    return killPod(uid);
+  };
+  const deps = { leases: () => kept, uptime, stopPod: stopAndNote, killPod: killAndNote, clock, logger: silentLogger };
+  void guardFencedPods(deps, stop.signal);
+  return { stopped, killed };
 }
 
 const heard = (agoMs: number) => new Map([['home', uptime() - agoMs]]);
 
 describe('a fenced pod', () => {
   test('is stopped once when its home was not heard for its time, whatever the agent does', async () => {
-    const stopped = guard({ askedAt: heard(20_000), pods: [db] });
+    const { stopped } = guard({ askedAt: heard(20_000), pods: [db] });
     await expect.poll(() => stopped).toEqual(['u1']);
     await clock.sleep(5_000);
     expect(stopped).toEqual(['u1']);
@@ -43,7 +52,7 @@ describe('a fenced pod', () => {
 
   test('is left to the agent for a moment, and goes on while its home is heard', async () => {
     const askedAt = heard(14_000);
-    const stopped = guard({ askedAt, pods: [db] });
+    const { stopped } = guard({ askedAt, pods: [db] });
     for (let second = 0; second < 20; second++) {
       askedAt.set('home', uptime() - 14_000);
       await clock.sleep(1_000);
@@ -53,16 +62,39 @@ describe('a fenced pod', () => {
 
   test('is tried again until the API server takes it', async () => {
     let refusals = 3;
-    const stopped = guard({ askedAt: heard(20_000), pods: [db] }, () =>
+    const { stopped } = guard({ askedAt: heard(20_000), pods: [db] }, () =>
       refusals-- > 0 ? Promise.reject(new Error('no')) : Promise.resolve(),
     );
     await expect.poll(() => stopped).toEqual(['u1']);
     expect(refusals).toBe(-1);
   });
 
-  test('of a home that was not asked yet is the matter of the agent', async () => {
-    const stopped = guard({ askedAt: new Map(), pods: [db] });
-    await clock.sleep(20_000);
+  test('is killed again and again when it runs on, also while the API server does not answer', async () => {
+    const never = new Promise<void>(() => {});
+    const { stopped, killed } = guard({ askedAt: heard(17_500), pods: [db] }, () => never);
+    expect(killed).toEqual([]);
+    await expect.poll(() => killed.length).toBeGreaterThan(3);
     expect(stopped).toEqual([]);
+  });
+
+  test('is killed also where one process cannot be', async () => {
+    const { killed } = guard({ askedAt: heard(30_000), pods: [db] }, undefined, () => Promise.reject(new Error('no')));
+    await expect.poll(() => killed.length).toBeGreaterThan(2);
+  });
+
+  test('is not killed before kubelet and API server had their time', async () => {
+    const askedAt = heard(20_000);
+    const { stopped, killed } = guard({ askedAt, pods: [db] });
+    for (let second = 0; second < 20; second++) {
+      askedAt.set('home', uptime() - 19_500);
+      await clock.sleep(1_000);
+    }
+    expect([stopped, killed]).toEqual([['u1'], []]);
+  });
+
+  test('of a home that was not asked yet is the matter of the agent', async () => {
+    const { stopped, killed } = guard({ askedAt: new Map(), pods: [db] });
+    await clock.sleep(20_000);
+    expect([stopped, killed]).toEqual([[], []]);
   });
 });

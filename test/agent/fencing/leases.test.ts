@@ -3,7 +3,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterEach, describe, expect, test } from 'vitest';
 import { LeaseGrants } from '../../../src/agent/fencing/lease-grants.ts';
-import { createLeaseMemory } from '../../../src/agent/fencing/lease-memory.ts';
+import { createLeaseMemory, formatLeases } from '../../../src/agent/fencing/lease-memory.ts';
 import { Leases } from '../../../src/agent/fencing/leases.ts';
 import type { PeerLink, PeerLinks } from '../../../src/agent/ports.ts';
 import { type ShadowPod, toShadowPod } from '../../../src/core/shadow-pod/shadow-pod.ts';
@@ -36,7 +36,7 @@ function start(
   shadow: ShadowPod,
   answer: () => Promise<void>,
   kept = new Map<string, number>(),
-  keep: () => Promise<void> = () => Promise.resolve(),
+  tell: () => Promise<void> = () => Promise.resolve(),
 ): { leases: Leases; kept: Map<string, number> } {
   const link = { renewLease: answer } as unknown as PeerLink;
   const leases = new Leases({
@@ -45,10 +45,10 @@ function start(
     memory: {
       load: () => Promise.resolve({ askedAt: new Map(kept), pods: [] }),
       save: async ({ askedAt }) => {
-        await keep();
         for (const [consumer, at] of askedAt) kept.set(consumer, at);
       },
     },
+    guard: { tell },
     uptime: clock.monotonic,
     clock,
     logger: silentLogger,
@@ -89,14 +89,16 @@ describe('a fenced pod', () => {
     await eventually(() => leases.isFenced(shadow));
   });
 
-  test('starts when the guard knows of it, and not before', async () => {
+  test('starts when the guard knows of it, and not before, and is not taken meanwhile', async () => {
     const shadow = { ...shadowOf({ afterSeconds: 10 }), status: { podUID: 'here' } };
-    let keep = (): Promise<void> => Promise.reject(new Error('no space left'));
-    const { leases } = start(shadow, yes, new Map(), () => keep());
+    let tell = (): Promise<void> => Promise.reject(new Error('the guard is away'));
+    const { leases } = start(shadow, yes, new Map(), () => tell());
     await eventually(() => leases.mayRun(shadow));
     await clock.sleep(3_000);
     expect([leases.mayRun(shadow), leases.mayStart(shadow)]).toEqual([true, false]);
-    keep = () => Promise.resolve();
+    await expect(leases.ensure('consumer')).rejects.toThrow('the guard is away');
+    tell = () => Promise.resolve();
+    await leases.ensure('consumer');
     await eventually(() => leases.mayStart(shadow));
     expect(leases.mayStart({ ...shadow, status: { podUID: 'another one' } })).toBe(false);
     expect(leases.mayStart(shadowOf(undefined))).toBe(true);
@@ -150,7 +152,7 @@ test('what was agreed is known to the next process, and is void after the machin
   const leases = { askedAt: new Map([['consumer', 123]]), pods };
   await memory.save(leases);
   expect(await createLeaseMemory(folder).load()).toEqual(leases);
-  await writeFile(join(folder, 'leases.json'), JSON.stringify({ boot: 'another', askedAt: { consumer: 123 } }));
+  await writeFile(join(folder, 'leases.json'), `another\n${formatLeases(leases)}\n`);
   expect(await memory.load()).toEqual(nothing);
   await writeFile(join(folder, 'leases.json'), 'half');
   expect(await memory.load()).toEqual(nothing);

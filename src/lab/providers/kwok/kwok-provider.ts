@@ -24,6 +24,9 @@ const KUBELET_PORT = '10250';
 const LEASE_SECONDS = '40';
 const AGENT = 'headcut-agent';
 const NETWORK = 'headcut-network';
+const FENCE = 'headcut-fence';
+/** With the socket, and with what it remembers. */
+const FENCE_FOLDER = '/run/headcut-fence';
 const CREDENTIALS = 'serviceaccount';
 const PRIVATE_FOLDERS = { '/run/secrets/kubernetes.io/serviceaccount': CREDENTIALS } as const;
 
@@ -99,7 +102,7 @@ function kwokOf(cluster: ClusterTopology): Component {
   return { name: 'kwok', argv: ['sh', '-c', forget, '--', ...argv] };
 }
 
-/** The two containers of manifests/50-agent.yaml, with the environment set there and what a kubelet adds to it. */
+/** The containers of manifests/50-agent.yaml and 55-fence.yaml, with the environment set there and what a kubelet adds to it. */
 function agentOf(cluster: ClusterTopology, root: string): Component[] {
   const environment = {
     NODE_NAME: cluster.name,
@@ -112,6 +115,13 @@ function agentOf(cluster: ClusterTopology, root: string): Component[] {
   const withFolder = (folder: string): string[] => ['sh', '-c', `mkdir -p ${folder}; exec "$@"`, '--'];
   return [
     { name: NETWORK, argv: [...withFolder('/run/headcut-network'), node, join(root, 'dist', 'network.mjs')] },
+    {
+      name: FENCE,
+      argv: [
+        ...withFolder(FENCE_FOLDER),
+        ...['env', ...settings, `STATE_FOLDER=${FENCE_FOLDER}`, node, join(root, 'dist', 'fence.mjs')],
+      ],
+    },
     { name: AGENT, argv: [...withFolder('/run/headcut'), 'env', ...settings, node, join(root, 'dist', 'agent.mjs')] },
   ];
 }

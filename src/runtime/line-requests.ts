@@ -1,0 +1,120 @@
+import { chmodSync, rmSync } from 'node:fs';
+import { connect, createServer, type Server, type Socket } from 'node:net';
+import { CodedError } from '../core/coded-error.ts';
+import type { Clock } from './clock.ts';
+import { readLines } from './lines.ts';
+import type { Logger } from './logger.ts';
+
+/** Requests to a process beside us over a Unix socket: a line each, and a line in answer, one after the other. */
+
+const MAX_LINE_CHARS = 1024 * 1024;
+
+export interface LineRequestsOptions {
+  /** Of the socket. */
+  path: string;
+  answerWithinMs: number;
+  /** Said when nobody answers. */
+  unavailable: string;
+  clock: Clock;
+}
+
+export class LineRequests {
+  readonly #options: LineRequestsOptions;
+  #connection: { socket: Socket; lines: AsyncGenerator<string> } | undefined;
+  #generation = 0;
+  #busy: Promise<unknown> = Promise.resolve();
+
+  constructor(options: LineRequestsOptions) {
+    this.#options = options;
+  }
+
+  /** Grows with each connection: another one may mean another process, which knows nothing yet. */
+  get generation(): number {
+    return this.#generation;
+  }
+
+  /** Gives the answer, without its line end. Throws Unavailable. */
+  ask(line: string): Promise<string> {
+    const asked = this.#busy.then(() => this.#ask(line));
+    this.#busy = asked.catch(() => {});
+    return asked;
+  }
+
+  close(): void {
+    this.#connection?.socket.destroy();
+    this.#connection = undefined;
+  }
+
+  async #ask(line: string): Promise<string> {
+    try {
+      const { socket, lines } = await this.#connect();
+      socket.write(`${line}\n`);
+      const { value, done } = await this.#inTime(lines.next(), socket);
+      if (done === true) throw new Error('the connection was closed');
+      return value;
+    } catch (error) {
+      this.close();
+      throw new CodedError('Unavailable', this.#options.unavailable, error);
+    }
+  }
+
+  async #inTime<T>(answer: Promise<T>, socket: Socket): Promise<T> {
+    const { clock, answerWithinMs } = this.#options;
+    const answered = new AbortController();
+    clock.sleep(answerWithinMs, answered.signal).then(
+      () => socket.destroy(),
+      () => {},
+    );
+    return answer.finally(() => answered.abort());
+  }
+
+  async #connect() {
+    if (this.#connection !== undefined && !this.#connection.socket.destroyed) return this.#connection;
+    const socket = connect(this.#options.path);
+    await new Promise<void>((resolve, reject) => {
+      socket.once('connect', resolve);
+      socket.once('error', reject);
+    });
+    // Its loss shows at the next read or write.
+    socket.on('error', () => socket.destroy());
+    socket.unref();
+    this.#generation += 1;
+    this.#connection = { socket, lines: readLines(socket) };
+    return this.#connection;
+  }
+}
+
+export interface LineAnswers {
+  /** Never throws. */
+  answer(line: string): Promise<string>;
+  /** Of the socket: who may connect. */
+  mode: number;
+  logger: Logger;
+}
+
+/** Serves such requests. @param path of the socket, in a folder that is there */
+export function serveLineRequests(path: string, { answer, mode, logger }: LineAnswers): Promise<Server> {
+  rmSync(path, { force: true });
+  const server = createServer((socket) => void serve(socket, answer, logger));
+  return new Promise((resolve, reject) => {
+    server.once('error', reject);
+    server.listen(path, () => {
+      chmodSync(path, mode);
+      resolve(server);
+    });
+  });
+}
+
+async function serve(socket: Socket, answer: LineAnswers['answer'], logger: Logger): Promise<void> {
+  socket.on('error', () => socket.destroy());
+  try {
+    for await (const line of readLines(socket, MAX_LINE_CHARS)) {
+      const text = await answer(line);
+      if (!socket.destroyed) socket.write(`${text}\n`);
+    }
+  } catch (err) {
+    logger.warn({ err }, 'a connection from beside us broke');
+  } finally {
+    socket.destroy();
+  }
+}

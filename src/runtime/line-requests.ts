@@ -18,6 +18,7 @@ export interface LineRequestsOptions {
   clock: Clock;
 }
 
+/** The side that asks. */
 export class LineRequests {
   readonly #options: LineRequestsOptions;
   #connection: { socket: Socket; lines: AsyncGenerator<string> } | undefined;

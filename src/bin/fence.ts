@@ -1,6 +1,6 @@
 import { uptime } from 'node:os';
 import { join } from 'node:path';
-import { guardFencedPods } from '../agent/fencing/fence-guard.ts';
+import { guardFencedPods, learn } from '../agent/fencing/fence-guard.ts';
 import { GUARD_SOCKET, serveGuard } from '../agent/fencing/guard-line.ts';
 import { createLeaseMemory } from '../agent/fencing/lease-memory.ts';
 import { killPodProcesses } from '../agent/fencing/pod-processes.ts';
@@ -20,8 +20,8 @@ let leases = await memory.load();
 const server = await serveGuard(
   join(process.env.FENCE_FOLDER ?? '/run/headcut-fence', GUARD_SOCKET),
   async (told) => {
-    leases = told;
-    await memory.save(told);
+    leases = learn(leases, told);
+    await memory.save(leases);
   },
   logger,
 );

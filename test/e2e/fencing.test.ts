@@ -9,6 +9,7 @@ import {
   eventually,
   get,
   isReady,
+  kubectl,
   offloadedNamespace,
   podSpec,
   readyPods,
@@ -130,6 +131,17 @@ describe('a pod of a StatefulSet', { timeout: 300_000 }, () => {
     await readyOn(name, elsewhere, MOVED_WITHIN_MS);
     await eventually(async () => expect(await twins('c', name)).toEqual([]));
     await frozen.end();
+    await lost.end();
+    await expectNeverTwo(name, logs);
+  });
+
+  test('is stopped also when the agent is a new one, which has heard nobody yet', async () => {
+    await using singleton = await singletonOnC();
+    const { name, logs } = singleton;
+    await using lost = await fault('cut c');
+    await sleep(5_000);
+    await kubectl('c', ['-n', 'headcut-system', 'delete', 'pods', '-l', 'app.kubernetes.io/name=headcut', '--now']);
+    await readyOn(name, elsewhere, MOVED_WITHIN_MS);
     await lost.end();
     await expectNeverTwo(name, logs);
   });

@@ -16,6 +16,16 @@ export interface FenceGuardDeps {
   logger: Logger;
 }
 
+/**
+ * What the guard knows when the agent told it something. An agent whose pod is a new one has not heard the homes of the pods yet: what
+ * was known of them before goes on.
+ */
+export function learn(known: KeptLeases, { askedAt, pods }: KeptLeases): KeptLeases {
+  const homes = new Set(pods.map(({ consumer }) => consumer));
+  const before = [...known.askedAt].filter(([home]) => homes.has(home));
+  return { askedAt: new Map([...before, ...askedAt]), pods };
+}
+
 const LOOK_EVERY_MS = 1_000;
 
 /**

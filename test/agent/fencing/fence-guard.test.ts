@@ -1,5 +1,5 @@
 import { afterEach, describe, expect, test } from 'vitest';
-import { guardFencedPods } from '../../../src/agent/fencing/fence-guard.ts';
+import { guardFencedPods, learn } from '../../../src/agent/fencing/fence-guard.ts';
 import type { FencedPod, KeptLeases } from '../../../src/agent/fencing/lease-memory.ts';
 import { systemClock } from '../../../src/runtime/clock.ts';
 import { silentLogger } from '../../../src/runtime/logger.ts';
@@ -97,4 +97,18 @@ describe('a fenced pod', () => {
     await clock.sleep(20_000);
     expect([stopped, killed]).toEqual([[], []]);
   });
+});
+
+test('an agent that is new makes the guard forget no home of a pod that is still there', () => {
+  const known = {
+    askedAt: new Map([
+      ['home', 100],
+      ['gone', 90],
+    ]),
+    pods: [db],
+  };
+  expect(learn(known, { askedAt: new Map(), pods: [db] })).toEqual({ askedAt: new Map([['home', 100]]), pods: [db] });
+  const heard = new Map([['home', 200]]);
+  expect(learn(known, { askedAt: heard, pods: [db] })).toEqual({ askedAt: heard, pods: [db] });
+  expect(learn(known, { askedAt: new Map(), pods: [] })).toEqual({ askedAt: new Map(), pods: [] });
 });

@@ -69,7 +69,8 @@ export async function uninstall(client: KubeClient, options: UninstallOptions): 
     await stopOffloading(client, nodes);
     note(`bringing pods home from ${nodes.length} virtual nodes, ending the pods of peers`);
     // What ends slowest begins first; what peers still send meanwhile is found below.
-    await Promise.all([bringHome(client, share(BRING_HOME)), removeAll(client, TWINS), endGuests(client)]);
+    const inTime = share(BRING_HOME);
+    await Promise.all([bringHome(client, inTime), removeAll(client, TWINS), endGuests(client, inTime)]);
     await sayGoodbye(client, share(FAREWELL), note);
     const image = await imageOfAgent(client);
     if (options.removeK0sStack !== undefined) await leaveK0s(client, options.removeK0sStack);
@@ -218,8 +219,9 @@ const TWINS: Removal = { type: NAMESPACES, query: { labelSelector: ORIGIN_CLUSTE
 /** Last, because the Job that removes the pod network lives in it. */
 const OWN_NAMESPACE: Removal = { type: NAMESPACES, matches: ({ metadata }) => metadata.name === AGENT_NAMESPACE };
 
-async function endGuests(client: KubeClient): Promise<void> {
-  await Promise.all((await guestsOf(client)).map((pods) => removeAll(client, pods)));
+/** Waits for that: a peer that has not heard of the end of its pods before this member is gone replaces them a minute later. */
+async function endGuests(client: KubeClient, limit: TimeLimit): Promise<void> {
+  await removeWithin(client, await guestsOf(client), limit);
 }
 
 /** The pods of peers, which may take longer to end than there is time. */

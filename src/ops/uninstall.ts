@@ -3,6 +3,7 @@ import { counted } from '../core/explain/age.ts';
 import type { KubeObject, Node } from '../core/kube-objects.ts';
 import { MANAGED_BY, MANAGED_BY_LABEL, ORIGIN_CLUSTER_LABEL, PEER_LABEL, UNREACHABLE_TAINT } from '../core/labels.ts';
 import { AGENT_NAMESPACE } from '../core/membership/join-secrets.ts';
+import { FEDERATION_NAME } from '../core/membership/peer-object.ts';
 import { isNotFound } from '../kube/api-error.ts';
 import type { KubeClient } from '../kube/client.ts';
 import { Discovery } from '../kube/discovery.ts';
@@ -10,6 +11,7 @@ import {
   CERTIFICATE_SIGNING_REQUESTS,
   CLUSTER_PROPERTIES,
   DEPLOYMENTS,
+  FEDERATIONS,
   LEASES,
   NAMESPACES,
   NODES,
@@ -40,6 +42,8 @@ const NETWORK = 0.2;
 /** Pods of others get this long to end; more would not fit into the time. */
 const GRACE_SECONDS = 3;
 const FORCE = { gracePeriodSeconds: 0 };
+/** An offer is with the peers, and on their virtual nodes, within a fraction of that. */
+const PEERS_HEAR_MS = 1_000;
 
 const AGENT = 'headcut';
 const OURS = `app.kubernetes.io/name=${AGENT}`;
@@ -70,6 +74,7 @@ export async function uninstall(client: KubeClient, options: UninstallOptions): 
     note(`bringing pods home from ${nodes.length} virtual nodes, ending the pods of peers`);
     // What ends slowest begins first; what peers still send meanwhile is found below.
     const inTime = share(BRING_HOME);
+    await closeForPeers(client, clock);
     await Promise.all([bringHome(client, inTime), removeAll(client, TWINS), endGuests(client, inTime)]);
     await sayGoodbye(client, share(FAREWELL), note);
     const image = await imageOfAgent(client);
@@ -116,6 +121,13 @@ async function stopOffloading(client: KubeClient, nodes: readonly KubeObject[]):
   await Promise.all(admission.map((removal) => removeAll(client, removal)));
   for (const { metadata } of nodes)
     await client.patch(NODES, { name: metadata.name }, { spec: { unschedulable: true } }).catch(ignoreNotFound);
+}
+
+/** So that peers put what replaces their pods here elsewhere. Nothing to wait for where there are none. */
+async function closeForPeers(client: KubeClient, clock: Clock): Promise<void> {
+  await client.patch(FEDERATIONS, { name: FEDERATION_NAME }, { spec: { maintenance: true } }).catch(ignoreNotFound);
+  const guests = await Promise.all((await guestsOf(client)).map((pods) => findAll(client, pods)));
+  if (guests.flat().length > 0) await clock.sleep(PEERS_HEAR_MS);
 }
 
 /** Pods on living peers are ended there by the agent; those on lost ones nobody ends. */

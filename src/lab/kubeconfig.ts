@@ -1,4 +1,4 @@
-import { stringify } from 'yaml';
+import { kubeYaml } from '../runtime/kube-yaml.ts';
 
 /** One user of one cluster; certificates and key in PEM. */
 export interface KubeconfigEntry {
@@ -12,7 +12,7 @@ export interface KubeconfigEntry {
 
 /** A kubeconfig with one context an entry; the first is the current one. */
 export function toKubeconfig(entries: readonly KubeconfigEntry[]): string {
-  return stringify({
+  return kubeYaml({
     apiVersion: 'v1',
     kind: 'Config',
     'current-context': entries[0]?.context ?? '',
@@ -40,7 +40,7 @@ interface Kubeconfig {
 /** All contexts of several parsed kubeconfigs in one; their names must differ. */
 export function mergeKubeconfigs(configs: readonly unknown[], currentContext: string): string {
   const parsed = configs as Kubeconfig[];
-  return stringify({
+  return kubeYaml({
     apiVersion: 'v1',
     kind: 'Config',
     'current-context': currentContext,

@@ -1,4 +1,4 @@
-import { stringify } from 'yaml';
+import { kubeYaml } from '../../runtime/kube-yaml.ts';
 import { kubectl } from '../kubectl.ts';
 import type { LabStep } from '../lab-context.ts';
 
@@ -11,7 +11,7 @@ export const demoStep: LabStep = {
   run: async (context) => {
     const home = context.topology.clusters[0]?.name ?? 'a';
     const input = demoManifests()
-      .map((object) => stringify(object))
+      .map((object) => kubeYaml(object))
       .join('---\n');
     await kubectl(context, home, ['apply', '--server-side', '-f', '-'], { input });
     await kubectl(context, home, ['-n', NAMESPACE, 'rollout', 'status', 'deployment/demo', '--timeout=90s']);

@@ -1,5 +1,5 @@
 import { join } from 'node:path';
-import { stringify } from 'yaml';
+import { kubeYaml } from '../../../runtime/kube-yaml.ts';
 import type { ClusterTopology } from '../../topology.ts';
 import { POD_CIDR, SANDBOX_IMAGE, SERVICE_CIDR } from '../kubernetes/cluster-constants.ts';
 import { layoutOf } from '../kubernetes/layout.ts';
@@ -55,7 +55,7 @@ export function k0sArguments(cluster: ClusterTopology): string[] {
 
 export function k0sConfiguration(cluster: ClusterTopology): string {
   const [pauseImage, pauseVersion] = SANDBOX_IMAGE.split(':');
-  return stringify({
+  return kubeYaml({
     apiVersion: 'k0s.k0sproject.io/v1beta1',
     kind: 'ClusterConfig',
     metadata: { name: 'k0s' },

@@ -1,5 +1,6 @@
-import { parse, stringify } from 'yaml';
+import { parse } from 'yaml';
 import { CodedError } from '../../../core/coded-error.ts';
+import { kubeYaml } from '../../../runtime/kube-yaml.ts';
 import type { ClusterTopology } from '../../topology.ts';
 
 /** Names on the machine are those of the lab and the cluster, as with all that a lab makes: `headcut-lab-a`. */
@@ -11,7 +12,7 @@ export const kindNodeOf = (cluster: Pick<ClusterTopology, 'networkNamespace'>): 
 
 /** kind's configuration of one cluster: one node that is control plane and worker at once, all else as kind has it. */
 export function kindConfiguration(cluster: ClusterTopology): string {
-  return stringify({
+  return kubeYaml({
     kind: 'Cluster',
     apiVersion: 'kind.x-k8s.io/v1alpha4',
     name: kindNameOf(cluster),
@@ -34,7 +35,7 @@ export function renamedKubeconfig(text: string, name: string): string {
   const [cluster, user, context] = [config.clusters?.[0], config.users?.[0], config.contexts?.[0]];
   if (cluster === undefined || user === undefined || context === undefined)
     throw new CodedError('Internal', `kind wrote a kubeconfig for cluster ${name} that has no context`);
-  return stringify({
+  return kubeYaml({
     ...config,
     'current-context': name,
     clusters: [{ ...cluster, name }],

@@ -1,5 +1,5 @@
 import { join } from 'node:path';
-import { stringify } from 'yaml';
+import { kubeYaml } from '../../../runtime/kube-yaml.ts';
 import type { ClusterTopology } from '../../topology.ts';
 import { CLUSTER_DOMAIN, DNS_SERVICE_IP, POD_CIDR, SANDBOX_IMAGE } from './cluster-constants.ts';
 import { CONTAINERD_SOCKET, layoutOf } from './layout.ts';
@@ -8,7 +8,7 @@ import { CONTAINERD_SOCKET, layoutOf } from './layout.ts';
 
 export function kubeletConfiguration(cluster: ClusterTopology): string {
   const { pki, etc } = layoutOf(cluster);
-  return stringify({
+  return kubeYaml({
     apiVersion: 'kubelet.config.k8s.io/v1beta1',
     kind: 'KubeletConfiguration',
     authentication: {
@@ -44,7 +44,7 @@ export function kubeletConfiguration(cluster: ClusterTopology): string {
 }
 
 export function kubeProxyConfiguration(cluster: ClusterTopology): string {
-  return stringify({
+  return kubeYaml({
     apiVersion: 'kubeproxy.config.k8s.io/v1alpha1',
     kind: 'KubeProxyConfiguration',
     bindAddress: '0.0.0.0',

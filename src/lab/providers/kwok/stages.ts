@@ -1,4 +1,4 @@
-import { stringify } from 'yaml';
+import { kubeYaml } from '../../../runtime/kube-yaml.ts';
 
 /**
  * How a simulated node and its pods come to be what they are said to be, in the words of kwok: which objects a stage is for, after what
@@ -70,7 +70,7 @@ const STAGES: Stage[] = [
 /** The configuration file of kwok. */
 export function kwokConfiguration(): string {
   return STAGES.map(({ name, kind, when, delay, next }) =>
-    stringify({
+    kubeYaml({
       apiVersion: 'kwok.x-k8s.io/v1alpha1',
       kind: 'Stage',
       metadata: { name },

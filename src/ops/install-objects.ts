@@ -11,6 +11,12 @@ export interface InstallChoices {
   webhook?: boolean | undefined;
 }
 
+/** The Deployment of the agent, and that of the guard of fenced pods, which stops them when the agent cannot. */
+export const AGENT = 'headcut';
+export const GUARD = 'headcut-fence';
+/** The pods of both. */
+export const POD_SELECTOR = `app.kubernetes.io/name in (${AGENT},${GUARD})`;
+
 /** The kinds of what the webhook does instead. */
 const POLICY_KINDS = ['MutatingAdmissionPolicy', 'MutatingAdmissionPolicyBinding'];
 

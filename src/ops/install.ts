@@ -9,7 +9,7 @@ import { DEPLOYMENTS, FEDERATIONS, PODS } from '../kube/resources.ts';
 import type { Clock } from '../runtime/clock.ts';
 import { applyOwn } from './apply-own.ts';
 import { explain } from './cluster.ts';
-import { type InstallChoices, installObjects, policyObject } from './install-objects.ts';
+import { AGENT, GUARD, type InstallChoices, installObjects, POD_SELECTOR, policyObject } from './install-objects.ts';
 import type { TimeLimit } from './removal.ts';
 
 export interface InstallOptions extends InstallChoices {
@@ -28,9 +28,6 @@ export interface Installed {
 
 /** An image may have to be pulled. */
 export const DEFAULT_INSTALL_TIMEOUT_MS = 180_000;
-const AGENT = 'headcut';
-/** What stops fenced pods when the agent cannot. */
-const GUARD = 'headcut-fence';
 const POLL_MS = 500;
 
 /** Installs this version of headcut, or brings an installed one to it, and waits until its agent says who it is. */
@@ -126,7 +123,7 @@ async function readIfThere(client: KubeClient): Promise<FederationObject | undef
 
 /** What the pods wait for, as an addition to a message. */
 async function reasonOf(client: KubeClient): Promise<string> {
-  const query = { labelSelector: `app.kubernetes.io/name in (${AGENT},${GUARD})` };
+  const query = { labelSelector: POD_SELECTOR };
   const { items } = await client.list<Pod>(PODS, { namespace: AGENT_NAMESPACE, query });
   const waiting = items
     .flatMap(({ status }) => status?.containerStatuses ?? [])

@@ -17,9 +17,9 @@ export async function writeK0sStack(dataFolder: string, choices: InstallChoices)
   const folder = join(stacks, STACK);
   const file = join(folder, 'headcut.yaml');
   // A third of the time that the command line takes to start, were it loaded each time.
-  const { stringify } = await import('yaml');
+  const { kubeYaml } = await import('../runtime/kube-yaml.ts');
   const text = installObjects(choices)
-    .map((object) => stringify(object))
+    .map((object) => kubeYaml(object))
     .join('---\n');
   inFolder(stacks, () => {
     mkdirSync(folder, { recursive: true, mode: 0o755 });

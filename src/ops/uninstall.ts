@@ -20,7 +20,7 @@ import {
 import type { Clock } from '../runtime/clock.ts';
 import { explain } from './cluster.ts';
 import { tryFarewell } from './farewell.ts';
-import { networkRemovalObjects, possibleObjects } from './install-objects.ts';
+import { AGENT, networkRemovalObjects, POD_SELECTOR, possibleObjects } from './install-objects.ts';
 import { findAll, POLL_MS, type Removal, removeAll, removeWithin, type TimeLimit } from './removal.ts';
 
 export interface UninstallOptions {
@@ -45,10 +45,7 @@ const FORCE = { gracePeriodSeconds: 0 };
 /** An offer is with the peers, and on their virtual nodes, within a fraction of that. */
 const PEERS_HEAR_MS = 1_000;
 
-const AGENT = 'headcut';
 const OURS = `app.kubernetes.io/name=${AGENT}`;
-/** Of the agent and the guard. */
-const OUR_PODS = `app.kubernetes.io/name in (${AGENT},headcut-fence)`;
 /** On what k0s's manifest deployer made. */
 const K0S_STACK_LABEL = 'k0s.k0sproject.io/stack';
 /** On the agent's namespace: the image of the agent that was removed. */
@@ -199,7 +196,7 @@ async function imageOfAgent(client: KubeClient): Promise<string | undefined> {
 }
 
 async function stopAgent(client: KubeClient, limit: TimeLimit): Promise<void> {
-  const pods = { type: PODS, namespace: AGENT_NAMESPACE, query: { labelSelector: OUR_PODS } };
+  const pods = { type: PODS, namespace: AGENT_NAMESPACE, query: { labelSelector: POD_SELECTOR } };
   const options = { gracePeriodSeconds: GRACE_SECONDS };
   const left = await removeWithin(client, [DEPLOYMENTS_OF_OURS, { ...pods, options }], limit);
   if (left.length > 0) await removeAll(client, { ...pods, options: FORCE });

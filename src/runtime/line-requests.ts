@@ -4,6 +4,7 @@ import { CodedError } from '../core/coded-error.ts';
 import type { Clock } from './clock.ts';
 import { readLines } from './lines.ts';
 import type { Logger } from './logger.ts';
+import { oneAtATime } from './one-at-a-time.ts';
 
 /** Requests to a process beside us over a Unix socket: a line each, and a line in answer, one after the other. */
 
@@ -23,7 +24,7 @@ export class LineRequests {
   readonly #options: LineRequestsOptions;
   #connection: { socket: Socket; lines: AsyncGenerator<string> } | undefined;
   #generation = 0;
-  #busy: Promise<unknown> = Promise.resolve();
+  readonly #oneByOne = oneAtATime();
 
   constructor(options: LineRequestsOptions) {
     this.#options = options;
@@ -36,9 +37,7 @@ export class LineRequests {
 
   /** Gives the answer, without its line end. Throws Unavailable. */
   ask(line: string): Promise<string> {
-    const asked = this.#busy.then(() => this.#ask(line));
-    this.#busy = asked.catch(() => {});
-    return asked;
+    return this.#oneByOne(() => this.#ask(line));
   }
 
   close(): void {

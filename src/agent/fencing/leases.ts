@@ -76,8 +76,9 @@ export class Leases implements PodLeases {
 
   async ensure(consumer: string): Promise<void> {
     const askedAt = this.#askedAt.get(consumer);
-    if (askedAt === undefined || this.#deps.uptime() - askedAt >= 2 * RENEW_EVERY_MS) await this.#renew(consumer);
-    await this.#tellGuard(this.#leasesOf(fencedPodsOf(this.#held())));
+    const isFresh = askedAt !== undefined && this.#deps.uptime() - askedAt < 2 * RENEW_EVERY_MS;
+    // The guard is told with each renewal.
+    await (isFresh ? this.#tellGuard(this.#leases()) : this.#renew(consumer));
     // It would wait for that with its room taken.
     if (this.#guardProblem !== undefined) throw new CodedError('Unavailable', this.#guardProblem);
   }
@@ -92,11 +93,11 @@ export class Leases implements PodLeases {
         this.#expire(consumer, shadows);
         this.#renewIfDue(consumer);
       }
-      const pods = fencedPodsOf(held);
+      const leases = this.#leases(held);
       // Pods wait for that before they start; a guard that starts anew may know nothing.
-      if (uidsOf(pods).symmetricDifference(this.#guarded).size > 0) await this.#keep(pods);
-      else if (pods.length > 0 && this.#deps.uptime() - this.#toldAt >= RENEW_EVERY_MS)
-        await this.#tellGuard(this.#leasesOf(pods));
+      const isNews = uidsOf(leases.pods).symmetricDifference(this.#guarded).size > 0;
+      const isDue = leases.pods.length > 0 && this.#deps.uptime() - this.#toldAt >= RENEW_EVERY_MS;
+      if (isNews || isDue) await this.#tellGuard(leases);
       await clock.sleep(TICK_MS, signal).catch(() => {});
     }
   }
@@ -160,12 +161,11 @@ export class Leases implements PodLeases {
     const waited = shadows.filter((shadow) => !this.mayRun(shadow));
     this.#askedAt.set(consumer, sentAt);
     for (const shadow of waited) this.#tell(shadow);
-    await this.#keep(fencedPodsOf(this.#held()));
+    await this.#keep(this.#leases());
   }
 
-  async #keep(pods: readonly FencedPod[]): Promise<void> {
+  async #keep(leases: KeptLeases): Promise<void> {
     const { memory, logger } = this.#deps;
-    const leases = this.#leasesOf(pods);
     const kept = memory
       .save(leases)
       .catch((err: unknown) => logger.warn({ err }, 'leases of fenced pods not kept over a restart of the agent'));
@@ -173,8 +173,8 @@ export class Leases implements PodLeases {
   }
 
   /** As they are now: what is told later may be older than that. */
-  #leasesOf(pods: readonly FencedPod[]): KeptLeases {
-    return { askedAt: new Map(this.#askedAt), pods };
+  #leases(held = this.#held()): KeptLeases {
+    return { askedAt: new Map(this.#askedAt), pods: fencedPodsOf(held) };
   }
 
   async #tellGuard(leases: KeptLeases): Promise<void> {

@@ -1,3 +1,4 @@
+import { CodedError } from '../../core/coded-error.ts';
 import type { ConfigObject, Pod } from '../../core/kube-objects.ts';
 import { type ObjectReference, referencedObjects } from '../../core/reflection/references.ts';
 import type { KubeClient } from '../../kube/client.ts';
@@ -65,11 +66,10 @@ export class ReferencedObjects {
       known.users.add(podUid);
       return known;
     }
-    const client = this.#deps.client(virtualNode);
-    if (client === undefined) return undefined;
+    if (this.#deps.client(virtualNode) === undefined) return undefined;
     const users = new Set([podUid]);
     const reflector = new Reflector<ConfigObject>({
-      client,
+      client: this.#clientOf(virtualNode),
       type: kind === 'ConfigMap' ? CONFIG_MAPS : SECRETS,
       namespace,
       fieldSelector: `metadata.name=${name}`,
@@ -86,5 +86,18 @@ export class ReferencedObjects {
     });
     void reflector.run(stop.signal);
     return watched;
+  }
+
+  /** Each call by the identity that the node has then: with its next certificate it gets another client, and the former is closed. */
+  #clientOf(virtualNode: string): Pick<KubeClient, 'list' | 'stream'> {
+    const current = () => {
+      const client = this.#deps.client(virtualNode);
+      if (client === undefined) throw new CodedError('Unavailable', `${virtualNode} has no identity`);
+      return client;
+    };
+    return {
+      list: async (...args) => current().list(...args),
+      stream: async (...args) => current().stream(...args),
+    };
   }
 }

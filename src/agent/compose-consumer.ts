@@ -39,6 +39,7 @@ export function composeConsumer(
     nodes,
     pods,
     links: membership,
+    fencing,
     createKubeletPort: (node, peerId) =>
       new KubeletServer({
         node,

@@ -4,6 +4,7 @@ import type { KubeObject, Node, Pod } from '../core/kube-objects.ts';
 import { ORIGIN_CLUSTER_LABEL, PEER_LABEL } from '../core/labels.ts';
 import type { PeerObject } from '../core/membership/peer-object.ts';
 import { isTerminal } from '../core/pod-phase.ts';
+import { PEER_LEFT_REASON } from '../core/virtual-node/plan-node.ts';
 import { isNotFound } from '../kube/api-error.ts';
 import type { KubeClient } from '../kube/client.ts';
 import { NODES, PEERS, PODS } from '../kube/resources.ts';
@@ -26,7 +27,9 @@ export interface Forgotten {
   pods: number;
   /** Pods of it that run here; the agent lets them end after a while (core/shadow-pod/home-lost.ts). */
   podsHere: number;
-  /** Its virtual node, where that is still there: the agent of this cluster removes it, once it runs. */
+  /** Pods of which there must be one, and which may still run there: its virtual node stays until they have stopped for sure. */
+  podsAwaited?: number;
+  /** Its virtual node, where that is still there for no such reason: the agent of this cluster removes it, once it runs. */
   nodeLeft?: string;
 }
 
@@ -42,8 +45,7 @@ export async function forgetPeer(
   try {
     const { metadata, spec } = await client.get<PeerObject>(PEERS, { name });
     const [node] = await virtualNodes(client, spec.id);
-    const pods =
-      node === undefined ? 0 : await countPods(client, { fieldSelector: `spec.nodeName=${node.metadata.name}` });
+    const pods = await podsOn(client, node);
     const podsHere = await countPods(client, { labelSelector: `${ORIGIN_CLUSTER_LABEL}=${spec.id}` });
     const forgotten = { name, id: spec.id, pods, podsHere };
     if (dryRun) return forgotten;
@@ -62,8 +64,12 @@ export async function forgetPeer(
         'Unavailable',
         `peer ${name} is to be deleted, and something holds it: ${await holders(client, name)}; take that away`,
       );
-    if (node === undefined || (await wait(async () => (await virtualNodes(client, spec.id)).length > 0)))
-      return forgotten;
+    const isPlain = async (): Promise<boolean> => (await virtualNodes(client, spec.id)).some((one) => !isAwaiting(one));
+    if (node === undefined) return forgotten;
+    if (await wait(isPlain)) {
+      const podsAwaited = await podsOn(client, (await virtualNodes(client, spec.id))[0]);
+      return podsAwaited === 0 ? forgotten : { ...forgotten, podsAwaited };
+    }
     return { ...forgotten, nodeLeft: node.metadata.name };
   } catch (error) {
     if (signal.aborted) throw signal.reason;
@@ -74,6 +80,15 @@ export async function forgetPeer(
 
 async function virtualNodes(client: Pick<KubeClient, 'list'>, id: string): Promise<Node[]> {
   return (await client.list<Node>(NODES, { query: { labelSelector: `${PEER_LABEL}=${id}` } })).items;
+}
+
+/** The agent marks the node of a former member for which it has to wait. */
+function isAwaiting({ status }: Node): boolean {
+  return status?.conditions?.some(({ type, reason }) => type === 'Ready' && reason === PEER_LEFT_REASON) === true;
+}
+
+async function podsOn(client: Pick<KubeClient, 'list'>, node: Node | undefined): Promise<number> {
+  return node === undefined ? 0 : countPods(client, { fieldSelector: `spec.nodeName=${node.metadata.name}` });
 }
 
 async function countPods(client: Pick<KubeClient, 'list'>, query: Record<string, string>): Promise<number> {

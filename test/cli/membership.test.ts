@@ -1,5 +1,5 @@
 import { describe, expect, test } from 'vitest';
-import type { KubeObject } from '../../src/core/kube-objects.ts';
+import type { KubeObject, Node } from '../../src/core/kube-objects.ts';
 import { encodeData } from '../../src/core/membership/join-secrets.ts';
 import { formatJoinToken } from '../../src/core/membership/join-token.ts';
 import type { PeerObject } from '../../src/core/membership/peer-object.ts';
@@ -122,6 +122,17 @@ describe('forget', () => {
     const { code, error } = await headcut('forget c', new FixedCluster(), { clock });
     expect([code, error]).toEqual([0, expect.stringMatching(/^Missing on this side: node headcut-c .*once it runs/)]);
     expect(clock.monotonic()).toBeLessThan(15_000);
+  });
+
+  test('says which pods the virtual node has to wait for', async () => {
+    const cluster = new FixedCluster();
+    const node = cluster.objects.nodes?.find((one) => one.metadata.name === 'headcut-c') as Node;
+    node.status = { ...node.status, conditions: [{ type: 'Ready', status: 'False', reason: 'PeerLeft' }] };
+    const { code, out, error } = await headcut('forget c', cluster);
+    expect([code, out]).toEqual([0, expect.stringContaining('Forgot c;')]);
+    expect(error).toMatch(
+      /^3 pods of which there must be one may still run there: .*the virtual node stays until then\n$/,
+    );
   });
 
   test('says who holds a peer that does not go', async () => {

@@ -2,6 +2,8 @@ import { uptime } from 'node:os';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { describe, expect, test } from 'vitest';
 import type { Pod } from '../../src/core/kube-objects.ts';
+import { forgetPeer } from '../../src/ops/forget.ts';
+import { systemClock } from '../../src/runtime/clock.ts';
 import { fault } from './faults.ts';
 import {
   apply,
@@ -10,6 +12,7 @@ import {
   get,
   isReady,
   kubectl,
+  list,
   offloadedNamespace,
   podSpec,
   readyPods,
@@ -17,6 +20,7 @@ import {
   tryFederation,
   twins,
 } from './lab.ts';
+import { connect, joinAgain, seesReady } from './members.ts';
 import {
   followRunLogs,
   type Interval,
@@ -36,15 +40,21 @@ const MOVED_WITHIN_MS = SAFE_AFTER_MS + 15_000;
 /** A cluster that starts, and a peer that was lost often. */
 const CALM_WITHIN_MS = 90_000;
 
-function statefulSet(namespace: string): object {
+/** First on c, and elsewhere when that is lost. */
+const preferC = {
+  nodeAffinity: {
+    preferredDuringSchedulingIgnoredDuringExecution: [
+      {
+        weight: 100,
+        preference: { matchExpressions: [{ key: 'kubernetes.io/hostname', operator: 'In', values: ['headcut-c'] }] },
+      },
+    ],
+  },
+};
+
+function statefulSet(namespace: string, fencingAfter: string): object {
   const labels = { app: 'db' };
-  const metadata = { labels, annotations: { 'headcut.dev/fencing-after': FENCING } };
-  // First on c, and elsewhere when that is lost.
-  const term = {
-    weight: 100,
-    preference: { matchExpressions: [{ key: 'kubernetes.io/hostname', operator: 'In', values: ['headcut-c'] }] },
-  };
-  const affinity = { nodeAffinity: { preferredDuringSchedulingIgnoredDuringExecution: [term] } };
+  const metadata = { labels, annotations: { 'headcut.dev/fencing-after': fencingAfter } };
   return {
     apiVersion: 'apps/v1',
     kind: 'StatefulSet',
@@ -53,7 +63,10 @@ function statefulSet(namespace: string): object {
       serviceName: 'db',
       replicas: 1,
       selector: { matchLabels: labels },
-      template: { metadata, spec: podSpec({ affinity, volumes: [RUN_LOG_VOLUME] }, loggingContainer(namespace)) },
+      template: {
+        metadata,
+        spec: podSpec({ affinity: preferC, volumes: [RUN_LOG_VOLUME] }, loggingContainer(namespace)),
+      },
     },
   };
 }
@@ -73,13 +86,13 @@ const onC = (node: string): boolean => node === 'headcut-c';
 const elsewhere = (node: string): boolean => node !== 'headcut-c';
 
 /** A StatefulSet of one pod that is Ready on c, and the log of all its runs. */
-async function singletonOnC() {
+async function singletonOnC(fencingAfter = FENCING) {
   const resources = new AsyncDisposableStack();
   const { name } = resources.use(await offloadedNamespace('a'));
   const logs = resources.use(followRunLogs(name));
   // A fresh agent holds no former failures against its peers.
   await restartAgents('a');
-  await apply('a', statefulSet(name));
+  await apply('a', statefulSet(name, fencingAfter));
   const before = await readyOn(name, onC, CALM_WITHIN_MS);
   // It is followed by now.
   await eventually(async () => expect(await logs.intervals()).not.toHaveLength(0));
@@ -175,6 +188,31 @@ describe('a pod of a StatefulSet', { timeout: 300_000 }, () => {
     const intervals = await expectNeverTwo(name, logs);
     const first = intervals.filter(({ container }) => container === intervals[0]?.container);
     expect(Math.max(...first.map(({ to }) => to)), JSON.stringify(intervals)).toBeLessThan(lostAt + 1);
+  });
+
+  test('is not replaced before it has stopped when its provider is forgotten, other than pods that are not fenced', async () => {
+    // Longer than Kubernetes leaves the pods of a node that is gone, or a former member those of a former home.
+    await using singleton = await singletonOnC('60s');
+    const { name, logs } = singleton;
+    await apply('a', deployment(name, 'web', 1, podSpec({ affinity: preferC })));
+    const webIs = (isThere: (node: string) => boolean) => async (): Promise<void> => {
+      const ready = (await list<Pod>('a', ['-n', name, 'pods', '-l', 'app=web'])).filter(isReady);
+      expect(ready.map(({ spec }) => isThere(spec.nodeName ?? ''))).toEqual([true]);
+    };
+    await eventually(webIs(onC));
+    await using clients = new AsyncDisposableStack();
+    const [home, away] = await Promise.all([connect('a'), connect('c')]);
+    for (const client of [home, away]) clients.defer(() => client.close());
+    await using lost = await fault('cut c');
+    const options = { clock: systemClock, signal: AbortSignal.timeout(10_000), dryRun: false };
+    expect(await forgetPeer(home, 'c', options)).toMatchObject({ pods: 2, podsAwaited: 1 });
+    await eventually(webIs(elsewhere), 15_000);
+    await readyOn(name, elsewhere, 60_000 + MOVED_WITHIN_MS);
+    await eventually(() => seesReady('a', 'b'));
+    await lost.end();
+    await expectNeverTwo(name, logs);
+    await eventually(() => joinAgain(home, away));
+    await eventually(() => seesReady('a', 'b', 'c'), CALM_WITHIN_MS);
   });
 
   test('goes on through a break that is shorter than the fencing time', async () => {

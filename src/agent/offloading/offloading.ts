@@ -138,7 +138,6 @@ export class Offloading {
       remote,
       address: this.#addressOf(link, remote),
       remoteKnown: link.podsSynced,
-      peerGone: false,
       peerUnreachable: link.state === 'Unreachable',
       replacementPendingMs: link.podsSynced ? this.#superseded.leftMs(local) : undefined,
       stoppedInMs: local && this.#deps.fencing.stoppedInMs(local, link.id),

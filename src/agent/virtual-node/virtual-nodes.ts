@@ -1,5 +1,5 @@
 import type { KubeObject, Node, Pod, ResourceList } from '../../core/kube-objects.ts';
-import { PEER_LABEL } from '../../core/labels.ts';
+import { PEER_LABEL, VIRTUAL_NODE_PREFIX } from '../../core/labels.ts';
 import type { Offer } from '../../core/offer/offer.ts';
 import { isEqual } from '../../core/offloading/local-status.ts';
 import {
@@ -17,8 +17,9 @@ import type { Store } from '../../kube/store.ts';
 import { type Clock, toKubeTime } from '../../runtime/clock.ts';
 import { type Controller, createController, type ReconcileResult } from '../../runtime/controller.ts';
 import type { Logger } from '../../runtime/logger.ts';
-import type { NodeIdentities, PeerLink, PeerLinks, VirtualNodes } from '../ports.ts';
+import type { NodeIdentities, PeerLink, PeerLinks, PodFencing, VirtualNodes } from '../ports.ts';
 import { CertificateStore } from './certificate-store.ts';
+import { endDepartedPods, holdsPods } from './departed-pods.ts';
 import { type NodeCertificates, startNodeCertificates } from './node-certificates.ts';
 import { NodeLease } from './node-lease.ts';
 
@@ -37,6 +38,7 @@ export interface VirtualNodesDeps {
   nodes: Store<Node>;
   pods: Store<Pod>;
   links: PeerLinks;
+  fencing: Pick<PodFencing, 'stoppedInMs'>;
   createKubeletPort(node: string, peerId: string): KubeletPort;
   /** Where the API server reaches this agent. */
   hostIp: string;
@@ -46,6 +48,12 @@ export interface VirtualNodesDeps {
   clock: Clock;
   logger: Logger;
 }
+
+/** What a virtual node shows of its peer, also of a former one. */
+type ShownPeer = Pick<PeerLink, 'id' | 'name' | 'state' | 'offer'>;
+
+/** How soon it is looked again for what is about to come, or to go. */
+const LOOK_AGAIN_MS = 1_000;
 
 interface Running {
   name: string;
@@ -120,10 +128,14 @@ export class VirtualNodeController implements VirtualNodes, NodeIdentities {
 
   async #reconcile(peerId: string): Promise<ReconcileResult> {
     const link = this.#deps.links.get(peerId);
-    if (link === undefined) return this.#remove(peerId);
+    if (link === undefined) return this.#depart(peerId);
     const name = virtualNodeName(link.name);
     const node = this.#deps.nodes.get(name);
-    if (node !== undefined && node.metadata.labels?.[PEER_LABEL] !== peerId) {
+    const owner = node?.metadata.labels?.[PEER_LABEL];
+    // A former member of that name.
+    if (owner !== undefined && owner !== peerId && this.#deps.links.get(owner) === undefined)
+      return { requeueAfterMs: LOOK_AGAIN_MS };
+    if (node !== undefined && owner !== peerId) {
       this.#deps.logger.error(
         { node: name, peer: peerId },
         'a node of this name exists and is not ours; it is left alone',
@@ -150,7 +162,7 @@ export class VirtualNodeController implements VirtualNodes, NodeIdentities {
   }
 
   /** Labels and taints, by the ServiceAccount: a node identity may not change its own taints. */
-  async #updateObject(link: PeerLink, node: Node): Promise<void> {
+  async #updateObject(link: ShownPeer, node: Node): Promise<void> {
     const input = { peerId: link.id, peerName: link.name, offer: link.offer };
     const labels = Object.fromEntries(
       Object.entries(nodeLabels(input)).filter(([key, value]) => node.metadata.labels?.[key] !== value),
@@ -173,9 +185,10 @@ export class VirtualNodeController implements VirtualNodes, NodeIdentities {
     );
   }
 
-  async #updateStatus(link: PeerLink, node: Node, running: Running): Promise<ReconcileResult> {
+  async #updateStatus(link: ShownPeer, node: Node, running: Running): Promise<ReconcileResult> {
     const client = running.certificates.client;
-    if (client === undefined || (link.offer === undefined && link.state !== 'Unreachable')) return undefined;
+    const isMet = link.offer !== undefined || link.state === 'Unreachable' || link.state === 'Left';
+    if (client === undefined || !isMet) return undefined;
     // A peer that has not been met in this life of the agent keeps what its node showed, but for its readiness.
     const shrunk = this.#shrunk.get(link.id);
     const wanted = nodeStatus(
@@ -201,7 +214,7 @@ export class VirtualNodeController implements VirtualNodes, NodeIdentities {
     return undefined;
   }
 
-  async #ensureRunning(link: PeerLink, node: Node): Promise<Running> {
+  async #ensureRunning(link: ShownPeer, node: Node): Promise<Running> {
     const existing = this.#running.get(link.id);
     if (existing?.name === node.metadata.name) return existing;
     if (existing !== undefined) await this.#stop(existing);
@@ -249,22 +262,49 @@ export class VirtualNodeController implements VirtualNodes, NodeIdentities {
     return port;
   }
 
-  async #remove(peerId: string): Promise<undefined> {
-    const running = this.#running.get(peerId);
-    if (running !== undefined) {
-      this.#running.delete(peerId);
-      await this.#stop(running);
-    }
+  /** The peer is no member any more. Its node goes when no pod is left on it, else others might run while these still do. */
+  async #depart(peerId: string): Promise<ReconcileResult> {
     this.#shrunk.delete(peerId);
-    if (!this.#deps.links.synced) return undefined;
-    for (const node of this.#deps.nodes.list()) {
-      if (node.metadata.labels?.[PEER_LABEL] !== peerId) continue;
-      await this.#deps.client.delete(NODES, { name: node.metadata.name }, uidOf(node)).catch((error) => {
-        if (!isNotFound(error)) throw error;
-      });
-      await this.#store.remove(node.metadata.name);
+    const { links, nodes, client } = this.#deps;
+    if (!links.synced) return undefined;
+    const node = nodes.list().find(({ metadata }) => metadata.labels?.[PEER_LABEL] === peerId);
+    if (node === undefined) return this.#stopOf(peerId);
+    const { name } = node.metadata;
+    if (holdsPods(this.#deps, name)) {
+      await this.#endPods(peerId, node);
+      // Until then some may have been bound that the scheduler placed before it saw the taint.
+      return { requeueAfterMs: LOOK_AGAIN_MS };
     }
+    await this.#stopOf(peerId);
+    await client.delete(NODES, { name }, uidOf(node)).catch((error) => {
+      if (!isNotFound(error)) throw error;
+    });
+    await this.#store.remove(name);
     return undefined;
+  }
+
+  async #endPods(peerId: string, node: Node): Promise<void> {
+    const { name } = node.metadata;
+    const former: ShownPeer = {
+      id: peerId,
+      name: name.slice(VIRTUAL_NODE_PREFIX.length),
+      state: 'Left',
+      offer: undefined,
+    };
+    const running = await this.#ensureRunning(former, node);
+    // Before room is made, or what takes the place of these pods would be put here.
+    await this.#updateObject(former, node);
+    const { client } = running.certificates;
+    if (client === undefined) return;
+    const waiting = await endDepartedPods(this.#deps, { node: name, peerId, client });
+    if (waiting > 0) await this.#updateStatus(former, node, running);
+  }
+
+  async #stopOf(peerId: string): Promise<undefined> {
+    const running = this.#running.get(peerId);
+    if (running === undefined) return;
+    this.#running.delete(peerId);
+    await this.#stop(running);
   }
 
   async #stop(running: Running): Promise<void> {

@@ -82,12 +82,16 @@ async function runForget(context: CommandContext): Promise<undefined> {
   const { client, clock, signal, flags, args } = context;
   const dryRun = flags['dry-run'] === true;
   const done = await forgetPeer(client, args[0] ?? '', { clock, signal, dryRun });
-  const { name, pods, podsHere, nodeLeft } = done;
+  const { name, pods, podsHere, podsAwaited = 0, nodeLeft } = done;
   const guests = counted(podsHere, 'pod');
   const text = dryRun
     ? `Would forget ${name}, to which ${counted(pods, 'pod')} of ours ${pods === 1 ? 'is' : 'are'} bound${podsHere === 0 ? '' : `, and end ${guests} of it here`}.`
     : `Forgot ${name}; the other members still know it. It comes back only by a new invitation.${podsHere === 0 ? '' : ` In a minute ${guests} of it here ${podsHere === 1 ? 'ends' : 'end'}, unless it is back by then.`}`;
   await emit(context, { data: done, text: () => text });
+  if (podsAwaited > 0)
+    context.note(
+      `${counted(podsAwaited, 'pod')} of which there must be one may still run there: replaced when sure to have stopped (the fencing time: 30 s if nothing else is set); the virtual node stays until then`,
+    );
   if (nodeLeft !== undefined)
     context.note(
       `Missing on this side: node ${nodeLeft} is still there, since the agent did not remove it; it does once it runs: kubectl -n headcut-system get pods`,

@@ -1,3 +1,4 @@
+import { disruptionTarget } from '../disruption.ts';
 import { considerNode, freeOn } from '../explain/candidate.ts';
 import type { Condition, Node, Pod } from '../kube-objects.ts';
 import { objectKey } from '../kube-objects.ts';
@@ -55,19 +56,17 @@ export function planFailover(observed: FailoverObservation): FailoverPlan {
   return { evict, stuck, nextInMs };
 }
 
-/** The condition by which controllers tell a disruption from a failure of the pod itself (Job: podFailurePolicy). @param now RFC 3339 */
+/** Says on a pod that is about to be replaced why it is. @param now RFC 3339 */
 export function disruptionPatch(
   pod: Pod,
   now: string,
 ): { metadata: { uid: string }; status: { conditions: Condition[] } } {
-  const condition: Condition = {
-    type: 'DisruptionTarget',
-    status: 'True',
-    reason: PEER_LOST_REASON,
-    message: 'the cluster that runs the pod cannot be reached; it is replaced',
-    lastTransitionTime: now,
-  };
-  return { metadata: { uid: pod.metadata.uid ?? '' }, status: { conditions: [condition] } };
+  const target = disruptionTarget(
+    PEER_LOST_REASON,
+    'the cluster that runs the pod cannot be reached; it is replaced',
+    now,
+  );
+  return { metadata: { uid: pod.metadata.uid ?? '' }, status: { conditions: [target] } };
 }
 
 interface Due {

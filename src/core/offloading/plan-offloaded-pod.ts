@@ -38,8 +38,6 @@ export interface OffloadedPodObservation {
   address?: ShownAddress;
   /** The peer answers, and told all pods that it has: only then a missing remote pod is known to be absent. */
   remoteKnown: boolean;
-  /** The peer is no member any more: nothing can be asked of it. */
-  peerGone: boolean;
   /** The peer was found unreachable by own failed contact. */
   peerUnreachable: boolean;
   /** It was replaced because its peer was lost, and what replaces it is not Ready yet; how long (ms) that may go on. */
@@ -75,7 +73,6 @@ export function planOffloadedPod(observed: OffloadedPodObservation): OffloadedPo
   if (observed.peerUnreachable) return planUnreachable(observed, local);
   if (local.metadata.deletionTimestamp !== undefined) return planDeletion(observed, local);
   if (isTerminal(local.status)) return planAfterEnd(remote, remoteKnown);
-  if (observed.peerGone) return NOTHING;
   if (remote === undefined) return remoteKnown ? planAbsent(observed, local) : NOTHING;
   if (remote.refusal !== undefined) return planRefusal(observed, local, remote.refusal);
   // What the peer said before it was lost does not make the pod ready again; what it says now will.
@@ -111,10 +108,10 @@ function planChange(
 
 /** Nothing can be asked and nothing is known; but nobody shall be sent there. */
 function planUnreachable(observed: OffloadedPodObservation, local: Pod): OffloadedPodPlan {
-  const { wallTime, peerGone, stoppedInMs } = observed;
+  const { wallTime, stoppedInMs } = observed;
   const leaving = local.metadata.deletionTimestamp !== undefined;
   const hasStopped = isTerminal(local.status) || stoppedInMs === 0;
-  if (leaving && (peerGone || hasStopped)) return { actions: [{ type: 'delete-local' }] };
+  if (leaving && hasStopped) return { actions: [{ type: 'delete-local' }] };
   if (isTerminal(local.status)) return NOTHING;
   const patch = withdrawReadiness(local, wallTime);
   return {
@@ -130,8 +127,8 @@ function planAfterEnd(remote: RemotePod | undefined, remoteKnown: boolean): Offl
 }
 
 function planDeletion(observed: OffloadedPodObservation, local: Pod): OffloadedPodPlan {
-  const { remote, remoteKnown, peerGone, replacementPendingMs = 0 } = observed;
-  if (remote !== undefined && !peerGone) {
+  const { remote, remoteKnown, replacementPendingMs = 0 } = observed;
+  if (remote !== undefined) {
     const actions = reflectStatus(observed, local, remote);
     // It turned out healthy, and serves until the other one does.
     if (remoteKnown && !remote.deleting && replacementPendingMs > 0 && isReady(remote))
@@ -146,7 +143,7 @@ function planDeletion(observed: OffloadedPodObservation, local: Pod): OffloadedP
     }
     return { actions };
   }
-  return remoteKnown || peerGone ? { actions: [{ type: 'delete-local' }] } : NOTHING;
+  return remoteKnown ? { actions: [{ type: 'delete-local' }] } : NOTHING;
 }
 
 function planAbsent(observed: OffloadedPodObservation, local: Pod): OffloadedPodPlan {

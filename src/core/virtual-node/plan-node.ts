@@ -24,6 +24,9 @@ export interface VirtualNodeInput {
   now: string;
 }
 
+/** On the virtual node of a former member, and on pods that end because of that. */
+export const PEER_LEFT_REASON = 'PeerLeft';
+
 /** The name of the virtual node of a peer. */
 export function virtualNodeName(peerName: string): string {
   return `${VIRTUAL_NODE_PREFIX}${peerName}`;
@@ -51,7 +54,7 @@ export function nodeLabels(input: Pick<VirtualNodeInput, 'peerId' | 'peerName' |
 export function nodeTaints(current: readonly Taint[], state: PeerReachability): Taint[] {
   const foreign = current.filter((taint) => taint.key !== VIRTUAL_NODE_TAINT && taint.key !== UNREACHABLE_TAINT);
   const own: Taint[] = [{ key: VIRTUAL_NODE_TAINT, effect: 'NoSchedule' }];
-  if (state === 'Unreachable') {
+  if (state === 'Unreachable' || state === 'Left') {
     own.push({ key: UNREACHABLE_TAINT, effect: 'NoSchedule' });
   }
   return [...own, ...foreign];
@@ -131,7 +134,11 @@ function conditionsOf(input: VirtualNodeInput, current: Node | undefined): Condi
 }
 
 function readyCondition({ state, peerName, offer }: VirtualNodeInput): Condition {
-  if (state === 'Unreachable' || state === 'Left') {
+  if (state === 'Left') {
+    const message = `${peerName} is no member any more; the node goes when no pod of which there must be one can run there`;
+    return { type: 'Ready', status: 'False', reason: PEER_LEFT_REASON, message };
+  }
+  if (state === 'Unreachable') {
     return { type: 'Ready', status: 'False', reason: 'PeerUnreachable', message: `no contact with ${peerName}` };
   }
   if (offer === undefined) {

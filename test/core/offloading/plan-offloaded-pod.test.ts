@@ -29,7 +29,6 @@ function plan(observed: Partial<OffloadedPodObservation>) {
     local: undefined,
     remote: undefined,
     remoteKnown: true,
-    peerGone: false,
     peerUnreachable: false,
     wallTime: '2026-01-01T00:01:00Z',
     lastVerdict: undefined,

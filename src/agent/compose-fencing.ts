@@ -16,7 +16,7 @@ export function composeFencing(
 ) {
   // Goes on while the machine sleeps, other than the monotonic clock of the process.
   const uptimeMs = (): number => uptime() * 1_000;
-  const grants = new LeaseGrants(uptimeMs);
+  const grants = new LeaseGrants(caches.pods, uptimeMs);
   const memory = createLeaseMemory(config.stateFolder);
   const guard = createPodGuard(join(config.fenceFolder, GUARD_SOCKET), clock);
   const { shadowPods } = caches;

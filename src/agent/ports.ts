@@ -40,8 +40,11 @@ export interface PeerLink {
   updateServices(namespace: string, services: SentService[], signal?: AbortSignal): Promise<ServiceProblem[]>;
   /** `query`: follow, previous, tailLines, sinceSeconds, sinceTime, timestamps, limitBytes as the kubelet API names them. */
   streamLogs(uid: string, container: string, query: URLSearchParams, signal: AbortSignal): Promise<Readable>;
-  /** Asks whether fenced pods of the peer may go on here; throws when it does not say yes in time. */
-  renewLease(signal: AbortSignal): Promise<void>;
+  /**
+   * Asks whether these fenced pods (UIDs) of the peer may go on here; throws when it does not say yes in time.
+   * @returns those that may not: the peer has no such pods any more
+   */
+  renewLease(pods: readonly string[], signal: AbortSignal): Promise<string[]>;
   /** What our pods there use. */
   readStats(options: { onlyCpuAndMemory: boolean }, signal?: AbortSignal): Promise<RemotePodStats[]>;
   /** A raw stream to the part of the peer's agent that serves `name` (PeerStreamServer); throws CodedError when it refuses. */

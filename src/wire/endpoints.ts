@@ -5,12 +5,15 @@ import Type from 'typebox';
 /**
  * 3: members compare digests of their rosters; a session that does not ask for them gets whole rosters, as in 2.
  * 4: keys can be replaced; members of before know a member by its first key alone.
+ * 5: the question for a lease names the pods that it is for.
  */
-export const PROTOCOL_VERSION = 4;
+export const PROTOCOL_VERSION = 5;
 /** Members that speak less than this do not follow a key that is replaced. */
 export const KEY_REPLACEMENT_PROTOCOL = 4;
 /** Members that speak less than this may overlook that a pod is to be fenced. */
 export const FENCING_PROTOCOL = 4;
+/** Members that speak less than this are asked for a lease without naming pods. */
+export const NAMED_LEASE_PROTOCOL = 5;
 
 /** TLS server names: which of the two doors of the peer port a client wants. */
 export const JOIN_SERVER_NAME = 'join.headcut';
@@ -175,8 +178,16 @@ export const ENDPOINTS = {
       consumerLost: Type.Optional(Type.Object({ stopAfterSeconds: Type.Integer({ minimum: 1, maximum: 2_592_000 }) })),
     }),
   },
-  /** May the caller go on with fenced pods of the callee? An answer is a yes, from the moment of the question on. */
-  lease: { method: 'POST', path: '/v1/lease', bodyLimit: 1024 },
+  /**
+   * May the caller go on with these fenced pods of the callee? An answer is a yes, from the moment of the question on, but for those
+   * that it names.
+   */
+  lease: {
+    method: 'POST',
+    path: '/v1/lease',
+    bodyLimit: 256 * 1024,
+    body: Type.Union([Type.Null(), Type.Object({ pods: Type.Array(Uid, { maxItems: 5_000 }) })]),
+  },
   /** What the owner changed of a pod since it was submitted. */
   updatePod: {
     method: 'PUT',

@@ -174,16 +174,20 @@ describe('a pod of a StatefulSet', { timeout: 300_000 }, () => {
     await expectNeverTwo(name, logs);
   });
 
-  test('does not start with a machine that comes back cut off', async () => {
+  test.each([
+    ['cut off', 15_000],
+    ['connected', 0],
+  ])('does not start with a machine that comes back %s', async (_how, cutOffForMs) => {
     await using singleton = await singletonOnC();
     const { name, logs } = singleton;
     await using lost = await fault('cut c');
     await using off = await fault('power c');
     const lostAt = uptime();
     await readyOn(name, elsewhere, MOVED_WITHIN_MS);
+    if (cutOffForMs === 0) await lost.end();
     await off.end();
     // Long enough for its kubelet to start what it finds.
-    await sleep(15_000);
+    await sleep(cutOffForMs);
     await lost.end();
     const intervals = await expectNeverTwo(name, logs);
     const first = intervals.filter(({ container }) => container === intervals[0]?.container);

@@ -175,7 +175,7 @@ export class SimulatedMember {
       peerStreams: { relay: membership.relayServer },
       reach: never,
       join: never,
-      grants: { grant: () => {} },
+      grants: { grant: () => [] },
     });
     await server.listen('127.0.0.1', 0);
     this.#server = server;

@@ -117,19 +117,21 @@ export class Leases implements PodLeases {
   }
 
   #expire(consumer: string, shadows: readonly ShadowPod[]): void {
-    const { uptime, logger } = this.#deps;
+    const { uptime } = this.#deps;
     const askedAt = this.#askedAt.get(consumer);
     for (const shadow of shadows) {
       const afterMs = fencingMs(shadow) ?? 0;
       const endsAt = askedAt === undefined ? this.#startedAt + FIRST_LEASE_MS : leaseEndsAt(askedAt, afterMs);
-      if (uptime() < endsAt || this.isFenced(shadow)) continue;
-      this.#fenced.add(shadow.spec.originUID);
-      logger.warn(
-        { pod: objectKey(shadow), consumer },
-        'out of contact with the home of a fenced pod for too long; the pod is stopped',
-      );
-      this.#tell(shadow);
+      if (uptime() >= endsAt)
+        this.#fence(shadow, 'out of contact with the home of a fenced pod for too long; the pod is stopped');
     }
+  }
+
+  #fence(shadow: ShadowPod, why: string): void {
+    if (this.isFenced(shadow)) return;
+    this.#fenced.add(shadow.spec.originUID);
+    this.#deps.logger.warn({ pod: objectKey(shadow), consumer: shadow.spec.originCluster }, why);
+    this.#tell(shadow);
   }
 
   #renewIfDue(consumer: string): void {
@@ -154,10 +156,14 @@ export class Leases implements PodLeases {
     this.#sentAt.set(consumer, sentAt);
     const link = links.get(consumer);
     if (link === undefined) throw new Error('it is no member any more');
-    await withDeadline(clock, { ms: ASK_WITHIN_MS }, (signal) => link.renewLease(signal));
+    const asked = (this.#held().get(consumer) ?? []).map(({ spec }) => spec.originUID);
+    const ended = await withDeadline(clock, { ms: ASK_WITHIN_MS }, (signal) => link.renewLease(asked, signal));
     const shadows = this.#held().get(consumer) ?? [];
     // Whose time was over before the answer came stays stopped: it may run elsewhere.
     this.#expire(consumer, shadows);
+    for (const shadow of shadows)
+      if (ended.includes(shadow.spec.originUID))
+        this.#fence(shadow, 'the home of a fenced pod has it no more; it is stopped');
     const waited = shadows.filter((shadow) => !this.mayRun(shadow));
     this.#askedAt.set(consumer, sentAt);
     for (const shadow of waited) this.#tell(shadow);

@@ -8,7 +8,7 @@ import type { PeerContactState } from '../../core/membership/peer-state.ts';
 import type { Offer } from '../../core/offer/offer.ts';
 import type { PodSubmission, PodVerdict, RemotePod } from '../../core/offloading/pod-submission.ts';
 import { withDeadline } from '../../runtime/deadline.ts';
-import { ENDPOINTS, FENCING_PROTOCOL } from '../../wire/endpoints.ts';
+import { ENDPOINTS, FENCING_PROTOCOL, NAMED_LEASE_PROTOCOL } from '../../wire/endpoints.ts';
 import { parseEndpointReach } from '../../wire/parse-endpoint-reach.ts';
 import type { KeyGenerations, PeerConnection } from '../../wire/peer-connection.ts';
 import type { SessionMessage } from '../../wire/session-message.ts';
@@ -153,10 +153,17 @@ export class MemberLink extends PeerCalls implements PeerLink {
 
   /** A peer that would overlook that a pod is to be fenced does not get it. */
   override submitPod(uid: string, submission: PodSubmission, signal?: AbortSignal): Promise<PodVerdict> {
-    const { protocol = FENCING_PROTOCOL } = this.connection?.peer ?? {};
-    return submission.fencing !== undefined && protocol < FENCING_PROTOCOL
+    return submission.fencing !== undefined && !this.#speaks(FENCING_PROTOCOL)
       ? Promise.resolve(withoutFencing(this.name))
       : super.submitPod(uid, submission, signal);
+  }
+
+  override renewLease(pods: readonly string[], signal: AbortSignal): Promise<string[]> {
+    return super.renewLease(this.#speaks(NAMED_LEASE_PROTOCOL) ? pods : undefined, signal);
+  }
+
+  #speaks(protocol: number): boolean {
+    return (this.connection?.peer.protocol ?? protocol) >= protocol;
   }
 
   get podsSynced(): boolean {

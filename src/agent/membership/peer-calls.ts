@@ -85,8 +85,10 @@ export abstract class PeerCalls {
     return parseServiceProblems(answer);
   }
 
-  async renewLease(signal: AbortSignal): Promise<void> {
-    await this.call(ENDPOINTS.lease.method, ENDPOINTS.lease.path, undefined, signal);
+  async renewLease(pods: readonly string[] | undefined, signal: AbortSignal): Promise<string[]> {
+    const { method, path } = ENDPOINTS.lease;
+    const { ended } = (await this.call(method, path, pods && { pods }, signal)) as { ended?: unknown };
+    return Array.isArray(ended) ? ended.map(String) : [];
   }
 
   async readStats(options: { onlyCpuAndMemory: boolean }, signal?: AbortSignal): Promise<RemotePodStats[]> {

@@ -63,8 +63,8 @@ export interface PeerServerDeps {
   join(request: JoinRequest): Promise<JoinAnswer>;
   /** Tries the endpoints of a peer. */
   reach(peerId: string): Promise<EndpointReach[]>;
-  /** Notes that a peer was told to go on with our fenced pods. */
-  grants: { grant(peerId: string): void };
+  /** Notes that a peer is told to go on with our fenced pods, but for those that are given back. */
+  grants: { grant(peerId: string, pods: readonly string[]): string[] };
   clock: Clock;
   logger: Logger;
 }
@@ -216,9 +216,9 @@ export class PeerServer implements PeerServing {
     this.#route(this.#peersApp, ENDPOINTS.reach, async (_request, peerId) => ({
       endpoints: await this.#deps.reach(peerId),
     }));
-    this.#route(this.#peersApp, ENDPOINTS.lease, async (_request, peerId) => {
-      this.#deps.grants.grant(peerId);
-      return {};
+    this.#route(this.#peersApp, ENDPOINTS.lease, async (request, peerId) => {
+      const { pods } = (request.body ?? { pods: [] }) as { pods: string[] };
+      return { ended: this.#deps.grants.grant(peerId, pods) };
     });
     this.#route(this.#peersApp, ENDPOINTS.deletePod, async (request, peerId) => {
       await provider.delete(peerId, uidOf(request), graceOf(request));

@@ -6,6 +6,8 @@ import { LeaseGrants } from '../../../src/agent/fencing/lease-grants.ts';
 import { createLeaseMemory, formatLeases } from '../../../src/agent/fencing/lease-memory.ts';
 import { Leases } from '../../../src/agent/fencing/leases.ts';
 import type { PeerLink, PeerLinks } from '../../../src/agent/ports.ts';
+import { PEER_LOST_REASON } from '../../../src/core/failover/plan-failover.ts';
+import type { Pod, PodStatus } from '../../../src/core/kube-objects.ts';
 import { type ShadowPod, toShadowPod } from '../../../src/core/shadow-pod/shadow-pod.ts';
 import type { Store } from '../../../src/kube/store.ts';
 import { systemClock } from '../../../src/runtime/clock.ts';
@@ -25,22 +27,22 @@ afterEach(async () => {
   for (const stop of stops.splice(0)) await stop();
 });
 
-function shadowOf(fencing: { afterSeconds: number } | undefined): ShadowPod {
-  const pod = { metadata: { name: 'db-0', namespace: 'demo', uid: 'u1' }, spec: { containers: [{ name: 'db' }] } };
+function shadowOf(fencing: { afterSeconds: number } | undefined, uid = 'u1'): ShadowPod {
+  const pod = { metadata: { name: 'db-0', namespace: 'demo', uid }, spec: { containers: [{ name: 'db' }] } };
   const submission = { pod, virtualNode: 'headcut-b', objects: [], ...(fencing === undefined ? {} : { fencing }) };
   return toShadowPod('consumer', submission);
 }
 
-/** A provider with one pod of a consumer that answers as `answer` says; its memory is `kept`. */
+/** A provider with pods of a consumer that answers as `answer` says; its memory is `kept`. */
 function start(
-  shadow: ShadowPod,
-  answer: () => Promise<void>,
+  shadows: ShadowPod | ShadowPod[],
+  answer: (asked: readonly string[]) => Promise<string[]>,
   kept = new Map<string, number>(),
   tell: () => Promise<void> = () => Promise.resolve(),
 ): { leases: Leases; kept: Map<string, number> } {
   const link = { renewLease: answer } as unknown as PeerLink;
   const leases = new Leases({
-    shadowPods: { list: () => [shadow], whenSynced: () => Promise.resolve() } as unknown as Store<ShadowPod>,
+    shadowPods: { list: () => [shadows].flat(), whenSynced: () => Promise.resolve() } as unknown as Store<ShadowPod>,
     links: { get: () => link } as unknown as PeerLinks,
     memory: {
       load: () => Promise.resolve({ askedAt: new Map(kept), pods: [] }),
@@ -59,8 +61,8 @@ function start(
   return { leases, kept };
 }
 
-const yes = (): Promise<void> => Promise.resolve();
-const no = (): Promise<void> => Promise.reject(new Error('cannot reach it'));
+const yes = (): Promise<string[]> => Promise.resolve([]);
+const no = (): Promise<string[]> => Promise.reject(new Error('cannot reach it'));
 
 describe('a fenced pod', () => {
   test('goes on as long as its home answers, and is stopped for good after its time without an answer', async () => {
@@ -121,6 +123,17 @@ describe('a fenced pod', () => {
     expect(leases.mayRun(shadow)).toBe(false);
   });
 
+  test('that its home has no more never starts, also when nobody here knows since when', async () => {
+    const [gone, fine] = [shadowOf({ afterSeconds: 10 }), shadowOf({ afterSeconds: 10 }, 'u2')];
+    let asked: readonly string[] = [];
+    const { leases } = start([gone, fine], async (pods) => {
+      asked = pods;
+      return ['u1', 'another'];
+    });
+    await eventually(() => leases.isFenced(gone) && leases.mayRun(fine));
+    expect([asked, leases.mayRun(gone), leases.isFenced(fine)]).toEqual([['u1', 'u2'], false, false]);
+  });
+
   test('is another thing than one that is not fenced', async () => {
     const shadow = shadowOf(undefined);
     const { leases } = start(shadow, no);
@@ -131,16 +144,34 @@ describe('a fenced pod', () => {
 
 test('the consumer waits for its own time from its last answer on, or from its start', () => {
   let now = 100_000;
-  const grants = new LeaseGrants(() => now);
+  const grants = new LeaseGrants(knownPods([]), () => now);
   const whole = grants.fencedInMs('p', 30_000);
   expect(whole).toBeGreaterThanOrEqual(40_000);
   now += 20_000;
   expect(grants.fencedInMs('p', 30_000)).toBe(whole - 20_000);
-  grants.grant('p');
+  grants.grant('p', []);
   expect(grants.fencedInMs('p', 30_000)).toBe(whole);
   now += whole;
   expect(grants.fencedInMs('p', 30_000)).toBe(0);
 });
+
+test('the consumer consents only to pods that it has, and to none before it knows its pods', () => {
+  const replaced = { type: 'DisruptionTarget', status: 'True' as const, reason: PEER_LOST_REASON };
+  const pods = [
+    podOf('here'),
+    podOf('deleted-by-its-owner', { deletionTimestamp: '2026-01-01T00:00:00Z' }),
+    podOf('replaced', { deletionTimestamp: '2026-01-01T00:00:00Z' }, { conditions: [replaced] }),
+  ];
+  const asked = [...pods.map(({ metadata }) => metadata.uid ?? ''), 'gone'];
+  expect(new LeaseGrants(knownPods(pods), () => 0).grant('p', asked)).toEqual(['replaced', 'gone']);
+  expect(() => new LeaseGrants({ ...knownPods(pods), synced: false }, () => 0).grant('p', asked)).toThrow('starting');
+});
+
+const knownPods = (pods: Pod[]) => ({ synced: true, list: () => pods });
+
+function podOf(uid: string, metadata: object = {}, status: PodStatus = {}): Pod {
+  return { metadata: { name: uid, uid, ...metadata }, spec: { containers: [] }, status };
+}
 
 test('what was agreed is known to the next process, and is void after the machine started anew', async () => {
   const folder = await mkdtemp(join(tmpdir(), 'headcut-leases-'));

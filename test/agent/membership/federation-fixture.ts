@@ -136,7 +136,8 @@ export async function startAgent(cluster: TestCluster, options: AgentOptions = {
     stats: { statsFor: never },
     peerStreams: { echo: echoStream, relay: membership.relayServer },
     reach: () => Promise.resolve([{ endpoint: '192.0.2.1:7443', ok: true }]),
-    grants: { grant: () => {} },
+    // As if all of them had been replaced.
+    grants: { grant: (_peerId, pods) => [...pods] },
     join: never,
   });
   cluster.port = await server.listen('127.0.0.1', cluster.port);

@@ -1,6 +1,6 @@
 import { Duplex, Transform } from 'node:stream';
 import { afterEach, describe, expect, it } from 'vitest';
-import { FENCING_PROTOCOL, PROTOCOL_VERSION } from '../../../src/wire/endpoints.ts';
+import { FENCING_PROTOCOL, NAMED_LEASE_PROTOCOL, PROTOCOL_VERSION } from '../../../src/wire/endpoints.ts';
 import { eventually } from '../peer-server/peer-server-fixture.ts';
 import { createCluster, joinThrough, StartedAgents, type TestAgent, type TestCluster } from './federation-fixture.ts';
 
@@ -107,15 +107,12 @@ describe.each([
     expect(await echo(b, a)).toBe(`${b.own.id}?:hello`);
   });
 
-  it('gets no pod that is to be fenced if its version could overlook that', async () => {
+  it('is asked for a lease in words that it understands', async () => {
     const [a, b] = await mixed(protocol);
-    const link = a.membership.get(b.own.id);
-    const metadata = { name: 'db-0', namespace: 'demo', uid: 'u1' };
-    const pod = { metadata, spec: { containers: [{ name: 'db' }] } };
-    const submission = { pod, virtualNode: 'headcut-b', objects: [], fencing: { afterSeconds: 30 } };
-    const answer = link?.submitPod('u1', submission, AbortSignal.timeout(5_000));
-    const wanted = protocol < FENCING_PROTOCOL ? { accepted: false, reason: 'FencingUnsupported' } : { accepted: true };
-    expect(await answer).toMatchObject(wanted);
+    const ask = (from: TestAgent, to: TestAgent) =>
+      from.membership.get(to.own.id)?.renewLease(['u1'], AbortSignal.timeout(5_000));
+    expect(await ask(a, b)).toEqual(protocol < NAMED_LEASE_PROTOCOL ? [] : ['u1']);
+    expect(await ask(b, a)).toEqual(['u1']);
   });
 
   it('is asked for nothing that it does not have', async () => {
@@ -134,3 +131,18 @@ describe.each([
     for (const agent of [a, c]) expect(agent.changes).not.toContain('b Unreachable');
   });
 });
+
+it.each([FENCING_PROTOCOL - 1, FENCING_PROTOCOL])(
+  'a member gets no pod that is to be fenced if its version (%d) could overlook that',
+  { timeout: 60_000 },
+  async (protocol) => {
+    const [a, b] = await mixed(protocol);
+    const link = a.membership.get(b.own.id);
+    const metadata = { name: 'db-0', namespace: 'demo', uid: 'u1' };
+    const pod = { metadata, spec: { containers: [{ name: 'db' }] } };
+    const submission = { pod, virtualNode: 'headcut-b', objects: [], fencing: { afterSeconds: 30 } };
+    const answer = link?.submitPod('u1', submission, AbortSignal.timeout(5_000));
+    const wanted = protocol < FENCING_PROTOCOL ? { accepted: false, reason: 'FencingUnsupported' } : { accepted: true };
+    expect(await answer).toMatchObject(wanted);
+  },
+);

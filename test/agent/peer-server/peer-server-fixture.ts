@@ -178,7 +178,7 @@ export async function startServer(
     streams: options.streams ?? noStreams,
     stats: { statsFor: () => Promise.resolve([]) },
     peerStreams: {},
-    grants: { grant: () => {} },
+    grants: { grant: () => [] },
     reach: () => Promise.resolve([{ endpoint: '192.0.2.1:7443', ok: true }]),
     join: options.join ?? (() => Promise.reject(new CodedError('FailedPrecondition', 'no invitations'))),
     clock: options.clock ?? systemClock,

@@ -1,9 +1,11 @@
 import { CodedError } from '../core/coded-error.ts';
 import { counted } from '../core/explain/age.ts';
-import type { KubeObject, Node } from '../core/kube-objects.ts';
+import { toldFencingMs } from '../core/fencing/fencing-rule.ts';
+import type { KubeObject, Node, Pod } from '../core/kube-objects.ts';
 import { MANAGED_BY, MANAGED_BY_LABEL, ORIGIN_CLUSTER_LABEL, PEER_LABEL, UNREACHABLE_TAINT } from '../core/labels.ts';
 import { AGENT_NAMESPACE } from '../core/membership/join-secrets.ts';
 import { FEDERATION_NAME } from '../core/membership/peer-object.ts';
+import { isTerminal } from '../core/pod-phase.ts';
 import { isNotFound } from '../kube/api-error.ts';
 import type { KubeClient } from '../kube/client.ts';
 import { Discovery } from '../kube/discovery.ts';
@@ -21,7 +23,7 @@ import type { Clock } from '../runtime/clock.ts';
 import { explain } from './cluster.ts';
 import { tryFarewell } from './farewell.ts';
 import { AGENT, networkRemovalObjects, POD_SELECTOR, possibleObjects } from './install-objects.ts';
-import { findAll, POLL_MS, type Removal, removeAll, removeWithin, type TimeLimit } from './removal.ts';
+import { findAll, nameOf, POLL_MS, type Removal, removeAll, removeWithin, type TimeLimit } from './removal.ts';
 
 export interface UninstallOptions {
   timeoutMs: number;
@@ -42,6 +44,8 @@ const NETWORK = 0.2;
 /** Pods of others get this long to end; more would not fit into the time. */
 const GRACE_SECONDS = 3;
 const FORCE = { gracePeriodSeconds: 0 };
+/** A peer has stopped a pod 10 s after that (core/fencing/lease), when Kubernetes may replace it. */
+const SAFE_FENCING_MS = 30_000;
 /** An offer is with the peers, and on their virtual nodes, within a fraction of that. */
 const PEERS_HEAR_MS = 1_000;
 
@@ -73,6 +77,7 @@ export async function uninstall(client: KubeClient, options: UninstallOptions): 
     const inTime = share(BRING_HOME);
     await closeForPeers(client, clock);
     await Promise.all([bringHome(client, inTime), removeAll(client, TWINS), endGuests(client, inTime)]);
+    await tellWhatMayRun(client, nodes, note);
     await sayGoodbye(client, share(FAREWELL), note);
     const image = await imageOfAgent(client);
     if (options.removeK0sStack !== undefined) await leaveK0s(client, options.removeK0sStack);
@@ -137,7 +142,7 @@ async function bringHome(client: KubeClient, { clock, untilMs }: TimeLimit): Pro
       reachable.map(podsOn({ gracePeriodSeconds: GRACE_SECONDS })).map((pods) => removeAll(client, pods)),
     );
     if (left.flat().length === 0 || clock.monotonic() >= untilMs) {
-      await Promise.all(nodes.map(podsOn(FORCE)).map((pods) => removeAll(client, pods)));
+      await Promise.all(nodes.map(strayPodsOn).map((pods) => removeAll(client, pods)));
       return;
     }
     await clock.sleep(POLL_MS);
@@ -152,8 +157,38 @@ const podsOn =
     options,
   });
 
+/**
+ * What a peer did not end in time; but for pods of which there must be one, and which may still run there: the pod garbage collector
+ * of Kubernetes removes these 40 to 60 s after their node is gone, so that their replacements do not meet them.
+ */
+const strayPodsOn = (node: KubeObject): Removal => ({
+  ...podsOn(FORCE)(node),
+  matches: (pod) => !mayRunThere(pod as Pod),
+});
+
+function mayRunThere(pod: Pod): boolean {
+  return toldFencingMs(pod) !== undefined && !isTerminal(pod.status);
+}
+
 function isUnreachable(node: Node): boolean {
   return node.spec?.taints?.some(({ key }) => key === UNREACHABLE_TAINT) === true;
+}
+
+async function tellWhatMayRun(
+  client: KubeClient,
+  nodes: readonly KubeObject[],
+  note: (text: string) => void,
+): Promise<void> {
+  const there = await Promise.all(
+    nodes.map((node) => findAll(client, { ...podsOn(FORCE)(node), matches: (pod) => mayRunThere(pod as Pod) })),
+  );
+  const pods = there.flat() as Pod[];
+  if (pods.length === 0) return;
+  const longestMs = Math.max(...pods.map((pod) => toldFencingMs(pod) ?? 0));
+  const hint =
+    longestMs > SAFE_FENCING_MS ? `; their fencing time is ${longestMs / 1_000} s: make sure that they have ended` : '';
+  const names = pods.map((pod) => nameOf(PODS, pod)).join(', ');
+  note(`${names} may still run on peers that do not answer; Kubernetes replaces them in about a minute${hint}`);
 }
 
 /** Peers drop this member at once, instead of waiting for it. */
@@ -247,7 +282,7 @@ async function everything(client: KubeClient, nodes: readonly KubeObject[]): Pro
   return [
     ...(await guestsOf(client)),
     TWINS,
-    ...nodes.map(podsOn(FORCE)),
+    ...nodes.map(strayPodsOn),
     { type: NODES, query: { labelSelector: PEER_LABEL } },
     { type: LEASES, namespace: 'kube-node-lease', matches: ({ metadata }) => names.includes(metadata.name) },
     { type: CERTIFICATE_SIGNING_REQUESTS, matches: isOurRequest },

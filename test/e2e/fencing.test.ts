@@ -21,14 +21,8 @@ import {
   twins,
 } from './lab.ts';
 import { connect, joinAgain, seesReady } from './members.ts';
-import {
-  followRunLogs,
-  type Interval,
-  loggingContainer,
-  longestOverlap,
-  RUN_LOG_VOLUME,
-  type RunLog,
-} from './run-log.ts';
+import { followRunLogs, type Interval, longestOverlap, type RunLog } from './run-log.ts';
+import { preferring, singleton } from './singleton.ts';
 
 /** Never two of what must be one (product.md, *Promises when things fail*). */
 
@@ -39,37 +33,6 @@ const SAFE_AFTER_MS = 20_100;
 const MOVED_WITHIN_MS = SAFE_AFTER_MS + 15_000;
 /** A cluster that starts, and a peer that was lost often. */
 const CALM_WITHIN_MS = 90_000;
-
-/** First on c, and elsewhere when that is lost. */
-const preferC = {
-  nodeAffinity: {
-    preferredDuringSchedulingIgnoredDuringExecution: [
-      {
-        weight: 100,
-        preference: { matchExpressions: [{ key: 'kubernetes.io/hostname', operator: 'In', values: ['headcut-c'] }] },
-      },
-    ],
-  },
-};
-
-function statefulSet(namespace: string, fencingAfter: string): object {
-  const labels = { app: 'db' };
-  const metadata = { labels, annotations: { 'headcut.dev/fencing-after': fencingAfter } };
-  return {
-    apiVersion: 'apps/v1',
-    kind: 'StatefulSet',
-    metadata: { name: 'db', namespace },
-    spec: {
-      serviceName: 'db',
-      replicas: 1,
-      selector: { matchLabels: labels },
-      template: {
-        metadata,
-        spec: podSpec({ affinity: preferC, volumes: [RUN_LOG_VOLUME] }, loggingContainer(namespace)),
-      },
-    },
-  };
-}
 
 const theOne = (namespace: string) => get<Pod>('a', ['-n', namespace, 'pod', 'db-0']);
 
@@ -92,7 +55,7 @@ async function singletonOnC(fencingAfter = FENCING) {
   const logs = resources.use(followRunLogs(name));
   // A fresh agent holds no former failures against its peers.
   await restartAgents('a');
-  await apply('a', statefulSet(name, fencingAfter));
+  await apply('a', singleton(name, fencingAfter, 'c'));
   const before = await readyOn(name, onC, CALM_WITHIN_MS);
   // It is followed by now.
   await eventually(async () => expect(await logs.intervals()).not.toHaveLength(0));
@@ -113,8 +76,8 @@ async function expectNeverTwo(namespace: string, logs: RunLog): Promise<Interval
 
 describe('a pod of a StatefulSet', { timeout: 300_000 }, () => {
   test('whose provider is cut off is stopped there, and only then replaced', async () => {
-    await using singleton = await singletonOnC();
-    const { name, logs, before } = singleton;
+    await using one = await singletonOnC();
+    const { name, logs, before } = one;
     const condition = before.status?.conditions?.find(({ type }) => type === 'headcut.dev/Fencing');
     expect(condition?.message).toContain('out of contact with this cluster for 10 s');
     await using lost = await fault('cut c');
@@ -126,8 +89,8 @@ describe('a pod of a StatefulSet', { timeout: 300_000 }, () => {
   });
 
   test('is stopped also by an agent that was killed meanwhile', async () => {
-    await using singleton = await singletonOnC();
-    const { name, logs } = singleton;
+    await using one = await singletonOnC();
+    const { name, logs } = one;
     await using lost = await fault('cut c');
     await using killed = await fault('kill c agent');
     await readyOn(name, elsewhere, MOVED_WITHIN_MS);
@@ -137,8 +100,8 @@ describe('a pod of a StatefulSet', { timeout: 300_000 }, () => {
   });
 
   test('is stopped also where the agent stands still, or is not started again for long', async () => {
-    await using singleton = await singletonOnC();
-    const { name, logs } = singleton;
+    await using one = await singletonOnC();
+    const { name, logs } = one;
     await using lost = await fault('cut c');
     await using frozen = await fault('freeze c agent');
     await readyOn(name, elsewhere, MOVED_WITHIN_MS);
@@ -149,8 +112,8 @@ describe('a pod of a StatefulSet', { timeout: 300_000 }, () => {
   });
 
   test('is stopped also when the agent is a new one, which has heard nobody yet', async () => {
-    await using singleton = await singletonOnC();
-    const { name, logs } = singleton;
+    await using one = await singletonOnC();
+    const { name, logs } = one;
     await using lost = await fault('cut c');
     await sleep(5_000);
     await kubectl('c', ['-n', 'headcut-system', 'delete', 'pods', '-l', 'app.kubernetes.io/name=headcut', '--now']);
@@ -160,8 +123,8 @@ describe('a pod of a StatefulSet', { timeout: 300_000 }, () => {
   });
 
   test('is stopped also where neither agent nor kubelet are there to do it', async () => {
-    await using singleton = await singletonOnC();
-    const { name, logs } = singleton;
+    await using one = await singletonOnC();
+    const { name, logs } = one;
     await using lost = await fault('cut c');
     await using frozen = await fault('freeze c agent');
     await using dead = await fault('kill c kubelet');
@@ -178,8 +141,8 @@ describe('a pod of a StatefulSet', { timeout: 300_000 }, () => {
     ['cut off', 15_000],
     ['connected', 0],
   ])('does not start with a machine that comes back %s', async (_how, cutOffForMs) => {
-    await using singleton = await singletonOnC();
-    const { name, logs } = singleton;
+    await using one = await singletonOnC();
+    const { name, logs } = one;
     await using lost = await fault('cut c');
     await using off = await fault('power c');
     const lostAt = uptime();
@@ -196,9 +159,9 @@ describe('a pod of a StatefulSet', { timeout: 300_000 }, () => {
 
   test('is not replaced before it has stopped when its provider is forgotten, other than pods that are not fenced', async () => {
     // Longer than Kubernetes leaves the pods of a node that is gone, or a former member those of a former home.
-    await using singleton = await singletonOnC('60s');
-    const { name, logs } = singleton;
-    await apply('a', deployment(name, 'web', 1, podSpec({ affinity: preferC })));
+    await using one = await singletonOnC('60s');
+    const { name, logs } = one;
+    await apply('a', deployment(name, 'web', 1, podSpec({ affinity: preferring('c') })));
     const webIs = (isThere: (node: string) => boolean) => async (): Promise<void> => {
       const ready = (await list<Pod>('a', ['-n', name, 'pods', '-l', 'app=web'])).filter(isReady);
       expect(ready.map(({ spec }) => isThere(spec.nodeName ?? ''))).toEqual([true]);
@@ -221,8 +184,8 @@ describe('a pod of a StatefulSet', { timeout: 300_000 }, () => {
   });
 
   test('goes on through a break that is shorter than the fencing time', async () => {
-    await using singleton = await singletonOnC();
-    const { name, logs, before } = singleton;
+    await using one = await singletonOnC();
+    const { name, logs, before } = one;
     await using lost = await fault('cut c');
     await sleep(5_000);
     await lost.end();

@@ -16,6 +16,8 @@ import {
   twins,
 } from './lab.ts';
 import { peerNames } from './members.ts';
+import { followRunLogs, longestOverlap } from './run-log.ts';
+import { singleton } from './singleton.ts';
 
 test('a member that no peer reaches is rid of headcut within 30 s, its pods go home, and it can be installed and joined again', async () => {
   const clusters = await contexts();
@@ -29,6 +31,11 @@ test('a member that no peer reaches is rid of headcut within 30 s, its pods go h
   expect(pods.filter(({ spec }) => spec.nodeName !== member)).not.toEqual([]);
   await readyPods(others[0] ?? '', foreign.name, 4);
   expect(await twins(member, foreign.name)).not.toEqual([]);
+  await using one = await offloadedNamespace(member);
+  await using logs = followRunLogs(one.name);
+  await apply(member, singleton(one.name, '30s', others[0] ?? ''));
+  await readyPods(member, one.name, 1);
+  await eventually(async () => expect(await logs.intervals()).toHaveLength(1));
 
   {
     await using _cut = await cutOff(member);
@@ -43,6 +50,14 @@ test('a member that no peer reaches is rid of headcut within 30 s, its pods go h
     const home = await list<Pod>(member, ['-n', own.name, 'pods']);
     expect(home.filter((pod) => isReady(pod) && pod.spec.nodeName === member)).toHaveLength(4);
   }, 60_000);
+  // Of that one there must not be two: its provider stops it first.
+  await eventually(async () => {
+    const ready = (await list<Pod>(member, ['-n', one.name, 'pods'])).filter(isReady);
+    expect(ready.map(({ spec }) => spec.nodeName)).toEqual([member]);
+  }, 120_000);
+  const intervals = await logs.intervals();
+  expect(new Set(intervals.map(({ container }) => container)).size).toBe(2);
+  expect(longestOverlap(intervals).between).toEqual([]);
   // Without anything to remove it is as harmless.
   expect(await run(headcut(member, 'uninstall'))).toContain('Removed');
 

@@ -178,6 +178,11 @@ export interface PodFencing {
   afterMs(pod: Pod): number | undefined;
   /** How long (ms) it takes until the pod is sure to have stopped on a peer out of contact, 0 when it has; undefined as above. */
   stoppedInMs(pod: Pod, peerId: string): number | undefined;
+  /**
+   * To be asked right before the place of a pod on a peer out of contact is given to another. True: it is not fenced, or has stopped,
+   * and the peer does not get consent to it any more. False: the peer was heard meanwhile.
+   */
+  letGo(pod: Pod, peerId: string): boolean;
 }
 
 /** Logs and streams of real pods on this cluster. */

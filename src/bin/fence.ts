@@ -15,10 +15,12 @@ const logger = createLineLogger((line) => process.stdout.write(line));
 const stop = new AbortController();
 for (const name of ['SIGTERM', 'SIGINT'] as const) process.once(name, () => stop.abort());
 const connection = inClusterConnection(process.env);
-const memory = createLeaseMemory(process.env.STATE_FOLDER ?? '/run/headcut');
+const folder = process.env.FENCE_FOLDER ?? '/run/headcut-fence';
+// Outlives the pod: an agent that is made anew at the same time knows nothing either.
+const memory = createLeaseMemory(folder);
 let leases = await memory.load();
 const server = await serveGuard(
-  join(process.env.FENCE_FOLDER ?? '/run/headcut-fence', GUARD_SOCKET),
+  join(folder, GUARD_SOCKET),
   async (told) => {
     leases = learn(leases, told);
     await memory.save(leases);

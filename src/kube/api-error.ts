@@ -34,6 +34,11 @@ export function isAlreadyExists(error: unknown): boolean {
   return error instanceof ApiError && error.status === 409 && error.reason === 'AlreadyExists';
 }
 
+/** For a change or a deletion of an object by its UID or version: it is gone, or another one by now, which is looked at anew. */
+export function ignoreGone(error: unknown): void {
+  if (!isNotFound(error) && !isConflict(error)) throw error;
+}
+
 /** True for 403. */
 export function isForbidden(error: unknown): boolean {
   return error instanceof ApiError && error.status === 403;

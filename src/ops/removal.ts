@@ -1,5 +1,5 @@
 import type { KubeObject, ObjectMeta } from '../core/kube-objects.ts';
-import { isConflict, isNotFound } from '../kube/api-error.ts';
+import { ignoreGone, isNotFound } from '../kube/api-error.ts';
 import type { DeleteOptions, KubeClient } from '../kube/client.ts';
 import type { ResourceType } from '../kube/resources.ts';
 import type { Clock } from '../runtime/clock.ts';
@@ -45,12 +45,8 @@ export async function removeAll(client: KubeClient, removal: Removal): Promise<K
 
 async function removeOne(client: KubeClient, { type, options }: Removal, metadata: ObjectMeta): Promise<void> {
   const { namespace, name, uid } = metadata;
-  try {
-    await client.delete(type, { namespace, name }, { ...options, ...(uid === undefined ? {} : { uid }) });
-  } catch (error) {
-    // Gone meanwhile, or another of that name by now, which the next look finds.
-    if (!isNotFound(error) && !isConflict(error)) throw error;
-  }
+  const preconditions = uid === undefined ? {} : { uid };
+  await client.delete(type, { namespace, name }, { ...options, ...preconditions }).catch(ignoreGone);
 }
 
 /** Removes until nothing is left or the time is over; gives what is left, as `Kind namespace/name`. */

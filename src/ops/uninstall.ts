@@ -1,6 +1,6 @@
 import { CodedError } from '../core/coded-error.ts';
 import { counted } from '../core/explain/age.ts';
-import { toldFencingMs } from '../core/fencing/fencing-rule.ts';
+import { fencingAfterMs } from '../core/fencing/fencing-rule.ts';
 import type { KubeObject, Node, Pod } from '../core/kube-objects.ts';
 import { MANAGED_BY, MANAGED_BY_LABEL, ORIGIN_CLUSTER_LABEL, PEER_LABEL, UNREACHABLE_TAINT } from '../core/labels.ts';
 import { AGENT_NAMESPACE } from '../core/membership/join-secrets.ts';
@@ -167,7 +167,12 @@ const strayPodsOn = (node: KubeObject): Removal => ({
 });
 
 function mayRunThere(pod: Pod): boolean {
-  return toldFencingMs(pod) !== undefined && !isTerminal(pod.status);
+  return fencingMs(pod) !== undefined && !isTerminal(pod.status);
+}
+
+/** What its provider was told; of one that has not said that yet what it asks for itself. */
+function fencingMs(pod: Pod): number | undefined {
+  return fencingAfterMs(pod, undefined, undefined);
 }
 
 function isUnreachable(node: Node): boolean {
@@ -184,7 +189,7 @@ async function tellWhatMayRun(
   );
   const pods = there.flat() as Pod[];
   if (pods.length === 0) return;
-  const longestMs = Math.max(...pods.map((pod) => toldFencingMs(pod) ?? 0));
+  const longestMs = Math.max(...pods.map((pod) => fencingMs(pod) ?? 0));
   const hint =
     longestMs > SAFE_FENCING_MS ? `; their fencing time is ${longestMs / 1_000} s: make sure that they have ended` : '';
   const names = pods.map((pod) => nameOf(PODS, pod)).join(', ');

@@ -135,6 +135,17 @@ describe('forget', () => {
     );
   });
 
+  test('leaves pods that explain says what they wait for', async () => {
+    const cluster = new FixedCluster({
+      ...OBJECTS,
+      peers: (OBJECTS.peers ?? []).filter(({ metadata }) => metadata.name !== 'c'),
+    });
+    const { out } = await headcut('explain pod web-3 -n demo', cluster);
+    expect(out).toMatch(
+      /^Pod demo\/web-3 was sent to a cluster that is no member any more; [^]*Node headcut-c stays until then\./,
+    );
+  });
+
   test('says who holds a peer that does not go', async () => {
     const cluster = new FixedCluster();
     const held = cluster.objects.peers?.find((one) => one.metadata.name === 'c');

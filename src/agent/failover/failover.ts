@@ -7,6 +7,7 @@ import type { FederationObject } from '../../core/membership/peer-object.ts';
 import { isConflict, isNotFound } from '../../kube/api-error.ts';
 import { PODS } from '../../kube/resources.ts';
 import type { Store } from '../../kube/store.ts';
+import { inBatches } from '../../runtime/batches.ts';
 import { type Clock, toKubeTime } from '../../runtime/clock.ts';
 import { type Controller, createController, type ReconcileResult } from '../../runtime/controller.ts';
 import type { Logger } from '../../runtime/logger.ts';
@@ -28,8 +29,6 @@ export interface FailoverDeps {
 const KEY = 'all';
 /** How often it is looked whether there is room by now for pods that had nowhere to go. */
 const LOOK_AGAIN_MS = 1_000;
-/** A single-node API server takes these writes in a few milliseconds; more would only queue there. */
-const AT_ONCE = 16;
 
 /**
  * Replaces pods of lost peers: deletes them here, as their node, so that their controllers make others. It is the agent that
@@ -93,8 +92,7 @@ export class Failover {
       returnedAt: this.#returnedAt,
       now: clock.monotonic(),
     });
-    for (let first = 0; first < evict.length; first += AT_ONCE)
-      await Promise.all(evict.slice(first, first + AT_ONCE).map((pod) => this.#evict(pod)));
+    await inBatches(evict, (pod) => this.#evict(pod));
     for (const pod of stuck) {
       const { uid = '' } = pod.metadata;
       if (this.#told.has(uid)) continue;
@@ -109,10 +107,13 @@ export class Failover {
   }
 
   #ruleOf(pod: Pod): FailoverRule {
-    const { nodes, fencing } = this.#deps;
-    const peerId = nodes.get(pod.spec.nodeName ?? '')?.metadata.labels?.[PEER_LABEL] ?? '';
     const { namespace, federation } = lossSettingsFor(pod.metadata.namespace, this.#deps);
-    return failoverRuleOf(pod, namespace.failover, federation.failover, fencing.stoppedInMs(pod, peerId));
+    const stoppedInMs = this.#deps.fencing.stoppedInMs(pod, this.#peerOf(pod));
+    return failoverRuleOf(pod, namespace.failover, federation.failover, stoppedInMs);
+  }
+
+  #peerOf(pod: Pod): string {
+    return this.#deps.nodes.get(pod.spec.nodeName ?? '')?.metadata.labels?.[PEER_LABEL] ?? '';
   }
 
   #lostNodes(): Map<string, number> {
@@ -131,6 +132,8 @@ export class Failover {
     const node = identities.client(nodeName);
     // Its certificate is on the way; onReady tells when it is there.
     if (node === undefined) return;
+    // It came back while others were replaced.
+    if (!this.#deps.fencing.letGo(pod, this.#peerOf(pod))) return;
     const now = toKubeTime(clock.now());
     try {
       await node.patch(PODS, { namespace, name, subresource: 'status' }, disruptionPatch(pod, now), 'strategic');

@@ -9,7 +9,7 @@ import type { LeaseGrants } from './lease-grants.ts';
 /** Which pods are fenced, by the settings on this cluster, and when they are sure to have stopped, by the leases that it gave. */
 export function createPodFencing(
   stores: { offloadings: Store<KubeObject>; federations: Store<FederationObject> },
-  grants: Pick<LeaseGrants, 'fencedInMs'>,
+  grants: Pick<LeaseGrants, 'fencedInMs' | 'letGo'>,
 ): PodFencing {
   const afterMs = (pod: Pod): number | undefined => {
     const { namespace, federation } = lossSettingsFor(pod.metadata.namespace, stores);
@@ -20,6 +20,10 @@ export function createPodFencing(
     stoppedInMs: (pod, peerId) => {
       const after = afterMs(pod);
       return after === undefined ? undefined : grants.fencedInMs(peerId, after);
+    },
+    letGo(pod, peerId) {
+      const after = afterMs(pod);
+      return after === undefined || grants.letGo(peerId, pod.metadata.uid ?? '', after);
     },
   };
 }

@@ -1,11 +1,11 @@
 import type { Pod } from '../../core/kube-objects.ts';
 import type { OffloadingAction } from '../../core/offloading/plan-offloaded-pod.ts';
 import { podRequests, toResourceList } from '../../core/quantities/resources.ts';
-import { isConflict, isNotFound } from '../../kube/api-error.ts';
+import { ignoreGone, isNotFound } from '../../kube/api-error.ts';
 import type { KubeClient } from '../../kube/client.ts';
 import { EVENTS, PODS } from '../../kube/resources.ts';
 import { type Clock, toKubeTime } from '../../runtime/clock.ts';
-import type { PeerLink, VirtualNodes } from '../ports.ts';
+import type { PeerLink, PodFencing, VirtualNodes } from '../ports.ts';
 
 export interface ApplyTarget {
   uid: string;
@@ -19,6 +19,7 @@ export interface ApplyDeps {
   /** As the agent's ServiceAccount. */
   client: Pick<KubeClient, 'get' | 'list'>;
   nodes: Pick<VirtualNodes, 'shrink'>;
+  fencing: Pick<PodFencing, 'letGo'>;
   clock: Clock;
 }
 
@@ -35,6 +36,7 @@ export async function applyAction(
       return link.deletePod(uid, action.gracePeriodSeconds);
     case 'delete-local':
       if (local === undefined || node === undefined) return;
+      if (action.unheard === true && !deps.fencing.letGo(local, link.id)) return;
       return node.delete(PODS, addressOf(local), { gracePeriodSeconds: 0, uid }).catch(ignoreGone);
     case 'patch-status':
       if (local === undefined || node === undefined) return;
@@ -100,11 +102,6 @@ export async function recordEvent(node: Pick<KubeClient, 'create'>, pod: Pod, ev
       lastTimestamp: at,
     })
     .catch(ignoreGone);
-}
-
-/** The pod, its events of the same ID or its namespace are gone or there already: nothing is left to do. */
-function ignoreGone(error: unknown): void {
-  if (!isNotFound(error) && !isConflict(error)) throw error;
 }
 
 function addressOf(pod: Pod): { namespace: string; name: string } {

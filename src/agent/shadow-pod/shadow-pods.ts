@@ -10,7 +10,7 @@ import { refusalByPolicy } from '../../core/shadow-pod/policy.ts';
 import { type ShadowPod, toShadowPod } from '../../core/shadow-pod/shadow-pod.ts';
 import { type PodSurroundings, translatePod } from '../../core/shadow-pod/translate-pod.ts';
 import { twinNamespaceName } from '../../core/shadow-pod/twin-namespace.ts';
-import { isAlreadyExists, isConflict, isNotFound } from '../../kube/api-error.ts';
+import { ignoreGone, isAlreadyExists } from '../../kube/api-error.ts';
 import type { KubeClient } from '../../kube/client.ts';
 import { PODS, SHADOW_PODS } from '../../kube/resources.ts';
 import type { Store } from '../../kube/store.ts';
@@ -364,10 +364,6 @@ function ownerReference(shadow: ShadowPod) {
 
 function uidOf(shadow: ShadowPod): { uid: string } | Record<string, never> {
   return shadow.metadata.uid === undefined ? {} : { uid: shadow.metadata.uid };
-}
-
-function ignoreGone(error: unknown): void {
-  if (!isNotFound(error) && !isConflict(error)) throw error;
 }
 
 function partition<T>(items: T[], isFirst: (item: T) => boolean): [T[], T[]] {

@@ -1,23 +1,22 @@
 import { type KubeObject, objectKey, type Pod } from '../../core/kube-objects.ts';
 import { withdrawReadiness } from '../../core/offloading/withdrawn-readiness.ts';
+import { isTerminal } from '../../core/pod-phase.ts';
 import { departedPatch, planDeparture } from '../../core/virtual-node/plan-departure.ts';
-import { isConflict, isNotFound } from '../../kube/api-error.ts';
+import { ignoreGone } from '../../kube/api-error.ts';
 import type { KubeClient } from '../../kube/client.ts';
 import { PODS } from '../../kube/resources.ts';
 import type { Store } from '../../kube/store.ts';
+import { inBatches } from '../../runtime/batches.ts';
 import { type Clock, toKubeTime } from '../../runtime/clock.ts';
 import type { Logger } from '../../runtime/logger.ts';
 import type { PodFencing } from '../ports.ts';
 
 export interface DepartedPodsDeps {
   pods: Store<Pod>;
-  fencing: Pick<PodFencing, 'stoppedInMs'>;
+  fencing: Pick<PodFencing, 'stoppedInMs' | 'letGo'>;
   clock: Clock;
   logger: Logger;
 }
-
-/** A single-node API server takes these writes in a few milliseconds; more would only queue there. */
-const AT_ONCE = 16;
 
 /** True when pods are bound to this node that have not been ended yet. */
 export function holdsPods({ pods }: Pick<DepartedPodsDeps, 'pods'>, node: string): boolean {
@@ -37,29 +36,23 @@ export async function endDepartedPods(
   const { node, peerId, client } = former;
   const { remove, waiting } = planDeparture(pods.list(), node, (pod) => fencing.stoppedInMs(pod, peerId));
   const now = toKubeTime(clock.now());
-  await inTurns(waiting, async (pod) => {
+  const withdraw = async (pod: Pod): Promise<void> => {
     const patch = withdrawReadiness(pod, now);
     if (patch !== undefined) await client.patch(PODS, { ...at(pod), subresource: 'status' }, patch, 'strategic');
-  });
-  await inTurns(remove, async (pod) => {
+  };
+  const end = async (pod: Pod): Promise<void> => {
+    // The peer is a member again, and was heard.
+    if (!isTerminal(pod.status) && !fencing.letGo(pod, peerId)) return;
     const patch = departedPatch(pod, now);
     if (patch !== undefined) await client.patch(PODS, { ...at(pod), subresource: 'status' }, patch, 'strategic');
     await client.delete(PODS, at(pod), { gracePeriodSeconds: 0, uid: pod.metadata.uid ?? '' });
     logger.info({ pod: objectKey(pod), node }, 'the cluster of a pod is no member any more; the pod is ended');
-  });
+  };
+  await inBatches(waiting, (pod) => withdraw(pod).catch(ignoreGone));
+  await inBatches(remove, (pod) => end(pod).catch(ignoreGone));
   return waiting.length;
-}
-
-async function inTurns(pods: readonly Pod[], work: (pod: Pod) => Promise<void>): Promise<void> {
-  for (let first = 0; first < pods.length; first += AT_ONCE)
-    await Promise.all(pods.slice(first, first + AT_ONCE).map((pod) => work(pod).catch(ignoreGone)));
 }
 
 function at({ metadata: { namespace = '', name } }: KubeObject): { namespace: string; name: string } {
   return { namespace, name };
-}
-
-/** Others end pods as well, and give their names to new ones. */
-function ignoreGone(error: unknown): void {
-  if (!isNotFound(error) && !isConflict(error)) throw error;
 }

@@ -10,7 +10,7 @@ import {
   shrunkAllocatable,
   virtualNodeName,
 } from '../../core/virtual-node/plan-node.ts';
-import { isNotFound } from '../../kube/api-error.ts';
+import { ignoreGone } from '../../kube/api-error.ts';
 import type { KubeClient } from '../../kube/client.ts';
 import { NODES } from '../../kube/resources.ts';
 import type { Store } from '../../kube/store.ts';
@@ -38,7 +38,7 @@ export interface VirtualNodesDeps {
   nodes: Store<Node>;
   pods: Store<Pod>;
   links: PeerLinks;
-  fencing: Pick<PodFencing, 'stoppedInMs'>;
+  fencing: Pick<PodFencing, 'stoppedInMs' | 'letGo'>;
   createKubeletPort(node: string, peerId: string): KubeletPort;
   /** Where the API server reaches this agent. */
   hostIp: string;
@@ -73,6 +73,10 @@ export class VirtualNodeController implements VirtualNodes, NodeIdentities {
   readonly #readyListeners: ((node: string) => void)[] = [];
   /** Room taken off after a refusal, and the offer it was taken off. */
   readonly #shrunk = new Map<string, { offer: Offer; allocatable: ResourceList }>();
+  /** Former members whose pods were ended once. */
+  readonly #emptied = new Set<string>();
+  /** Peers whose node has another's name, which was told. */
+  readonly #nameless = new Set<string>();
   #signal: AbortSignal | undefined;
 
   constructor(deps: VirtualNodesDeps) {
@@ -129,28 +133,39 @@ export class VirtualNodeController implements VirtualNodes, NodeIdentities {
   async #reconcile(peerId: string): Promise<ReconcileResult> {
     const link = this.#deps.links.get(peerId);
     if (link === undefined) return this.#depart(peerId);
-    const name = virtualNodeName(link.name);
-    const node = this.#deps.nodes.get(name);
-    const owner = node?.metadata.labels?.[PEER_LABEL];
-    // A former member of that name.
-    if (owner !== undefined && owner !== peerId && this.#deps.links.get(owner) === undefined)
-      return { requeueAfterMs: LOOK_AGAIN_MS };
-    if (node !== undefined && owner !== peerId) {
-      this.#deps.logger.error(
-        { node: name, peer: peerId },
-        'a node of this name exists and is not ours; it is left alone',
-      );
-      return { requeueAfterMs: 60_000 };
-    }
+    this.#emptied.delete(peerId);
+    // One that was a member under another name lately has its pods on that node.
+    const node = this.#nodeOf(peerId) ?? this.#deps.nodes.get(virtualNodeName(link.name));
+    if (node !== undefined && node.metadata.labels?.[PEER_LABEL] !== peerId) return this.#waitForName(link, node);
     if (node === undefined) {
       // The peer has to be met once before it can be shown truthfully.
       if (link.offer === undefined) return undefined;
       await this.#create(link);
       return undefined;
     }
-    const running = await this.#ensureRunning(link, node);
-    await this.#updateObject(link, node);
-    return this.#updateStatus(link, node, running);
+    const shown = { id: link.id, name: peerNameOf(node), state: link.state, offer: link.offer };
+    const running = await this.#ensureRunning(shown, node);
+    await this.#updateObject(shown, node);
+    return this.#updateStatus(shown, node, running);
+  }
+
+  #nodeOf(peerId: string): Node | undefined {
+    return this.#deps.nodes.list().find(({ metadata }) => metadata.labels?.[PEER_LABEL] === peerId);
+  }
+
+  #waitForName({ id, name }: PeerLink, { metadata }: Node): ReconcileResult {
+    const { links, logger } = this.#deps;
+    const owner = metadata.labels?.[PEER_LABEL];
+    const isFormer = owner !== undefined && links.synced && links.get(owner) === undefined;
+    if (!this.#nameless.has(id))
+      logger.error(
+        { node: metadata.name, peer: name },
+        isFormer
+          ? 'the node of a former member of that name waits for pods that may still run there; the peer gets its node after that'
+          : 'a node of this name exists and is not ours; it is left alone',
+      );
+    this.#nameless.add(id);
+    return { requeueAfterMs: isFormer ? LOOK_AGAIN_MS : 60_000 };
   }
 
   async #create(link: PeerLink): Promise<void> {
@@ -262,42 +277,45 @@ export class VirtualNodeController implements VirtualNodes, NodeIdentities {
     return port;
   }
 
-  /** The peer is no member any more. Its node goes when no pod is left on it, else others might run while these still do. */
+  /** The peer is no member any more. Its node stays while pods may run there in whose place others must not run yet. */
   async #depart(peerId: string): Promise<ReconcileResult> {
     this.#shrunk.delete(peerId);
-    const { links, nodes, client } = this.#deps;
-    if (!links.synced) return undefined;
-    const node = nodes.list().find(({ metadata }) => metadata.labels?.[PEER_LABEL] === peerId);
-    if (node === undefined) return this.#stopOf(peerId);
-    const { name } = node.metadata;
-    if (holdsPods(this.#deps, name)) {
-      await this.#endPods(peerId, node);
-      // Until then some may have been bound that the scheduler placed before it saw the taint.
-      return { requeueAfterMs: LOOK_AGAIN_MS };
+    const { links, client } = this.#deps;
+    if (!links.synced) return { requeueAfterMs: LOOK_AGAIN_MS };
+    const node = this.#nodeOf(peerId);
+    if (node === undefined) {
+      this.#emptied.delete(peerId);
+      return this.#stopOf(peerId);
     }
+    if (holdsPods(this.#deps, node.metadata.name) && !(await this.#isEmptied(peerId, node)))
+      return { requeueAfterMs: LOOK_AGAIN_MS };
     await this.#stopOf(peerId);
-    await client.delete(NODES, { name }, uidOf(node)).catch((error) => {
-      if (!isNotFound(error)) throw error;
-    });
+    const { name } = node.metadata;
+    await client.delete(NODES, { name }, uidOf(node)).catch(ignoreGone);
     await this.#store.remove(name);
     return undefined;
   }
 
-  async #endPods(peerId: string, node: Node): Promise<void> {
+  /** Ends what may end; true when that was done twice: the scheduler had placed some before it saw the taint. */
+  async #isEmptied(peerId: string, node: Node): Promise<boolean> {
     const { name } = node.metadata;
-    const former: ShownPeer = {
-      id: peerId,
-      name: name.slice(VIRTUAL_NODE_PREFIX.length),
-      state: 'Left',
-      offer: undefined,
-    };
+    const former: ShownPeer = { id: peerId, name: peerNameOf(node), state: 'Left', offer: undefined };
     const running = await this.#ensureRunning(former, node);
     // Before room is made, or what takes the place of these pods would be put here.
     await this.#updateObject(former, node);
+    // Whoever moved the pods away before had closed it; the peer may come back to this node.
+    if (node.spec?.unschedulable === true)
+      await this.#deps.client.patch(NODES, { name }, { spec: { unschedulable: null } });
     const { client } = running.certificates;
-    if (client === undefined) return;
+    if (client === undefined) return false;
     const waiting = await endDepartedPods(this.#deps, { node: name, peerId, client });
-    if (waiting > 0) await this.#updateStatus(former, node, running);
+    if (waiting > 0) {
+      await this.#updateStatus(former, node, running);
+      return false;
+    }
+    if (this.#emptied.has(peerId)) return true;
+    this.#emptied.add(peerId);
+    return false;
   }
 
   async #stopOf(peerId: string): Promise<undefined> {
@@ -312,6 +330,11 @@ export class VirtualNodeController implements VirtualNodes, NodeIdentities {
     await running.kubelet.close();
     await running.certificates.client?.close();
   }
+}
+
+/** Other than the peer's own name, that of its node does not change. */
+function peerNameOf({ metadata }: Node): string {
+  return metadata.name.slice(VIRTUAL_NODE_PREFIX.length);
 }
 
 function uidOf(object: KubeObject): { uid?: string } {

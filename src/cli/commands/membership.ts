@@ -90,7 +90,7 @@ async function runForget(context: CommandContext): Promise<undefined> {
   await emit(context, { data: done, text: () => text });
   if (podsAwaited > 0)
     context.note(
-      `${counted(podsAwaited, 'pod')} of which there must be one may still run there: replaced when sure to have stopped (the fencing time: 30 s if nothing else is set); the virtual node stays until then`,
+      `${counted(podsAwaited, 'pod')} of which there must be one may still run there: replaced when sure to have stopped (10 s after their fencing time, which is 30 s if nothing else is set); the virtual node stays until then`,
     );
   if (nodeLeft !== undefined)
     context.note(

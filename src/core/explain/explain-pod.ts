@@ -5,7 +5,7 @@ import { refusalByPolicy } from '../shadow-pod/policy.ts';
 import { twinNamespaceName } from '../shadow-pod/twin-namespace.ts';
 import { ageText } from './age.ts';
 import { type Candidate, considerNode, freeOn } from './candidate.ts';
-import { offloadingOf, peerOfNode, type World } from './world.ts';
+import { isOfFormerMember, offloadingOf, peerOfNode, type World } from './world.ts';
 
 /** Why something is as it is, for people and (as JSON) for programs. */
 export interface Explanation {
@@ -34,6 +34,10 @@ export function explainPod(world: World, pod: Pod): Explanation {
   if (nodeName === undefined) return explainUnbound(pod, candidates, travel);
   const peer = peerOfNode(world, nodeName);
   const key = `${pod.metadata.namespace}/${pod.metadata.name}`;
+  if (isOfFormerMember(world, nodeName)) {
+    const summary = `Pod ${key} was sent to a cluster that is no member any more; it is replaced when it has stopped there for sure.`;
+    return { summary, because: [`Node ${nodeName} stays until then.`], advice: [], candidates };
+  }
   if (peer === undefined)
     return { summary: `Pod ${key} runs at home, on node ${nodeName}.`, because: travel, advice: [], candidates };
   const twin = twinNamespaceName({

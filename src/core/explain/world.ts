@@ -20,10 +20,19 @@ export function nodeOfPeer(world: Pick<World, 'nodes'>, peerId: string): Node | 
   return world.nodes.find((node) => node.metadata.labels?.[PEER_LABEL] === peerId);
 }
 
-/** The peer that a node stands for; undefined for a node of this cluster. */
+/** The peer that a node stands for; undefined for a node of this cluster, and for that of a former member. */
 export function peerOfNode(world: Pick<World, 'nodes' | 'peers'>, node: string | undefined): PeerObject | undefined {
-  const id = world.nodes.find((one) => one.metadata.name === node)?.metadata.labels?.[PEER_LABEL];
+  const id = peerIdOf(world, node);
   return id === undefined ? undefined : world.peers.find((peer) => peer.spec.id === id);
+}
+
+/** True for the virtual node of a member that is none any more, which stays until fenced pods have stopped there for sure. */
+export function isOfFormerMember(world: Pick<World, 'nodes' | 'peers'>, node: string | undefined): boolean {
+  return peerIdOf(world, node) !== undefined && peerOfNode(world, node) === undefined;
+}
+
+function peerIdOf(world: Pick<World, 'nodes'>, node: string | undefined): string | undefined {
+  return world.nodes.find((one) => one.metadata.name === node)?.metadata.labels?.[PEER_LABEL];
 }
 
 /** Pods of this cluster that are bound to the peer's virtual node. */

@@ -57,8 +57,7 @@ export function withoutFencing(peer: string): PodVerdict {
   return { accepted: false, kind: 'policy', reason: 'FencingUnsupported', message };
 }
 
-/** The fencing time (ms) that the provider of a pod was told; undefined for a pod that no provider fences. */
-export function toldFencingMs(pod: Pod): number | undefined {
+function toldFencingMs(pod: Pod): number | undefined {
   const reason = pod.status?.conditions?.find(({ type }) => type === FENCING_CONDITION)?.reason;
   const seconds = /^After(\d+)s$/.exec(reason ?? '')?.[1];
   return seconds === undefined ? undefined : Number(seconds) * 1_000;

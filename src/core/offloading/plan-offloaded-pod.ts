@@ -23,7 +23,8 @@ export type OffloadingAction =
   | { type: 'submit' }
   /** `verify`: ask the API server first whether the pod is really gone. */
   | { type: 'delete-remote'; gracePeriodSeconds?: number; verify: boolean }
-  | { type: 'delete-local' }
+  /** `unheard`: its peer is out of contact, and has stopped it for sure if it is not heard at that very moment. */
+  | { type: 'delete-local'; unheard?: boolean }
   /** The owner changed the pod (labels, image, resources, debuggers). */
   | { type: 'update-remote'; digest: string }
   | { type: 'patch-status'; patch: { metadata: { uid: string }; status: Record<string, unknown> } }
@@ -110,9 +111,8 @@ function planChange(
 function planUnreachable(observed: OffloadedPodObservation, local: Pod): OffloadedPodPlan {
   const { wallTime, stoppedInMs } = observed;
   const leaving = local.metadata.deletionTimestamp !== undefined;
-  const hasStopped = isTerminal(local.status) || stoppedInMs === 0;
-  if (leaving && hasStopped) return { actions: [{ type: 'delete-local' }] };
-  if (isTerminal(local.status)) return NOTHING;
+  if (isTerminal(local.status)) return leaving ? { actions: [{ type: 'delete-local' }] } : NOTHING;
+  if (leaving && stoppedInMs === 0) return { actions: [{ type: 'delete-local', unheard: true }] };
   const patch = withdrawReadiness(local, wallTime);
   return {
     actions: patch === undefined ? [] : [{ type: 'patch-status', patch }],

@@ -1,5 +1,5 @@
 import { disruptionTarget } from '../disruption.ts';
-import type { Pod, PodStatus } from '../kube-objects.ts';
+import { controllerOf, type Pod, type PodStatus } from '../kube-objects.ts';
 import { isTerminal } from '../pod-phase.ts';
 import { PEER_LEFT_REASON } from './plan-node.ts';
 
@@ -20,7 +20,7 @@ export function planDeparture(
   node: string,
   stoppedInMs: (pod: Pod) => number | undefined,
 ): DeparturePlan {
-  const there = pods.filter((pod) => pod.spec.nodeName === node && !isRemoved(pod));
+  const there = pods.filter((pod) => pod.spec.nodeName === node && !isRemoved(pod) && !belongsToNode(pod));
   const mayRun = (pod: Pod): boolean => !isTerminal(pod.status) && (stoppedInMs(pod) ?? 0) > 0;
   return { remove: there.filter((pod) => !mayRun(pod)), waiting: there.filter(mayRun) };
 }
@@ -41,6 +41,11 @@ export function departedPatch(pod: Pod, now: string): { metadata: { uid: string 
       conditions: [disruptionTarget(PEER_LEFT_REASON, message, now)],
     },
   };
+}
+
+/** As long as the node is there it would be made anew. */
+function belongsToNode(pod: Pod): boolean {
+  return controllerOf(pod)?.kind === 'DaemonSet';
 }
 
 /** Only a finalizer of somebody else keeps it. */

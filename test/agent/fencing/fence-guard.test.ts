@@ -83,12 +83,11 @@ describe('a fenced pod', () => {
   });
 
   test('is not killed before kubelet and API server had their time', async () => {
-    const askedAt = heard(20_000);
+    // As long ago whenever it looks: also on a machine that stands still for a moment.
+    const askedAt = heard(0);
+    askedAt.get = () => uptime() - 19_500;
     const { stopped, killed } = guard({ askedAt, pods: [db] });
-    for (let second = 0; second < 20; second++) {
-      askedAt.set('home', uptime() - 19_500);
-      await clock.sleep(1_000);
-    }
+    await clock.sleep(20_000);
     expect([stopped, killed]).toEqual([['u1'], []]);
   });
 

@@ -160,11 +160,22 @@ test('the consumer consents only to pods that it has, and to none before it know
   const pods = [
     podOf('here'),
     podOf('deleted-by-its-owner', { deletionTimestamp: '2026-01-01T00:00:00Z' }),
+    podOf('ended', {}, { phase: 'Failed' }),
     podOf('replaced', { deletionTimestamp: '2026-01-01T00:00:00Z' }, { conditions: [replaced] }),
   ];
   const asked = [...pods.map(({ metadata }) => metadata.uid ?? ''), 'gone'];
-  expect(new LeaseGrants(knownPods(pods), () => 0).grant('p', asked)).toEqual(['replaced', 'gone']);
+  expect(new LeaseGrants(knownPods(pods), () => 0).grant('p', asked)).toEqual(['ended', 'replaced', 'gone']);
   expect(() => new LeaseGrants({ ...knownPods(pods), synced: false }, () => 0).grant('p', asked)).toThrow('starting');
+});
+
+test('the consumer consents no more to a pod whose place it gave to another, and gives none away while its peer may be heard', () => {
+  let now = 100_000;
+  const grants = new LeaseGrants(knownPods([podOf('db-0')]), () => now);
+  expect(grants.grant('p', ['db-0'])).toEqual([]);
+  expect(grants.letGo('p', 'db-0', 10_000)).toBe(false);
+  now += 25_000;
+  expect(grants.letGo('p', 'db-0', 10_000)).toBe(true);
+  expect(grants.grant('p', ['db-0'])).toEqual(['db-0']);
 });
 
 const knownPods = (pods: Pod[]) => ({ synced: true, list: () => pods });

@@ -11,6 +11,7 @@ const pod = (name: string, more: Partial<Pod> = {}): Pod => ({
 const names = (pods: readonly Pod[]): string[] => pods.map(({ metadata }) => metadata.name);
 
 test('pods of a former member end, but for fenced ones that may still run there', () => {
+  const daemonSet = { apiVersion: 'apps/v1', kind: 'DaemonSet', name: 'x', uid: 'x', controller: true };
   const going = { deletionTimestamp: '2026-01-01T00:00:00Z' };
   const pods = [
     pod('replica'),
@@ -18,6 +19,7 @@ test('pods of a former member end, but for fenced ones that may still run there'
     pod('stopped-0'),
     pod('ended-0', { status: { phase: 'Succeeded' } }),
     pod('deleted-0', { metadata: { name: 'deleted-0', ...going, deletionGracePeriodSeconds: 30 } }),
+    pod('of-the-node', { metadata: { name: 'of-the-node', ownerReferences: [daemonSet] } }),
     pod('held-by-finalizer', { metadata: { name: 'held', ...going, deletionGracePeriodSeconds: 0 } }),
     pod('elsewhere', { spec: { nodeName: 'headcut-c', containers: [] } }),
   ];

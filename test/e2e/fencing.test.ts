@@ -111,12 +111,16 @@ describe('a pod of a StatefulSet', { timeout: 300_000 }, () => {
     await expectNeverTwo(name, logs);
   });
 
-  test('is stopped also when the agent is a new one, which has heard nobody yet', async () => {
+  test.each([
+    ['the agent is a new one, which has heard nobody yet', 'headcut'],
+    ['agent and guard are new ones', 'headcut, headcut-fence'],
+  ])('is stopped also when %s', async (_what, names) => {
     await using one = await singletonOnC();
     const { name, logs } = one;
     await using lost = await fault('cut c');
     await sleep(5_000);
-    await kubectl('c', ['-n', 'headcut-system', 'delete', 'pods', '-l', 'app.kubernetes.io/name=headcut', '--now']);
+    const selector = `app.kubernetes.io/name in (${names})`;
+    await kubectl('c', ['-n', 'headcut-system', 'delete', 'pods', '-l', selector, '--now']);
     await readyOn(name, elsewhere, MOVED_WITHIN_MS);
     await lost.end();
     await expectNeverTwo(name, logs);

@@ -82,10 +82,13 @@ export class Failover {
       this.#evicted.clear();
       return undefined;
     }
-    const { pods, nodes, clock, logger } = this.#deps;
+    const { pods, nodes, links, clock, logger } = this.#deps;
+    // A former member's, which stays for a while, is no place to go.
+    const isOpen = ({ metadata: { labels } }: Node): boolean =>
+      labels?.[PEER_LABEL] === undefined || links.get(labels[PEER_LABEL]) !== undefined;
     const { evict, stuck, nextInMs } = planFailover({
       lost: this.#lostNodes(),
-      nodes: nodes.list(),
+      nodes: nodes.list().filter(isOpen),
       // The cache may not show yet what was done a moment ago.
       pods: pods.list().filter((pod) => !this.#evicted.has(pod.metadata.uid ?? '')),
       ruleOf: (pod) => this.#ruleOf(pod),

@@ -1,4 +1,5 @@
-import { GUARD_AFTER_MS, KILL_AFTER_MS, leaseEndsAt } from '../../core/fencing/lease.ts';
+import { setImmediate } from 'node:timers/promises';
+import { GUARD_AFTER_MS, KILL_AFTER_MS, leaseEndsAt, RENEW_EVERY_MS } from '../../core/fencing/lease.ts';
 import type { Clock } from '../../runtime/clock.ts';
 import type { Logger } from '../../runtime/logger.ts';
 import type { FencedPod, KeptLeases } from './lease-memory.ts';
@@ -27,6 +28,8 @@ export function learn(known: KeptLeases, { askedAt, pods }: KeptLeases): KeptLea
 }
 
 const LOOK_EVERY_MS = 1_000;
+/** A guard that starts knows what was so when it ended: an agent that lives has told it more by then. */
+const FIRST_LOOK_AFTER_MS = RENEW_EVERY_MS + LOOK_EVERY_MS;
 
 /**
  * Stops fenced pods whose time is over where the agent did not: it is dead, stands still, or waits for the kubelet to start it again,
@@ -35,7 +38,10 @@ const LOOK_EVERY_MS = 1_000;
  */
 export async function guardFencedPods(deps: FenceGuardDeps, signal: AbortSignal): Promise<void> {
   const guard = new Guard(deps);
+  await deps.clock.sleep(FIRST_LOOK_AFTER_MS, signal).catch(() => {});
   while (!signal.aborted) {
+    // What was told while this process stood still is read before.
+    await setImmediate();
     await guard.look();
     await deps.clock.sleep(LOOK_EVERY_MS, signal).catch(() => {});
   }
@@ -62,7 +68,7 @@ class Guard {
     for (const { pod, ms } of overdue) if (ms >= GUARD_AFTER_MS) void this.#stop(pod);
     for (const { pod, ms } of overdue) if (ms >= KILL_AFTER_MS) await this.#kill(pod);
     const known = new Set(pods.map(({ uid }) => uid));
-    for (const uid of this.#stopped) if (!known.has(uid)) this.#stopped.delete(uid);
+    for (const uids of [this.#stopped, this.#failing]) for (const uid of uids) if (!known.has(uid)) uids.delete(uid);
   }
 
   async #stop(pod: FencedPod): Promise<void> {

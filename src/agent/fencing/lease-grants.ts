@@ -47,13 +47,14 @@ export class LeaseGrants {
    * @param afterMs its fencing time
    */
   letGo(peerId: string, uid: string, afterMs: number): boolean {
-    if (this.fencedInMs(peerId, afterMs) > 0) return false;
+    if (this.fencedInMs(peerId, afterMs, uid) > 0) return false;
     this.#letGo.add(uid);
     return true;
   }
 
   /** How long (ms) it takes until a pod that is fenced after `afterMs` has stopped on a peer that asks no more; 0 when it has. */
-  fencedInMs(peerId: string, afterMs: number): number {
+  fencedInMs(peerId: string, afterMs: number, uid?: string): number {
+    if (uid !== undefined && this.#letGo.has(uid)) return 0;
     const answeredAt = this.#answeredAt.get(peerId) ?? this.#startedAt;
     return Math.max(0, fencedAt(answeredAt, afterMs) - this.#uptime());
   }

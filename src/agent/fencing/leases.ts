@@ -41,8 +41,8 @@ export class Leases implements PodLeases {
   /** UIDs of pods whose time is over. That is final: their replacements may run by now. */
   readonly #fenced = new Set<string>();
   readonly #listeners: ((key: string) => void)[] = [];
-  /** UIDs of the pods here that the guard knows. */
-  #guarded: ReadonlySet<string> = new Set();
+  /** UIDs of the pods here that the guard knows; undefined before it was told anything: it may know some of former times. */
+  #guarded: ReadonlySet<string> | undefined;
   #toldAt = Number.NEGATIVE_INFINITY;
   /** Why the guard does not know what it should. */
   #guardProblem: string | undefined;
@@ -71,7 +71,7 @@ export class Leases implements PodLeases {
   mayStart(shadow: ShadowPod): boolean {
     if (fencingMs(shadow) === undefined) return true;
     const uid = shadow.status?.podUID;
-    return uid !== undefined && this.#guarded.has(uid) && this.mayRun(shadow);
+    return uid !== undefined && this.#guarded?.has(uid) === true && this.mayRun(shadow);
   }
 
   async ensure(consumer: string): Promise<void> {
@@ -95,8 +95,9 @@ export class Leases implements PodLeases {
       }
       const leases = this.#leases(held);
       // Pods wait for that before they start; a guard that starts anew may know nothing.
-      const isNews = uidsOf(leases.pods).symmetricDifference(this.#guarded).size > 0;
-      const isDue = leases.pods.length > 0 && this.#deps.uptime() - this.#toldAt >= RENEW_EVERY_MS;
+      const isNews = uidsOf(leases.pods).symmetricDifference(this.#guarded ?? new Set()).size > 0;
+      const isWanted = leases.pods.length > 0 || this.#guarded === undefined;
+      const isDue = isWanted && this.#deps.uptime() - this.#toldAt >= RENEW_EVERY_MS;
       if (isNews || isDue) await this.#tellGuard(leases);
       await clock.sleep(TICK_MS, signal).catch(() => {});
     }

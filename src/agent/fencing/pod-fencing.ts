@@ -19,7 +19,7 @@ export function createPodFencing(
     afterMs,
     stoppedInMs: (pod, peerId) => {
       const after = afterMs(pod);
-      return after === undefined ? undefined : grants.fencedInMs(peerId, after);
+      return after === undefined ? undefined : grants.fencedInMs(peerId, after, pod.metadata.uid);
     },
     letGo(pod, peerId) {
       const after = afterMs(pod);

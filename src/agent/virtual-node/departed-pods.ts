@@ -40,9 +40,10 @@ export async function endDepartedPods(
     const patch = withdrawReadiness(pod, now);
     if (patch !== undefined) await client.patch(PODS, { ...at(pod), subresource: 'status' }, patch, 'strategic');
   };
+  let staying = waiting.length;
   const end = async (pod: Pod): Promise<void> => {
     // The peer is a member again, and was heard.
-    if (!isTerminal(pod.status) && !fencing.letGo(pod, peerId)) return;
+    if (!isTerminal(pod.status) && !fencing.letGo(pod, peerId)) return void staying++;
     const patch = departedPatch(pod, now);
     if (patch !== undefined) await client.patch(PODS, { ...at(pod), subresource: 'status' }, patch, 'strategic');
     await client.delete(PODS, at(pod), { gracePeriodSeconds: 0, uid: pod.metadata.uid ?? '' });
@@ -50,7 +51,7 @@ export async function endDepartedPods(
   };
   await inBatches(waiting, (pod) => withdraw(pod).catch(ignoreGone));
   await inBatches(remove, (pod) => end(pod).catch(ignoreGone));
-  return waiting.length;
+  return staying;
 }
 
 function at({ metadata: { namespace = '', name } }: KubeObject): { namespace: string; name: string } {

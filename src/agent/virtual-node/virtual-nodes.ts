@@ -6,6 +6,7 @@ import {
   nodeLabels,
   nodeStatus,
   nodeTaints,
+  PEER_LEFT_REASON,
   sameTaints,
   shrunkAllocatable,
   virtualNodeName,
@@ -137,16 +138,32 @@ export class VirtualNodeController implements VirtualNodes, NodeIdentities {
     // One that was a member under another name lately has its pods on that node.
     const node = this.#nodeOf(peerId) ?? this.#deps.nodes.get(virtualNodeName(link.name));
     if (node !== undefined && node.metadata.labels?.[PEER_LABEL] !== peerId) return this.#waitForName(link, node);
+    this.#nameless.delete(peerId);
+    // It gets one of its own name when the other is not needed any more.
+    if (
+      node !== undefined &&
+      node.metadata.name !== virtualNodeName(link.name) &&
+      !holdsPods(this.#deps, node.metadata.name)
+    )
+      return this.#remove(peerId, node);
     if (node === undefined) {
       // The peer has to be met once before it can be shown truthfully.
       if (link.offer === undefined) return undefined;
       await this.#create(link);
       return undefined;
     }
+    await this.#reopen(node);
     const shown = { id: link.id, name: peerNameOf(node), state: link.state, offer: link.offer };
     const running = await this.#ensureRunning(shown, node);
     await this.#updateObject(shown, node);
     return this.#updateStatus(shown, node, running);
+  }
+
+  /** Whoever moved the pods away before the peer left has closed its node, and does not open that of a member that came back. */
+  async #reopen({ metadata: { name }, spec, status }: Node): Promise<void> {
+    const ready = status?.conditions?.find(({ type }) => type === 'Ready');
+    if (spec?.unschedulable === true && ready?.reason === PEER_LEFT_REASON)
+      await this.#deps.client.patch(NODES, { name }, { spec: { unschedulable: null } });
   }
 
   #nodeOf(peerId: string): Node | undefined {
@@ -211,7 +228,7 @@ export class VirtualNodeController implements VirtualNodes, NodeIdentities {
         peerId: link.id,
         peerName: link.name,
         state: link.state,
-        offer: link.offer ?? shownOffer(node),
+        offer: link.offer ?? shownOffer(node, link.state !== 'Left'),
         address: this.#deps.hostIp,
         port: running.port,
         now: toKubeTime(this.#deps.clock.now()),
@@ -280,8 +297,7 @@ export class VirtualNodeController implements VirtualNodes, NodeIdentities {
   /** The peer is no member any more. Its node stays while pods may run there in whose place others must not run yet. */
   async #depart(peerId: string): Promise<ReconcileResult> {
     this.#shrunk.delete(peerId);
-    const { links, client } = this.#deps;
-    if (!links.synced) return { requeueAfterMs: LOOK_AGAIN_MS };
+    if (!this.#deps.links.synced) return { requeueAfterMs: LOOK_AGAIN_MS };
     const node = this.#nodeOf(peerId);
     if (node === undefined) {
       this.#emptied.delete(peerId);
@@ -289,11 +305,14 @@ export class VirtualNodeController implements VirtualNodes, NodeIdentities {
     }
     if (holdsPods(this.#deps, node.metadata.name) && !(await this.#isEmptied(peerId, node)))
       return { requeueAfterMs: LOOK_AGAIN_MS };
+    return this.#remove(peerId, node);
+  }
+
+  async #remove(peerId: string, node: Node): Promise<undefined> {
     await this.#stopOf(peerId);
     const { name } = node.metadata;
-    await client.delete(NODES, { name }, uidOf(node)).catch(ignoreGone);
+    await this.#deps.client.delete(NODES, { name }, uidOf(node)).catch(ignoreGone);
     await this.#store.remove(name);
-    return undefined;
   }
 
   /** Ends what may end; true when that was done twice: the scheduler had placed some before it saw the taint. */
@@ -303,9 +322,6 @@ export class VirtualNodeController implements VirtualNodes, NodeIdentities {
     const running = await this.#ensureRunning(former, node);
     // Before room is made, or what takes the place of these pods would be put here.
     await this.#updateObject(former, node);
-    // Whoever moved the pods away before had closed it; the peer may come back to this node.
-    if (node.spec?.unschedulable === true)
-      await this.#deps.client.patch(NODES, { name }, { spec: { unschedulable: null } });
     const { client } = running.certificates;
     if (client === undefined) return false;
     const waiting = await endDepartedPods(this.#deps, { node: name, peerId, client });
@@ -341,10 +357,10 @@ function uidOf(object: KubeObject): { uid?: string } {
   return object.metadata.uid === undefined ? {} : { uid: object.metadata.uid };
 }
 
-/** What the node shows of a peer, as an offer: for a peer that could not be met since the agent started. */
-function shownOffer(node: Node): Offer {
+/** What the node shows of a peer, as an offer: for a peer that could not be met since the agent started, or is none any more. */
+function shownOffer(node: Node, accepting: boolean): Offer {
   const { capacity = {}, allocatable = {}, nodeInfo = {} } = node.status ?? {};
-  return { capacity, allocatable, nodeInfo, labels: {}, accepting: true };
+  return { capacity, allocatable, nodeInfo, labels: {}, accepting };
 }
 
 /** The current value reduced to what we write: controllers of the cluster add conditions and node info fields of their own. */

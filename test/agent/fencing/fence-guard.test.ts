@@ -91,6 +91,14 @@ describe('a fenced pod', () => {
     expect([stopped, killed]).toEqual([['u1'], []]);
   });
 
+  test('goes on when the guard was away for long, and hears at its start that all is well', async () => {
+    const askedAt = heard(60_000);
+    const { stopped, killed } = guard({ askedAt, pods: [db] });
+    askedAt.get = uptime;
+    await clock.sleep(10_000);
+    expect([stopped, killed]).toEqual([[], []]);
+  });
+
   test('of a home that was not asked yet is the matter of the agent', async () => {
     const { stopped, killed } = guard({ askedAt: new Map(), pods: [db] });
     await clock.sleep(20_000);

@@ -176,6 +176,9 @@ test('the consumer consents no more to a pod whose place it gave to another, and
   now += 25_000;
   expect(grants.letGo('p', 'db-0', 10_000)).toBe(true);
   expect(grants.grant('p', ['db-0'])).toEqual(['db-0']);
+  // Heard or not: its place is free.
+  expect([grants.letGo('p', 'db-0', 10_000), grants.fencedInMs('p', 10_000, 'db-0')]).toEqual([true, 0]);
+  expect(grants.letGo('p', 'db-1', 10_000)).toBe(false);
 });
 
 const knownPods = (pods: Pod[]) => ({ synced: true, list: () => pods });

@@ -117,10 +117,7 @@ function agentOf(cluster: ClusterTopology, root: string): Component[] {
     { name: NETWORK, argv: [...withFolder('/run/headcut-network'), node, join(root, 'dist', 'network.mjs')] },
     {
       name: FENCE,
-      argv: [
-        ...withFolder(FENCE_FOLDER),
-        ...['env', ...settings, `STATE_FOLDER=${FENCE_FOLDER}`, node, join(root, 'dist', 'fence.mjs')],
-      ],
+      argv: [...withFolder(FENCE_FOLDER), ...['env', ...settings, node, join(root, 'dist', 'fence.mjs')]],
     },
     { name: AGENT, argv: [...withFolder('/run/headcut'), 'env', ...settings, node, join(root, 'dist', 'agent.mjs')] },
   ];

@@ -125,13 +125,20 @@ export async function restartAgents(...clusters: string[]): Promise<void> {
   );
 }
 
+function inWords({ metadata, spec, status }: Pod): string {
+  const going = metadata.deletionTimestamp === undefined ? '' : ', going';
+  const { phase, reason = '', message = '' } = status ?? {};
+  return `${metadata.name} on ${spec.nodeName ?? 'no node'}: ${phase}${going} ${reason} ${message}`;
+}
+
 /** All replicas run and are Ready; gives them. */
 export async function readyPods(cluster: string, namespace: string, replicas: number): Promise<Pod[]> {
   let pods: Pod[] = [];
   await eventually(async () => {
     pods = await list<Pod>(cluster, ['-n', namespace, 'pods']);
-    expect(pods.filter(isReady)).toHaveLength(replicas);
-    expect(pods).toHaveLength(replicas);
+    const told = pods.map(inWords).join('\n');
+    expect(pods.filter(isReady), told).toHaveLength(replicas);
+    expect(pods, told).toHaveLength(replicas);
   }, 60_000);
   return pods;
 }

@@ -1,7 +1,15 @@
 import type { Node, Pod, ResourceList } from '../../core/kube-objects.ts';
 import { ORIGIN_UID_LABEL } from '../../core/labels.ts';
 import type { FederationObject } from '../../core/membership/peer-object.ts';
-import { computeOffer, fits, freeNow, isSmaller, type Usage, usageOf } from '../../core/offer/compute-offer.ts';
+import {
+  computeOffer,
+  fits,
+  freeNow,
+  isSmaller,
+  type Usage,
+  usageOf,
+  whyClosed,
+} from '../../core/offer/compute-offer.ts';
 import type { Offer } from '../../core/offer/offer.ts';
 import { isEqual } from '../../core/offloading/local-status.ts';
 import { type Amounts, amountsFrom, podRequests } from '../../core/quantities/resources.ts';
@@ -79,10 +87,11 @@ export class Offers implements Admission {
   reserve(uid: string, pod: Pod, peerId: string): ReturnType<Admission['reserve']> {
     if (this.#reserved.has(uid)) return { ok: true };
     const requests = podRequests(pod);
-    const verdict = fits(
-      requests,
-      this.#deps.maintenance() ? {} : freeNow(this.#deps.nodes.list(), this.#usage(), this.#reserve()),
-    );
+    const nodes = this.#deps.nodes.list();
+    const closed = whyClosed(nodes, this.#deps.maintenance());
+    if (closed !== undefined)
+      return { ok: false, reason: 'PeerClosed', message: `the provider takes no pods now: ${closed}` };
+    const verdict = fits(requests, freeNow(nodes, this.#usage(), this.#reserve()));
     if (verdict.ok) this.#reserved.set(uid, { peerId, requests });
     if (verdict.ok) this.#touch();
     return verdict;

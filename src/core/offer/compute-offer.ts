@@ -85,14 +85,17 @@ export function computeOffer(
     ...(usable.length > 0
       ? {}
       : {
-          reason: maintenance ? 'it is drained for maintenance' : whyNone(nodes),
+          reason: whyClosed(nodes, maintenance) ?? '',
           running: readyNodes(nodes).length > 0,
         }),
     ...(maintenance ? { evacuate: true } : {}),
   };
 }
 
-function whyNone(nodes: readonly Node[]): string {
+/** Why this cluster takes no pods of others now; undefined when it does. */
+export function whyClosed(nodes: readonly Node[], maintenance: boolean): string | undefined {
+  if (maintenance) return 'it is drained for maintenance';
+  if (usableNodes(nodes).length > 0) return undefined;
   const taints = nodes
     .filter((node) => node.metadata.labels?.[PEER_LABEL] === undefined)
     .flatMap((node) => node.spec?.taints ?? [])

@@ -34,7 +34,10 @@ export function isAlreadyExists(error: unknown): boolean {
   return error instanceof ApiError && error.status === 409 && error.reason === 'AlreadyExists';
 }
 
-/** For a change or a deletion of an object by its UID or version: it is gone, or another one by now, which is looked at anew. */
+/**
+ * For a change or a deletion of an object by its UID or version: it is gone, or another one by now, which is looked at anew. For one
+ * that is made under a name that says what it is: it is there already.
+ */
 export function ignoreGone(error: unknown): void {
   if (!isNotFound(error) && !isConflict(error)) throw error;
 }

@@ -4,7 +4,7 @@ import { type KubeObject, type Node, objectKey, type Pod } from '../../core/kube
 import { PEER_LABEL } from '../../core/labels.ts';
 import { lossSettingsFor } from '../../core/loss-settings.ts';
 import type { FederationObject } from '../../core/membership/peer-object.ts';
-import { isConflict, isNotFound } from '../../kube/api-error.ts';
+import { ignoreGone } from '../../kube/api-error.ts';
 import { PODS } from '../../kube/resources.ts';
 import type { Store } from '../../kube/store.ts';
 import { inBatches } from '../../runtime/batches.ts';
@@ -144,7 +144,7 @@ export class Failover {
       this.#evicted.add(uid);
       logger.info({ pod: objectKey(pod), node: nodeName }, 'the peer of a pod is lost; the pod is replaced');
     } catch (error) {
-      if (!isNotFound(error) && !isConflict(error)) throw error;
+      ignoreGone(error);
     }
   }
 }

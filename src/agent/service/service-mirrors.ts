@@ -7,7 +7,7 @@ import type { SentService, ServiceProblem } from '../../core/service/sent-servic
 import { type EndpointSlice, SERVICE_NAME_LABEL, type Service } from '../../core/service/service-objects.ts';
 import type { ShadowPod } from '../../core/shadow-pod/shadow-pod.ts';
 import { twinNamespaceName } from '../../core/shadow-pod/twin-namespace.ts';
-import { ApiError, isAlreadyExists, isConflict, isNotFound } from '../../kube/api-error.ts';
+import { ApiError, ignoreGone, isAlreadyExists } from '../../kube/api-error.ts';
 import type { KubeClient } from '../../kube/client.ts';
 import { ENDPOINT_SLICES, type ResourceType, SERVICES } from '../../kube/resources.ts';
 import type { Store } from '../../kube/store.ts';
@@ -267,9 +267,7 @@ export class ServiceMirrors implements ServiceMirrorDesk {
 
   async #delete<T extends KubeObject>(written: WrittenObjects<T>, type: ResourceType, object: T): Promise<undefined> {
     const { uid } = object.metadata;
-    await this.#deps.client.delete(type, addressOf(object), uid === undefined ? {} : { uid }).catch((error) => {
-      if (!isNotFound(error) && !isConflict(error)) throw error;
-    });
+    await this.#deps.client.delete(type, addressOf(object), uid === undefined ? {} : { uid }).catch(ignoreGone);
     written.noteDeleted(object);
     return undefined;
   }

@@ -4,7 +4,7 @@ import { objectKey, type Pod } from '../../core/kube-objects.ts';
 import { isTerminal } from '../../core/pod-phase.ts';
 import type { SentService, ServiceProblem } from '../../core/service/sent-service.ts';
 import { toSentServices } from '../../core/service/to-sent-services.ts';
-import { isConflict, isNotFound } from '../../kube/api-error.ts';
+import { ignoreGone } from '../../kube/api-error.ts';
 import type { KubeClient } from '../../kube/client.ts';
 import { EVENTS } from '../../kube/resources.ts';
 import type { Store } from '../../kube/store.ts';
@@ -213,9 +213,7 @@ export class ServiceSender implements ServiceSource {
         firstTimestamp: at,
         lastTimestamp: at,
       })
-      .catch((error) => {
-        if (!isConflict(error) && !isNotFound(error)) throw error;
-      });
+      .catch(ignoreGone);
     this.#reported.add(id);
   }
 }

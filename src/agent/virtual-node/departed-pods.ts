@@ -18,11 +18,6 @@ export interface DepartedPodsDeps {
   logger: Logger;
 }
 
-/** True when pods are bound to this node that have not been ended yet. */
-export function holdsPods({ pods }: Pick<DepartedPodsDeps, 'pods'>, node: string): boolean {
-  return planDeparture(pods.list(), node, () => undefined).remove.length > 0;
-}
-
 /**
  * Ends the pods on the virtual node of a former member, as that node, so that what wants them makes others at once; those that may
  * still run there, and of which there must be one, leave their Services and stay.

@@ -2,6 +2,7 @@ import type { KubeObject, Node, Pod, ResourceList } from '../../core/kube-object
 import { PEER_LABEL, VIRTUAL_NODE_PREFIX } from '../../core/labels.ts';
 import type { Offer } from '../../core/offer/offer.ts';
 import { isEqual } from '../../core/offloading/local-status.ts';
+import { podsToEnd } from '../../core/virtual-node/plan-departure.ts';
 import {
   nodeLabels,
   nodeStatus,
@@ -20,7 +21,7 @@ import { type Controller, createController, type ReconcileResult } from '../../r
 import type { Logger } from '../../runtime/logger.ts';
 import type { NodeIdentities, PeerLink, PeerLinks, PodFencing, VirtualNodes } from '../ports.ts';
 import { CertificateStore } from './certificate-store.ts';
-import { endDepartedPods, holdsPods } from './departed-pods.ts';
+import { endDepartedPods } from './departed-pods.ts';
 import { type NodeCertificates, startNodeCertificates } from './node-certificates.ts';
 import { NodeLease } from './node-lease.ts';
 
@@ -137,21 +138,17 @@ export class VirtualNodeController implements VirtualNodes, NodeIdentities {
     this.#emptied.delete(peerId);
     // One that was a member under another name lately has its pods on that node.
     const node = this.#nodeOf(peerId) ?? this.#deps.nodes.get(virtualNodeName(link.name));
-    if (node !== undefined && node.metadata.labels?.[PEER_LABEL] !== peerId) return this.#waitForName(link, node);
-    this.#nameless.delete(peerId);
-    // It gets one of its own name when the other is not needed any more.
-    if (
-      node !== undefined &&
-      node.metadata.name !== virtualNodeName(link.name) &&
-      !holdsPods(this.#deps, node.metadata.name)
-    )
-      return this.#remove(peerId, node);
     if (node === undefined) {
+      this.#nameless.delete(peerId);
       // The peer has to be met once before it can be shown truthfully.
       if (link.offer === undefined) return undefined;
       await this.#create(link);
       return undefined;
     }
+    if (node.metadata.labels?.[PEER_LABEL] !== peerId) return this.#waitForName(link, node);
+    this.#nameless.delete(peerId);
+    // It gets one of its own name when the other is not needed any more.
+    if (node.metadata.name !== virtualNodeName(link.name) && !this.#holdsPods(node)) return this.#remove(peerId, node);
     await this.#reopen(node);
     const shown = { id: link.id, name: peerNameOf(node), state: link.state, offer: link.offer };
     const running = await this.#ensureRunning(shown, node);
@@ -164,6 +161,10 @@ export class VirtualNodeController implements VirtualNodes, NodeIdentities {
     const ready = status?.conditions?.find(({ type }) => type === 'Ready');
     if (spec?.unschedulable === true && ready?.reason === PEER_LEFT_REASON)
       await this.#deps.client.patch(NODES, { name }, { spec: { unschedulable: null } });
+  }
+
+  #holdsPods({ metadata: { name } }: Node): boolean {
+    return podsToEnd(this.#deps.pods.list(), name).length > 0;
   }
 
   #nodeOf(peerId: string): Node | undefined {
@@ -219,8 +220,7 @@ export class VirtualNodeController implements VirtualNodes, NodeIdentities {
 
   async #updateStatus(link: ShownPeer, node: Node, running: Running): Promise<ReconcileResult> {
     const client = running.certificates.client;
-    const isMet = link.offer !== undefined || link.state === 'Unreachable' || link.state === 'Left';
-    if (client === undefined || !isMet) return undefined;
+    if (client === undefined || (link.offer === undefined && link.state !== 'Unreachable')) return undefined;
     // A peer that has not been met in this life of the agent keeps what its node showed, but for its readiness.
     const shrunk = this.#shrunk.get(link.id);
     const wanted = nodeStatus(
@@ -228,7 +228,7 @@ export class VirtualNodeController implements VirtualNodes, NodeIdentities {
         peerId: link.id,
         peerName: link.name,
         state: link.state,
-        offer: link.offer ?? shownOffer(node, link.state !== 'Left'),
+        offer: link.offer ?? shownOffer(node),
         address: this.#deps.hostIp,
         port: running.port,
         now: toKubeTime(this.#deps.clock.now()),
@@ -303,8 +303,7 @@ export class VirtualNodeController implements VirtualNodes, NodeIdentities {
       this.#emptied.delete(peerId);
       return this.#stopOf(peerId);
     }
-    if (holdsPods(this.#deps, node.metadata.name) && !(await this.#isEmptied(peerId, node)))
-      return { requeueAfterMs: LOOK_AGAIN_MS };
+    if (this.#holdsPods(node) && !(await this.#isEmptied(peerId, node))) return { requeueAfterMs: LOOK_AGAIN_MS };
     return this.#remove(peerId, node);
   }
 
@@ -318,7 +317,8 @@ export class VirtualNodeController implements VirtualNodes, NodeIdentities {
   /** Ends what may end; true when that was done twice: the scheduler had placed some before it saw the taint. */
   async #isEmptied(peerId: string, node: Node): Promise<boolean> {
     const { name } = node.metadata;
-    const former: ShownPeer = { id: peerId, name: peerNameOf(node), state: 'Left', offer: undefined };
+    const offer = { ...shownOffer(node), accepting: false };
+    const former: ShownPeer = { id: peerId, name: peerNameOf(node), state: 'Left', offer };
     const running = await this.#ensureRunning(former, node);
     // Before room is made, or what takes the place of these pods would be put here.
     await this.#updateObject(former, node);
@@ -358,9 +358,9 @@ function uidOf(object: KubeObject): { uid?: string } {
 }
 
 /** What the node shows of a peer, as an offer: for a peer that could not be met since the agent started, or is none any more. */
-function shownOffer(node: Node, accepting: boolean): Offer {
+function shownOffer(node: Node): Offer {
   const { capacity = {}, allocatable = {}, nodeInfo = {} } = node.status ?? {};
-  return { capacity, allocatable, nodeInfo, labels: {}, accepting };
+  return { capacity, allocatable, nodeInfo, labels: {}, accepting: true };
 }
 
 /** The current value reduced to what we write: controllers of the cluster add conditions and node info fields of their own. */

@@ -71,7 +71,8 @@ export function computeOffer(
   options: { peerId: string; reserve: Amounts; maintenance?: boolean },
 ): Offer {
   const maintenance = options.maintenance === true;
-  const usable = maintenance ? [] : usableNodes(nodes);
+  const closed = whyClosed(nodes, maintenance);
+  const usable = closed === undefined ? usableNodes(nodes) : [];
   const allocatable = add(...usable.map((node) => amountsFrom(node.status?.allocatable)));
   const others = usage.filter((one) => one.peerId !== options.peerId).map((one) => one.requests);
   const free = clampedTo(allocatable, subtract(allocatable, add(options.reserve, ...others)));
@@ -81,13 +82,8 @@ export function computeOffer(
     allocatable: toResourceList(free),
     nodeInfo: offeredNodeInfo(first?.status?.nodeInfo ?? {}),
     labels: Object.fromEntries(COPIED_LABELS.flatMap((name) => labelEntry(first, name))),
-    accepting: usable.length > 0,
-    ...(usable.length > 0
-      ? {}
-      : {
-          reason: whyClosed(nodes, maintenance) ?? '',
-          running: readyNodes(nodes).length > 0,
-        }),
+    accepting: closed === undefined,
+    ...(closed === undefined ? {} : { reason: closed, running: readyNodes(nodes).length > 0 }),
     ...(maintenance ? { evacuate: true } : {}),
   };
 }

@@ -10,6 +10,11 @@ export interface DeparturePlan {
   waiting: Pod[];
 }
 
+/** The pods on the virtual node of a former member that have to end. */
+export function podsToEnd(pods: readonly Pod[], node: string): Pod[] {
+  return pods.filter((pod) => pod.spec.nodeName === node && !isRemoved(pod) && !belongsToNode(pod));
+}
+
 /**
  * What becomes of the pods on the virtual node of a former member, which can be asked nothing any more. Kubernetes would remove
  * them all, fenced or not, some time after their node is gone.
@@ -20,7 +25,7 @@ export function planDeparture(
   node: string,
   stoppedInMs: (pod: Pod) => number | undefined,
 ): DeparturePlan {
-  const there = pods.filter((pod) => pod.spec.nodeName === node && !isRemoved(pod) && !belongsToNode(pod));
+  const there = podsToEnd(pods, node);
   const mayRun = (pod: Pod): boolean => !isTerminal(pod.status) && (stoppedInMs(pod) ?? 0) > 0;
   return { remove: there.filter((pod) => !mayRun(pod)), waiting: there.filter(mayRun) };
 }

@@ -115,10 +115,7 @@ function agentOf(cluster: ClusterTopology, root: string): Component[] {
   const withFolder = (folder: string): string[] => ['sh', '-c', `mkdir -p ${folder}; exec "$@"`, '--'];
   return [
     { name: NETWORK, argv: [...withFolder('/run/headcut-network'), node, join(root, 'dist', 'network.mjs')] },
-    {
-      name: FENCE,
-      argv: [...withFolder(FENCE_FOLDER), ...['env', ...settings, node, join(root, 'dist', 'fence.mjs')]],
-    },
+    { name: FENCE, argv: [...withFolder(FENCE_FOLDER), 'env', ...settings, node, join(root, 'dist', 'fence.mjs')] },
     { name: AGENT, argv: [...withFolder('/run/headcut'), 'env', ...settings, node, join(root, 'dist', 'agent.mjs')] },
   ];
 }

@@ -69,7 +69,9 @@ test('a provider replaces its key under pods that run there: none is touched, lo
 
   const { exitCode, stdout, stderr } = await headcut('b', 'rotate-key', '--wait');
   expect({ exitCode, stderr }).toEqual({ exitCode: 0, stderr: '' });
-  expect(stdout).toMatch(/has a new key[\s\S]*a accepts it[\s\S]*c accepts it/);
+  expect(stdout).toContain('has a new key');
+  // In the order in which they come to know it.
+  for (const cluster of ['a', 'c']) expect(stdout).toContain(`${cluster} accepts it`);
   for (const cluster of ['a', 'c'])
     await eventually(async () => {
       const { spec, status } = await get<PeerObject>(cluster, ['peer', 'b']);

@@ -1,0 +1,60 @@
+import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import type { Socket } from 'node:net';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { afterAll, expect, test } from 'vitest';
+import { nobodyServes, serveLineRequests } from '../../src/runtime/line-requests.ts';
+import { silentLogger } from '../../src/runtime/logger.ts';
+
+const folder = mkdtempSync(join(tmpdir(), 'headcut-lines-'));
+afterAll(() => rmSync(folder, { recursive: true }));
+
+const never = new AbortController().signal;
+const WHILE_MS = 300;
+
+async function serve(path: string) {
+  const server = await serveLineRequests(path, { answer: async () => 'yes', mode: 0o600, logger: silentLogger });
+  const sockets = new Set<Socket>();
+  server.on('connection', (socket) => sockets.add(socket));
+  /** As the end of its process. */
+  const end = (): void => {
+    server.close();
+    for (const socket of sockets) socket.destroy();
+  };
+  return { end };
+}
+
+/** Whether it is over, after a while. */
+async function isOver(wait: Promise<void>): Promise<boolean> {
+  const later = new Promise<false>((resolve) => setTimeout(resolve, WHILE_MS, false));
+  return Promise.race([wait.then(() => true), later]);
+}
+
+test('who is to take over waits until the former one has ended', async () => {
+  const path = join(folder, 'one.sock');
+  await nobodyServes(path, never);
+  const former = await serve(path);
+  const wait = nobodyServes(path, never);
+  expect(await isOver(wait)).toBe(false);
+  former.end();
+  await wait;
+  const next = await serve(path);
+  next.end();
+});
+
+test('nobody serves at what a killed one left behind', async () => {
+  const path = join(folder, 'two.sock');
+  writeFileSync(path, '');
+  await nobodyServes(path, never);
+});
+
+test('who waits ends when it is told to', async () => {
+  const path = join(folder, 'three.sock');
+  const former = await serve(path);
+  const stop = new AbortController();
+  const wait = nobodyServes(path, stop.signal);
+  expect(await isOver(wait)).toBe(false);
+  stop.abort();
+  await wait;
+  former.end();
+});

@@ -3,9 +3,9 @@ import { FEDERATION_NAME, LEAVE_ANNOTATION, type PeerObject } from '../core/memb
 import { isNotFound } from '../kube/api-error.ts';
 import type { KubeClient } from '../kube/client.ts';
 import { FEDERATIONS, PEERS } from '../kube/resources.ts';
-import type { Clock } from '../runtime/clock.ts';
+import type { Clock, TimeLimit } from '../runtime/clock.ts';
 import { readFederation } from './cluster.ts';
-import { findAll, POLL_MS, type TimeLimit } from './removal.ts';
+import { findAll, POLL_MS } from './removal.ts';
 
 export interface FarewellOptions {
   clock: Clock;

@@ -2,15 +2,15 @@ import { CodedError } from '../core/coded-error.ts';
 import type { KubeObject, Pod } from '../core/kube-objects.ts';
 import { AGENT_NAMESPACE } from '../core/membership/join-secrets.ts';
 import { FEDERATION_NAME, type FederationObject } from '../core/membership/peer-object.ts';
-import { isNotFound, isTransient } from '../kube/api-error.ts';
+import { isNotFound } from '../kube/api-error.ts';
 import type { KubeClient } from '../kube/client.ts';
 import { Discovery } from '../kube/discovery.ts';
+import { patiently } from '../kube/patiently.ts';
 import { DEPLOYMENTS, FEDERATIONS, PODS } from '../kube/resources.ts';
-import type { Clock } from '../runtime/clock.ts';
+import type { Clock, TimeLimit } from '../runtime/clock.ts';
 import { applyOwn } from './apply-own.ts';
 import { explain } from './cluster.ts';
 import { AGENT, GUARD, type InstallChoices, installObjects, POD_SELECTOR, policyObject } from './install-objects.ts';
-import type { TimeLimit } from './removal.ts';
 
 export interface InstallOptions extends InstallChoices {
   timeoutMs: number;
@@ -44,18 +44,6 @@ export async function install(client: KubeClient, options: InstallOptions): Prom
     return { objects: objects.length, admission: webhook ? 'webhook' : 'policies', id, endpoints };
   } catch (error) {
     throw explain(error);
-  }
-}
-
-/** An API server beside all else on one node can be out of reach for moments while agents end and start there. */
-async function patiently<T>(work: () => Promise<T>, { clock, untilMs }: TimeLimit): Promise<T> {
-  for (;;) {
-    try {
-      return await work();
-    } catch (error) {
-      if (!isTransient(error) || clock.monotonic() >= untilMs) throw error;
-    }
-    await clock.sleep(POLL_MS);
   }
 }
 

@@ -2,7 +2,7 @@ import type { KubeObject, ObjectMeta } from '../core/kube-objects.ts';
 import { ignoreGone, isNotFound } from '../kube/api-error.ts';
 import type { DeleteOptions, KubeClient } from '../kube/client.ts';
 import type { ResourceType } from '../kube/resources.ts';
-import type { Clock } from '../runtime/clock.ts';
+import type { TimeLimit } from '../runtime/clock.ts';
 
 /** Objects that have to go: a kind, and which of it. */
 export interface Removal {
@@ -11,12 +11,6 @@ export interface Removal {
   query?: { labelSelector?: string; fieldSelector?: string };
   matches?(object: KubeObject): boolean;
   options?: DeleteOptions;
-}
-
-/** When to give up, by the clock's monotonic time. */
-export interface TimeLimit {
-  clock: Clock;
-  untilMs: number;
 }
 
 /** Between two looks. */

@@ -19,11 +19,11 @@ import {
   NODES,
   PODS,
 } from '../kube/resources.ts';
-import type { Clock } from '../runtime/clock.ts';
+import type { Clock, TimeLimit } from '../runtime/clock.ts';
 import { explain } from './cluster.ts';
 import { tryFarewell } from './farewell.ts';
 import { AGENT, networkRemovalObjects, POD_SELECTOR, possibleObjects } from './install-objects.ts';
-import { findAll, nameOf, POLL_MS, type Removal, removeAll, removeWithin, type TimeLimit } from './removal.ts';
+import { findAll, nameOf, POLL_MS, type Removal, removeAll, removeWithin } from './removal.ts';
 
 export interface UninstallOptions {
   timeoutMs: number;

@@ -8,6 +8,12 @@ export interface Clock {
   sleep(ms: number, signal?: AbortSignal): Promise<void>;
 }
 
+/** When to give up, by the clock's monotonic time. */
+export interface TimeLimit {
+  clock: Clock;
+  untilMs: number;
+}
+
 /** The machine's own clocks. */
 export const systemClock: Clock = {
   now: () => Date.now(),

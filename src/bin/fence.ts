@@ -9,6 +9,7 @@ import { deletePodPlainly } from '../kube/delete-pod.ts';
 import { inClusterConnection } from '../kube/in-cluster.ts';
 import { systemClock } from '../runtime/clock.ts';
 import { createLineLogger } from '../runtime/line-logger.ts';
+import { nobodyServes } from '../runtime/line-requests.ts';
 
 /** Stops fenced pods whose time is over while the agent cannot. */
 const logger = createLineLogger((line) => process.stdout.write(line));
@@ -16,11 +17,15 @@ const stop = new AbortController();
 for (const name of ['SIGTERM', 'SIGINT'] as const) process.once(name, () => stop.abort());
 const connection = inClusterConnection(process.env);
 const folder = process.env.FENCE_FOLDER ?? '/run/headcut-fence';
+const path = join(folder, GUARD_SOCKET);
+// In an upgrade the former guard goes on until this one is there, however long its image takes.
+await nobodyServes(path, stop.signal);
+if (stop.signal.aborted) process.exit(0);
 // Outlives the pod: an agent that is made anew at the same time knows nothing either.
 const memory = createLeaseMemory(folder);
 let leases = await memory.load();
 const server = await serveGuard(
-  join(folder, GUARD_SOCKET),
+  path,
   async (told) => {
     leases = learn(leases, told);
     await memory.save(leases);

@@ -105,6 +105,28 @@ export function serveLineRequests(path: string, { answer, mode, logger }: LineAn
   });
 }
 
+/** Resolves when nobody serves such requests at `path` (any more), or `signal` aborts: for who is to take over. */
+export async function nobodyServes(path: string, signal: AbortSignal): Promise<void> {
+  let served = true;
+  while (served && !signal.aborted) served = await servedUntilClosed(path, signal);
+}
+
+/** Gives whether somebody took the connection, once it is closed. */
+function servedUntilClosed(path: string, signal: AbortSignal): Promise<boolean> {
+  return new Promise((resolve) => {
+    let served = false;
+    const socket = connect({ path, signal });
+    socket.once('connect', () => {
+      served = true;
+      // To see the end.
+      socket.resume();
+    });
+    // Why it closes says all.
+    socket.on('error', () => {});
+    socket.once('close', () => resolve(served));
+  });
+}
+
 async function serve(socket: Socket, answer: LineAnswers['answer'], logger: Logger): Promise<void> {
   socket.on('error', () => socket.destroy());
   try {

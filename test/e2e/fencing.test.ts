@@ -2,6 +2,7 @@ import { uptime } from 'node:os';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { describe, expect, test } from 'vitest';
 import type { Pod } from '../../src/core/kube-objects.ts';
+import { RESTART_GRACE_MS } from '../../src/core/membership/peer-state.ts';
 import { forgetPeer } from '../../src/ops/forget.ts';
 import { systemClock } from '../../src/runtime/clock.ts';
 import { fault } from './faults.ts';
@@ -123,6 +124,26 @@ describe('a pod of a StatefulSet', { timeout: 300_000 }, () => {
     await kubectl('c', ['-n', 'headcut-system', 'delete', 'pods', '-l', selector, '--now']);
     await readyOn(name, elsewhere, MOVED_WITHIN_MS);
     await lost.end();
+    await expectNeverTwo(name, logs);
+  });
+
+  test('is stopped also while an upgrade of agent and guard waits for their image', async () => {
+    await using one = await singletonOnC();
+    const { name, logs } = one;
+    const onAll = async (verb: readonly string[], rest: readonly string[] = []): Promise<void> => {
+      for (const deployment of ['deployment/headcut', 'deployment/headcut-fence'])
+        await kubectl('c', ['-n', 'headcut-system', ...verb, deployment, ...rest]);
+    };
+    await using upgrade = new AsyncDisposableStack();
+    upgrade.defer(async () => {
+      await onAll(['rollout', 'undo']);
+      await onAll(['rollout', 'status'], ['--timeout=60s']);
+    });
+    await onAll(['set', 'image'], ['*=127.0.0.1:1/headcut:that-does-not-come']);
+    await eventually(async () => expect(await twins('c', name)).toEqual([]));
+    // An agent that ends in order is expected back for a while.
+    await readyOn(name, elsewhere, RESTART_GRACE_MS + MOVED_WITHIN_MS);
+    await upgrade.disposeAsync();
     await expectNeverTwo(name, logs);
   });
 

@@ -1,8 +1,8 @@
 /**
  * `test-report.ts REPORT`: tells what a JSON report of vitest says: on stdout "PASSED FAILED", the counts; on stderr each
- * test that failed, and each file that could not be loaded (one failure), with the first line of why.
+ * test that failed, and each file that failed without one (one failure), with the first line of why.
  */
-import { readFileSync } from 'node:fs';
+import { existsSync, readFileSync } from 'node:fs';
 import { relative } from 'node:path';
 
 interface Report {
@@ -16,17 +16,20 @@ interface Report {
   }[];
 }
 
-const report: Report = JSON.parse(readFileSync(process.argv[2]!, 'utf8'));
+const [, , path = ''] = process.argv;
+// A run that was killed has none.
+if (!existsSync(path)) process.exit(1);
+const report: Report = JSON.parse(readFileSync(path, 'utf8'));
 let failed = report.numFailedTests;
 for (const file of report.testResults) {
   const tests = file.assertionResults.filter(({ status }) => status === 'failed');
   for (const { fullName, failureMessages } of tests) tell(`${pathOf(file.name)} > ${fullName}`, failureMessages?.[0]);
   if (tests.length === 0 && file.status === 'failed') {
     failed += 1;
-    tell(`${pathOf(file.name)}, which could not be loaded or torn down`, file.message);
+    tell(`${pathOf(file.name)}, which could not be loaded, set up or torn down`, file.message);
   }
 }
-console.log(report.numPassedTests, failed);
+console.log(`${report.numPassedTests} ${failed}`);
 
 function tell(what: string, why = ''): void {
   const [first] = why.split('\n');

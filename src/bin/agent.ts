@@ -4,12 +4,13 @@ import { readAgentConfig } from '../agent/config.ts';
 import { messageOf } from '../core/coded-error.ts';
 import { inClusterConnection } from '../kube/in-cluster.ts';
 import { patiently } from '../kube/patiently.ts';
+import { unlessAborted } from '../runtime/aborted.ts';
 import { systemClock } from '../runtime/clock.ts';
 import { createLogger } from '../runtime/logger.ts';
 import { VERSION } from '../runtime/version.ts';
 
 const config = readAgentConfig(process.env);
-/** Less than its startup probe waits, so that it says itself why it did not. */
+/** Less than its startup probe waits: it says itself why it does not start. */
 const STARTS_WITHIN_MS = 45_000;
 const logger = createLogger(config.logLevel);
 const stop = new AbortController();
@@ -28,7 +29,7 @@ try {
   // After a reboot kubelets start it before the way to the API server is there; started again by them it would come 10 s later.
   const limit = { clock: systemClock, untilMs: systemClock.monotonic() + STARTS_WITHIN_MS, signal: stop.signal };
   const agent = await patiently(
-    () => composeAgent(parts),
+    () => unlessAborted(stop.signal, composeAgent(parts)),
     limit,
     (error) => logger.warn({ err: error }, 'the API server is out of reach; waiting for it'),
   );
@@ -36,6 +37,8 @@ try {
   logger.info({}, 'headcut agent ended');
   process.exit(0);
 } catch (error) {
+  // Told to end before it had begun.
+  if (error === stop.signal.reason) process.exit(0);
   logger.error({ err: error }, `headcut agent failed: ${messageOf(error)}`);
   process.exit(1);
 }

@@ -9,7 +9,7 @@ import { deletePodPlainly } from '../kube/delete-pod.ts';
 import { inClusterConnection } from '../kube/in-cluster.ts';
 import { systemClock } from '../runtime/clock.ts';
 import { createLineLogger } from '../runtime/line-logger.ts';
-import { nobodyServes } from '../runtime/line-requests.ts';
+import { untilNobodyServes } from '../runtime/line-requests.ts';
 
 /** Stops fenced pods whose time is over while the agent cannot. */
 const logger = createLineLogger((line) => process.stdout.write(line));
@@ -19,12 +19,12 @@ const connection = inClusterConnection(process.env);
 const folder = process.env.FENCE_FOLDER ?? '/run/headcut-fence';
 const path = join(folder, GUARD_SOCKET);
 // In an upgrade the former guard goes on until this one is there, however long its image takes.
-await nobodyServes(path, stop.signal);
+await untilNobodyServes(path, systemClock, stop.signal);
 if (stop.signal.aborted) process.exit(0);
 // Outlives the pod: an agent that is made anew at the same time knows nothing either.
 const memory = createLeaseMemory(folder);
 let leases = await memory.load();
-const server = await serveGuard(
+const line = await serveGuard(
   path,
   async (told) => {
     leases = learn(leases, told);
@@ -36,6 +36,7 @@ logger.info({ pods: leases.pods.length }, 'guard of fenced pods ready');
 await guardFencedPods(
   {
     leases: () => leases,
+    isTold: line.isFound,
     uptime: () => uptime() * 1_000,
     stopPod: (pod) => deletePodPlainly(connection, pod, FENCE_GRACE_SECONDS),
     killPod: killPodProcesses,
@@ -44,6 +45,6 @@ await guardFencedPods(
   },
   stop.signal,
 );
-// Removes the socket; connections of the agent would hold the process.
-server.close();
-process.exit(0);
+if (!stop.signal.aborted) logger.error({}, 'another guard has taken the place of this one, which ends');
+// Connections of the agent would hold the process. The socket stays: it may be another's by now.
+process.exit(stop.signal.aborted ? 0 : 1);

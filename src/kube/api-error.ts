@@ -47,13 +47,15 @@ export function isForbidden(error: unknown): boolean {
   return error instanceof ApiError && error.status === 403;
 }
 
+/** Codes of the system (ECONNREFUSED) and of undici; those of Node (ERR_…) and of OpenSSL speak of what was asked for, or of certificates. */
+const OUT_OF_REACH = /^(?:E(?!RR)|UND_ERR_)/;
+
 /** True when another try may do: the server could not be reached, or said that it cannot answer now. */
 export function isTransient(error: unknown): boolean {
   if (error instanceof ApiError) return error.status >= 500 || error.status === 429;
   if (error instanceof CodedError || !(error instanceof Error)) return false;
-  // Those of the system and of undici have a code; Node's own (ERR_…) speak of what was asked for, or of certificates.
   const { code } = error as NodeJS.ErrnoException;
-  return typeof code === 'string' && !code.startsWith('ERR_');
+  return typeof code === 'string' && OUT_OF_REACH.test(code);
 }
 
 /** True when a list or watch has to start anew (410 Gone, reason Expired). */

@@ -4,7 +4,8 @@ import { isTransient } from './api-error.ts';
 const POLL_MS = 500;
 
 /**
- * Does it again for as long as the API server is out of reach, as one beside all else on one node is for moments while that starts.
+ * Does it again for as long as the API server is out of reach. On a single node it is so for moments, while agents end and start there or
+ * the node itself starts.
  * @param work may be done again
  * @param onWait told why, the first time that it has to wait
  */

@@ -105,25 +105,26 @@ export function serveLineRequests(path: string, { answer, mode, logger }: LineAn
   });
 }
 
+const LOOK_EVERY_MS = 100;
+/** Of a connect that fails when nobody listens there: no such socket, or one that a killed process left behind. */
+const NOBODY = ['ENOENT', 'ECONNREFUSED'];
+
 /** Resolves when nobody serves such requests at `path` (any more), or `signal` aborts: for who is to take over. */
-export async function nobodyServes(path: string, signal: AbortSignal): Promise<void> {
-  let served = true;
-  while (served && !signal.aborted) served = await servedUntilClosed(path, signal);
+export async function untilNobodyServes(path: string, clock: Clock, signal: AbortSignal): Promise<void> {
+  while (!signal.aborted && (await isServed(path, signal))) await clock.sleep(LOOK_EVERY_MS, signal).catch(() => {});
 }
 
-/** Gives whether somebody took the connection, once it is closed. */
-function servedUntilClosed(path: string, signal: AbortSignal): Promise<boolean> {
+/** Whether somebody serves there; where somebody takes the connection that is told when it is closed, at the latest by their end. */
+function isServed(path: string, signal: AbortSignal): Promise<boolean> {
   return new Promise((resolve) => {
-    let served = false;
+    let failure: NodeJS.ErrnoException | undefined;
     const socket = connect({ path, signal });
-    socket.once('connect', () => {
-      served = true;
-      // To see the end.
-      socket.resume();
+    socket.on('error', (error) => {
+      failure = error;
     });
-    // Why it closes says all.
-    socket.on('error', () => {});
-    socket.once('close', () => resolve(served));
+    socket.once('close', () => resolve(!NOBODY.includes(failure?.code ?? '')));
+    // To see the end.
+    socket.resume();
   });
 }
 

@@ -63,6 +63,14 @@ async function singletonOnC(fencingAfter = FENCING) {
   return { name, logs, before, [Symbol.asyncDispose]: () => resources.disposeAsync() };
 }
 
+/** Of the agent's or the guard's Deployment on c. */
+const roll = (...args: string[]): Promise<string> => kubectl('c', ['-n', 'headcut-system', ...args]);
+
+async function replaceGuard(): Promise<void> {
+  await roll('rollout', 'restart', 'deployment/headcut-fence');
+  await roll('rollout', 'status', 'deployment/headcut-fence', '--timeout=60s');
+}
+
 /** What was stopped on c is gone from there, and the two pods that there were never ran at once. */
 async function expectNeverTwo(namespace: string, logs: RunLog): Promise<Interval[]> {
   await eventually(async () => expect(await twins('c', namespace)).toEqual([]), CALM_WITHIN_MS);
@@ -130,16 +138,14 @@ describe('a pod of a StatefulSet', { timeout: 300_000 }, () => {
   test('is stopped also while an upgrade of agent and guard waits for their image', async () => {
     await using one = await singletonOnC();
     const { name, logs } = one;
-    const onAll = async (verb: readonly string[], rest: readonly string[] = []): Promise<void> => {
-      for (const deployment of ['deployment/headcut', 'deployment/headcut-fence'])
-        await kubectl('c', ['-n', 'headcut-system', ...verb, deployment, ...rest]);
-    };
     await using upgrade = new AsyncDisposableStack();
-    upgrade.defer(async () => {
-      await onAll(['rollout', 'undo']);
-      await onAll(['rollout', 'status'], ['--timeout=60s']);
-    });
-    await onAll(['set', 'image'], ['*=127.0.0.1:1/headcut:that-does-not-come']);
+    for (const which of ['headcut', 'headcut-fence']) {
+      await roll('set', 'image', `deployment/${which}`, '*=127.0.0.1:1/headcut:that-does-not-come');
+      upgrade.defer(async () => {
+        await roll('rollout', 'undo', `deployment/${which}`);
+        await roll('rollout', 'status', `deployment/${which}`, '--timeout=60s');
+      });
+    }
     await eventually(async () => expect(await twins('c', name)).toEqual([]));
     // An agent that ends in order is expected back for a while.
     await readyOn(name, elsewhere, RESTART_GRACE_MS + MOVED_WITHIN_MS);
@@ -150,6 +156,8 @@ describe('a pod of a StatefulSet', { timeout: 300_000 }, () => {
   test('is stopped also where neither agent nor kubelet are there to do it', async () => {
     await using one = await singletonOnC();
     const { name, logs } = one;
+    // Also the next guard knows all.
+    await replaceGuard();
     await using lost = await fault('cut c');
     await using frozen = await fault('freeze c agent');
     await using dead = await fault('kill c kubelet');
@@ -211,12 +219,15 @@ describe('a pod of a StatefulSet', { timeout: 300_000 }, () => {
     await eventually(() => seesReady('a', 'b', 'c'), CALM_WITHIN_MS);
   });
 
-  test('goes on through a break that is shorter than the fencing time', async () => {
+  test('goes on through a break that is shorter than the fencing time, also where the guard is another one since', async () => {
     await using one = await singletonOnC();
     const { name, logs, before } = one;
+    await replaceGuard();
     await using lost = await fault('cut c');
     await sleep(5_000);
     await lost.end();
+    // Longer than a guard that nobody tells anything would leave it.
+    await sleep(SAFE_AFTER_MS);
     const after = await readyOn(name, onC, CALM_WITHIN_MS);
     expect(after.metadata.uid).toBe(before.metadata.uid);
     expect(new Set((await logs.intervals()).map(({ container }) => container)).size).toBe(1);

@@ -3,7 +3,8 @@ import type { Socket } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, expect, test } from 'vitest';
-import { nobodyServes, serveLineRequests } from '../../src/runtime/line-requests.ts';
+import { systemClock } from '../../src/runtime/clock.ts';
+import { serveLineRequests, untilNobodyServes } from '../../src/runtime/line-requests.ts';
 import { silentLogger } from '../../src/runtime/logger.ts';
 
 const folder = mkdtempSync(join(tmpdir(), 'headcut-lines-'));
@@ -32,9 +33,9 @@ async function isOver(wait: Promise<void>): Promise<boolean> {
 
 test('who is to take over waits until the former one has ended', async () => {
   const path = join(folder, 'one.sock');
-  await nobodyServes(path, never);
+  await untilNobodyServes(path, systemClock, never);
   const former = await serve(path);
-  const wait = nobodyServes(path, never);
+  const wait = untilNobodyServes(path, systemClock, never);
   expect(await isOver(wait)).toBe(false);
   former.end();
   await wait;
@@ -45,14 +46,14 @@ test('who is to take over waits until the former one has ended', async () => {
 test('nobody serves at what a killed one left behind', async () => {
   const path = join(folder, 'two.sock');
   writeFileSync(path, '');
-  await nobodyServes(path, never);
+  await untilNobodyServes(path, systemClock, never);
 });
 
 test('who waits ends when it is told to', async () => {
   const path = join(folder, 'three.sock');
   const former = await serve(path);
   const stop = new AbortController();
-  const wait = nobodyServes(path, stop.signal);
+  const wait = untilNobodyServes(path, systemClock, stop.signal);
   expect(await isOver(wait)).toBe(false);
   stop.abort();
   await wait;

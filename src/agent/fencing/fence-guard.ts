@@ -7,6 +7,8 @@ import type { FencedPod, KeptLeases } from './lease-memory.ts';
 export interface FenceGuardDeps {
   /** What the agent told last. */
   leases(): KeptLeases;
+  /** Whether the agent tells this guard, and not another one that has taken its place. */
+  isTold(): boolean;
   /** Ms of a clock that goes on while the machine sleeps. */
   uptime(): number;
   /** Has the API server stop this very pod; resolves also when it is gone already. */
@@ -34,12 +36,13 @@ const FIRST_LOOK_AFTER_MS = RENEW_EVERY_MS + LOOK_EVERY_MS;
 /**
  * Stops fenced pods whose time is over where the agent did not: it is dead, stands still, or waits for the kubelet to start it again,
  * which takes minutes when it crashed often. What runs a few seconds later still is killed: the API server or the kubelet is dead as well.
- * It goes by what the agent told, and asks nobody. Runs until `signal` aborts.
+ * It goes by what the agent told, and asks nobody. Runs until `signal` aborts, or another guard is told instead: what this one
+ * knows grows old then.
  */
 export async function guardFencedPods(deps: FenceGuardDeps, signal: AbortSignal): Promise<void> {
   const guard = new Guard(deps);
   await deps.clock.sleep(FIRST_LOOK_AFTER_MS, signal).catch(() => {});
-  while (!signal.aborted) {
+  while (!signal.aborted && deps.isTold()) {
     // What was told while this process stood still is read before.
     await setImmediate();
     await guard.look();

@@ -1,3 +1,4 @@
+import { statSync } from 'node:fs';
 import type { Clock } from '../../runtime/clock.ts';
 import { LineRequests, serveLineRequests } from '../../runtime/line-requests.ts';
 import type { Logger } from '../../runtime/logger.ts';
@@ -30,8 +31,19 @@ export function createPodGuard(path: string, clock: Clock): PodGuard {
   };
 }
 
-/** The guard's end. @param take keeps what the agent told */
-export function serveGuard(path: string, take: (leases: KeptLeases) => Promise<void>, logger: Logger) {
+/** The guard's end. */
+export interface ServedGuard {
+  /** Whether the agent finds this guard at all: another one may have taken its place. */
+  isFound(): boolean;
+  close(): void;
+}
+
+/** @param take keeps what the agent told */
+export async function serveGuard(
+  path: string,
+  take: (leases: KeptLeases) => Promise<void>,
+  logger: Logger,
+): Promise<ServedGuard> {
   const answer = async (line: string): Promise<string> => {
     try {
       await take(parseLeases(line));
@@ -41,5 +53,10 @@ export function serveGuard(path: string, take: (leases: KeptLeases) => Promise<v
       return 'not taken';
     }
   };
-  return serveLineRequests(path, { answer, mode: FOR_GROUP, logger });
+  const server = await serveLineRequests(path, { answer, mode: FOR_GROUP, logger });
+  const { ino } = statSync(path);
+  return {
+    isFound: () => statSync(path, { throwIfNoEntry: false })?.ino === ino,
+    close: () => void server.close(),
+  };
 }

@@ -35,9 +35,22 @@ function guard(
     killed.push(uid);
     return killPod(uid);
   };
-  const deps = { leases: () => kept, uptime, stopPod: stopAndNote, killPod: killAndNote, clock, logger: silentLogger };
-  void guardFencedPods(deps, stop.signal);
-  return { stopped, killed };
+  let told = true;
+  const deps = {
+    leases: () => kept,
+    isTold: () => told,
+    uptime,
+    stopPod: stopAndNote,
+    killPod: killAndNote,
+    clock,
+    logger: silentLogger,
+  };
+  const ended = guardFencedPods(deps, stop.signal);
+  /** The agent tells another one from now on. */
+  const giveWay = (): void => {
+    told = false;
+  };
+  return { stopped, killed, ended, giveWay };
 }
 
 const heard = (agoMs: number) => new Map([['home', uptime() - agoMs]]);
@@ -97,6 +110,13 @@ describe('a fenced pod', () => {
     askedAt.get = uptime;
     await clock.sleep(10_000);
     expect([stopped, killed]).toEqual([[], []]);
+  });
+
+  test('is not stopped by a guard that the agent does not tell any more: that one ends', async () => {
+    const { stopped, ended, giveWay } = guard({ askedAt: heard(0), pods: [db] });
+    giveWay();
+    await ended;
+    expect(stopped).toEqual([]);
   });
 
   test('of a home that was not asked yet is the matter of the agent', async () => {

@@ -40,3 +40,19 @@ test('what the guard could not take is not taken for known', async () => {
     server.close();
   }
 });
+
+test('a guard whose place another one has taken is not found any more', async () => {
+  const path = join(folder, 'three.sock');
+  const take = async (): Promise<void> => {};
+  const former = await serveGuard(path, take, silentLogger);
+  expect(former.isFound()).toBe(true);
+  const next = await serveGuard(path, take, silentLogger);
+  try {
+    expect([former.isFound(), next.isFound()]).toEqual([false, true]);
+    await createPodGuard(path, systemClock).tell(leases);
+  } finally {
+    former.close();
+    next.close();
+  }
+  expect(next.isFound()).toBe(false);
+});

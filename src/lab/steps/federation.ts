@@ -55,7 +55,7 @@ async function startProcess(context: LabContext, cluster: ClusterTopology): Prom
   await kubectl(context, cluster.name, ['patch', federation, '--type=merge', '-p', patch]);
 }
 
-/** The agent's pod, of the image as it is now. */
+/** The pods of agent and guard, of the image as it is now. */
 async function rollOut(context: LabContext, cluster: ClusterTopology): Promise<void> {
   const image = createHash('sha256')
     .update(readFileSync(join(context.root, 'dist', 'images', 'headcut.tar')))
@@ -63,9 +63,11 @@ async function rollOut(context: LabContext, cluster: ClusterTopology): Promise<v
   const patch = JSON.stringify({
     spec: { template: { metadata: { annotations: { 'headcut.dev/lab-image': image } } } },
   });
-  await kubectl(context, cluster.name, ['-n', 'headcut-system', 'patch', 'deployment/headcut', '-p', patch]);
-  const deployment = ['-n', 'headcut-system', 'rollout', 'status', 'deployment/headcut', AGENT_TIMEOUT];
-  await kubectl(context, cluster.name, deployment);
+  const inNamespace = (...args: string[]): Promise<string> =>
+    kubectl(context, cluster.name, ['-n', 'headcut-system', ...args]);
+  const deployments = ['deployment/headcut', 'deployment/headcut-fence'];
+  await inNamespace('patch', ...deployments, '-p', patch);
+  for (const deployment of deployments) await inNamespace('rollout', 'status', deployment, AGENT_TIMEOUT);
 }
 
 /** A member is called after its node, if nobody says otherwise. */

@@ -11,6 +11,8 @@ export default defineConfig({
           exclude: ['test/integration/**', 'test/e2e/**'],
           // None takes a second; machines that test may be busy.
           testTimeout: 20_000,
+          // They wait more than they compute, and are one after the other on two cores otherwise.
+          maxWorkers: 2,
         },
       },
       {

@@ -119,7 +119,7 @@ function dial(
     await secured(socket, PEER_ALPN);
     const keyGenerations = { own: generationOf(memberKeysOf(certificate)), peer: proven(socket, record) };
     const peer = { id: record.id, keyGenerations };
-    return Promise.race([openPeerConnection(socket, peer, context.hello), failureOf(socket)]);
+    return Promise.race([openPeerConnection(socket, peer, context.hello), failureOf(socket)]).catch(explainRefusal);
   });
 }
 
@@ -177,10 +177,17 @@ function secured(socket: TLSSocket, protocol: string): Promise<void> {
   });
 }
 
-/** After the handshake the other side may still refuse our key: that shows as a broken connection. */
 function failureOf(socket: TLSSocket): Promise<never> {
   return new Promise((_resolve, reject) => {
     socket.once('error', reject);
-    socket.once('close', () => reject(new Error('the connection was closed; does the peer know this member?')));
+    socket.once('close', () => reject(new Error('the connection was closed')));
   });
+}
+
+/** After the handshake, in which it has shown its key, the other side may still refuse ours: that shows as a broken connection. */
+function explainRefusal(error: unknown): never {
+  if (error instanceof CodedError && error.code === 'InvalidArgument') throw error;
+  const message =
+    'it answers, but hangs up on this cluster, as on one that is no member there; if it was forgotten or banned there, join it again by an invitation from there';
+  throw new CodedError('Unavailable', message, error);
 }

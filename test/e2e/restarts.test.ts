@@ -8,6 +8,7 @@ import {
   eventually,
   fingerprints,
   isReady,
+  kubectl,
   list,
   offloadedNamespace,
   podSpec,
@@ -16,6 +17,7 @@ import {
   takesPods,
   twins,
 } from './lab.ts';
+import { peerOf } from './members.ts';
 
 /** Whatever is restarted, on either side: no pod that ran is deleted, restarted or made again (product.md). */
 
@@ -141,6 +143,26 @@ describe('an agent that starts while it cannot know what there is', () => {
     for (const words of faults) stack.use(await fault(words));
     await sleep(2 * DOWN_MS);
     await stack.disposeAsync();
+    await expectSame(namespace.name, before);
+  });
+
+  test('deletes nothing: the record of its peer was edited, which another member puts right', async () => {
+    await using namespace = await offloadedNamespace('a');
+    await restartAgents(...CLUSTERS);
+    await allWell();
+    const before = await startWork(namespace.name);
+    await using lost = await fault('cut a');
+    await using killed = await fault('kill a agent');
+    await kubectl('a', ['patch', 'peer', 'b', '--type=merge', '-p', '{"spec": {"endpoints": ["192.0.2.1:7443"]}}']);
+    await killed.end();
+    await eventually(async () => {
+      const { status } = await peerOf('a', 'b');
+      expect(status?.conditions?.map(({ message }) => message).join()).toContain(
+        'its record in this object cannot be used',
+      );
+    }, WELL_WITHIN_MS);
+    await sleep(DOWN_MS);
+    await lost.end();
     await expectSame(namespace.name, before);
   });
 });

@@ -65,6 +65,8 @@ export class Membership implements PeerLinks {
   readonly reach = new Reach(() => this.list());
   readonly #deps: MembershipDeps;
   readonly #members = new Map<string, Member>();
+  /** Members whose stored record cannot be used, by ID, and why: until another member tells it, nothing is concluded from that. */
+  readonly #unusable = new Map<string, { objectName: string; problem: string }>();
   readonly #changes: PeerChanges;
   readonly #rosterListeners: (() => void)[] = [];
   readonly #removed: RemovedMembers;
@@ -109,6 +111,15 @@ export class Membership implements PeerLinks {
 
   get(id: string): MemberLink | undefined {
     return this.#members.get(id)?.link;
+  }
+
+  isMember(id: string): boolean {
+    return this.#members.has(id) || this.#unusable.has(id);
+  }
+
+  /** Why the stored record of a member cannot be used; undefined when it can, or for who is none. */
+  problemWith(id: string): string | undefined {
+    return this.#unusable.get(id)?.problem;
   }
 
   list(): MemberLink[] {
@@ -208,7 +219,8 @@ export class Membership implements PeerLinks {
     const telling = Promise.allSettled(connected.map((link) => link.pushRoster([own.record()])));
     await Promise.race([telling, clock.sleep(FAREWELL_WITHIN_MS)]);
     await this.#serially(async () => {
-      for (const { objectName } of this.#members.values()) await this.#objects.delete(objectName);
+      for (const { objectName } of [...this.#members.values(), ...this.#unusable.values()])
+        await this.#objects.delete(objectName);
       await this.#removed.clear();
     });
     logger.info({ told: connected.length }, 'left the federation');
@@ -281,10 +293,20 @@ export class Membership implements PeerLinks {
   #onObject(name: string, after: PeerObject | undefined, before: PeerObject | undefined): void {
     if (before !== undefined && before.spec.id !== after?.spec.id) this.#remove(before.spec.id, before);
     if (after === undefined || after.spec.id === this.#deps.own.id) return;
+    const { id } = after.spec;
     const problem = problemOfRecord(after.spec);
-    if (this.#isBanned(after.spec.id)) this.#keepOut(name, after.spec.id);
+    if (this.#isBanned(id)) this.#keepOut(name, id);
     else if (problem === undefined) this.#adopt(after);
-    else this.#deps.logger.warn({ peer: name, problem }, 'Peer object ignored');
+    else this.#ignore(name, id, problem);
+  }
+
+  /** Changed by hand, or written by another version: a member that is known goes on as before, one that is not has no link. */
+  #ignore(objectName: string, id: string, problem: string): void {
+    if (this.problemWith(id) === problem) return;
+    this.#deps.logger.warn({ peer: objectName, problem }, 'Peer object ignored');
+    if (this.#members.has(id)) return;
+    this.#unusable.set(id, { objectName, problem });
+    this.#changes.tell(id, 'state');
   }
 
   #adopt(peer: PeerObject): void {
@@ -322,6 +344,7 @@ export class Membership implements PeerLinks {
     });
     const member: Member = { objectName, uid, record, link, stop: new AbortController() };
     this.#members.set(id, member);
+    this.#unusable.delete(id);
     this.#expectKeys(member);
     this.#changes.tell(id, 'added');
     if (this.#signal?.aborted === false) this.#start(member); // later nobody would end its link any more
@@ -335,18 +358,20 @@ export class Membership implements PeerLinks {
 
   #remove(id: string, object: KubeObject): void {
     const member = this.#members.get(id);
-    if (member === undefined || (member.uid !== undefined && member.uid !== object.metadata.uid)) return;
+    if (member?.uid !== undefined && member.uid !== object.metadata.uid) return;
+    if (!this.isMember(id)) return;
     this.#members.delete(id);
+    this.#unusable.delete(id);
     const { own, logger } = this.#deps;
     // By hand; not when it left, or we did.
     if (!this.#removed.has(id) && own.record().left !== true)
       this.#serially(() => this.#removed.forget(id)).catch((err: unknown) =>
         this.#warn(err, 'removal of a member not kept'),
       );
-    member.stop.abort();
+    member?.stop.abort();
     this.#exchange.gone(id);
     this.#disbelief.forget(id);
-    logger.info({ peer: member.objectName, id }, 'member removed');
+    logger.info({ peer: object.metadata.name, id }, 'member removed');
     this.#changes.tell(id, 'removed');
     this.#rosterChanged();
   }

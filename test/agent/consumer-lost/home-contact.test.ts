@@ -1,10 +1,10 @@
 import { expect, test } from 'vitest';
-import { createHomeContact, type HomeContactDeps } from '../../../src/agent/consumer-lost/home-contact.ts';
+import { createHomeContact } from '../../../src/agent/consumer-lost/home-contact.ts';
 import type { PeerChange, PeerLink, PeerLinks } from '../../../src/agent/ports.ts';
 import { systemClock } from '../../../src/runtime/clock.ts';
 
 /** Members with their states; changes are told as the membership tells them. */
-function start(states: Record<string, string>, notUnderstood: string[] = []) {
+function start(states: Record<string, string>, unusable: string[] = []) {
   const time = { now: 1_000 };
   const members = new Map(Object.entries(states));
   const listeners: ((id: string, change: PeerChange) => void)[] = [];
@@ -12,16 +12,12 @@ function start(states: Record<string, string>, notUnderstood: string[] = []) {
   const links = {
     get: (id: string) => (members.has(id) ? linkOf(id) : undefined),
     list: () => [...members.keys()].map(linkOf),
-    onChange: (listener: (id: string, change: PeerChange) => void) => void listeners.push(listener),
-  };
-  const peers = {
+    isMember: (id: string) => members.has(id) || unusable.includes(id),
     synced: true,
-    list: () => [...members.keys(), ...notUnderstood].map((id) => ({ spec: { id } })),
-    onChange: () => {},
+    onChange: (listener: (id: string, change: PeerChange) => void) => void listeners.push(listener),
   };
   const homes = createHomeContact({
     links: links as unknown as PeerLinks,
-    peers: peers as unknown as HomeContactDeps['peers'],
     clock: { ...systemClock, monotonic: () => time.now },
   });
   const told: string[] = [];
@@ -31,7 +27,7 @@ function start(states: Record<string, string>, notUnderstood: string[] = []) {
     else members.set(id, state);
     for (const listener of listeners) listener(id, state === undefined ? 'removed' : 'state');
   };
-  return { homes, peers, told, time, become };
+  return { homes, links, told, time, become };
 }
 
 test('a home that is unreachable is lost since then, until it is heard again', () => {
@@ -58,17 +54,17 @@ test('a home that was forgotten is gone since then, until it joins again', () =>
 });
 
 test('a home that was no member when the agent started is gone since that was known', () => {
-  const { homes, peers, time } = start({});
-  peers.synced = false;
+  const { homes, links, time } = start({});
+  links.synced = false;
   expect(homes.goneForMs('a')).toBeUndefined();
-  peers.synced = true;
+  links.synced = true;
   time.now += 10_000;
   expect(homes.goneForMs('a')).toBe(0);
   time.now += 300;
   expect(homes.goneForMs('a')).toBe(300);
 });
 
-test('a home whose record this agent does not understand is not gone', () => {
+test('a home whose record cannot be used is not gone', () => {
   const { homes } = start({ a: 'Connected' }, ['b']);
   expect([homes.goneForMs('a'), homes.goneForMs('b'), homes.goneForMs('c')]).toEqual([undefined, undefined, 0]);
 });

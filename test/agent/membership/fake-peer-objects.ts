@@ -62,6 +62,12 @@ export class FakePeerObjects implements Store<PeerObject>, PeerClientPort {
     this.#set(name, undefined);
   }
 
+  /** As somebody does who edits its record, which is signed. */
+  spoil(name: string): void {
+    const { spec, ...rest } = this.#objects.get(name)!;
+    this.#set(name, { ...rest, spec: { ...spec, endpoints: ['192.0.2.1:7443'] } });
+  }
+
   #set(name: string, after: PeerObject | undefined): void {
     const before = this.#objects.get(name);
     if (after === undefined) this.#objects.delete(name);

@@ -213,6 +213,9 @@ describe('membership', { timeout: 60_000 }, () => {
     a.cluster.peers.remove('c');
     await see(a, 'b=Connected');
     await see(c, 'a=Unreachable b=Connected');
+    await eventually(
+      () => c.membership.get(a.own.id)?.problem?.includes('if it was forgotten or banned there') === true,
+    );
     await stop(a);
     const again = await start(a.cluster);
     await see(again, 'b=Connected');
@@ -221,6 +224,34 @@ describe('membership', { timeout: 60_000 }, () => {
     expect(seenBy(again)).toBe('b=Connected');
     await joinThrough(c, again);
     await see(again, 'b=Connected c=Connected');
+  });
+
+  it('takes nobody for gone whose record was spoiled, and has it put right by another member', async () => {
+    const [a, b, c] = await three();
+    await stop(a);
+    await stop(b);
+    a.cluster.peers.spoil('c');
+    const again = await start(a.cluster);
+    await eventually(() => again.membership.problemWith(c.own.id) !== undefined);
+    expect([again.membership.isMember(c.own.id), again.membership.get(c.own.id)]).toEqual([true, undefined]);
+    await start(b.cluster);
+    await see(again, 'b=Connected c=Connected');
+    expect(again.membership.problemWith(c.own.id)).toBeUndefined();
+  });
+
+  it('forgets whom it is told to forget, also where the record was spoiled', async () => {
+    const [a, b, c] = await three();
+    await stop(a);
+    a.cluster.peers.spoil('c');
+    await stop(b);
+    const again = await start(a.cluster);
+    await eventually(() => again.membership.isMember(c.own.id));
+    a.cluster.peers.remove('c');
+    await eventually(() => !again.membership.isMember(c.own.id));
+    await start(b.cluster);
+    await see(again, 'b=Connected');
+    await fastClock.sleep(500);
+    expect(seenBy(again)).toBe('b=Connected');
   });
 
   it('begins anew for who leaves: whom it forgot before may come to know it again by others', async () => {

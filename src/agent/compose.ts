@@ -310,7 +310,7 @@ function composeProvider(
     services: offloaded.mirrors,
     surroundings: offloaded.surroundings,
     leases,
-    homes: createHomeContact({ links: membership, clock }),
+    homes: createHomeContact({ links: membership, peers: caches.peers, clock }),
     membersKnown: () => caches.peers.whenSynced(),
     clock,
     logger,

@@ -75,8 +75,6 @@ export type PeerChange = 'added' | 'removed' | 'state' | 'offer' | { podUid: str
 export interface PeerLinks {
   get(id: string): PeerLink | undefined;
   list(): PeerLink[];
-  /** Whether it is a member: one whose stored record cannot be used is one all the same, without a link. */
-  isMember(id: string): boolean;
   /** False until the stored peers were read: until then a missing peer proves nothing. */
   readonly synced: boolean;
   onChange(listener: (id: string, change: PeerChange) => void): void;

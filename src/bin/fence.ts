@@ -18,6 +18,7 @@ for (const name of ['SIGTERM', 'SIGINT'] as const) process.once(name, () => stop
 const connection = inClusterConnection(process.env);
 const folder = process.env.FENCE_FOLDER ?? '/run/headcut-fence';
 const path = join(folder, GUARD_SOCKET);
+logger.info({}, 'guard of fenced pods starts; it begins when no other one serves any more');
 // In an upgrade the former guard goes on until this one is there, however long its image takes.
 await untilNobodyServes(path, systemClock, stop.signal);
 if (stop.signal.aborted) process.exit(0);
@@ -45,6 +46,7 @@ await guardFencedPods(
   },
   stop.signal,
 );
-if (!stop.signal.aborted) logger.error({}, 'another guard has taken the place of this one, which ends');
+if (!stop.signal.aborted)
+  logger.error({}, 'this guard is not found at its socket any more, as when another one has taken its place; it ends');
 // Connections of the agent would hold the process. The socket stays: it may be another's by now.
 process.exit(stop.signal.aborted ? 0 : 1);

@@ -1,5 +1,6 @@
-import { chmodSync, rmSync } from 'node:fs';
-import { connect, createServer, type Server, type Socket } from 'node:net';
+import { once } from 'node:events';
+import { chmodSync, rmSync, statSync } from 'node:fs';
+import { connect, createServer, type Socket } from 'node:net';
 import { CodedError } from '../core/coded-error.ts';
 import type { Clock } from './clock.ts';
 import { readLines } from './lines.ts';
@@ -92,17 +93,33 @@ export interface LineAnswers {
   logger: Logger;
 }
 
-/** Serves such requests. @param path of the socket, in a folder that is there */
-export function serveLineRequests(path: string, { answer, mode, logger }: LineAnswers): Promise<Server> {
+export interface LineServer {
+  /** Whether who connects comes here: another process may have taken over. */
+  isFound(): boolean;
+  /** Also all connections. */
+  close(): void;
+}
+
+/** Serves such requests, also where another process did. @param path of the socket, in a folder that is there */
+export async function serveLineRequests(path: string, { answer, mode, logger }: LineAnswers): Promise<LineServer> {
   rmSync(path, { force: true });
-  const server = createServer((socket) => void serve(socket, answer, logger));
-  return new Promise((resolve, reject) => {
-    server.once('error', reject);
-    server.listen(path, () => {
-      chmodSync(path, mode);
-      resolve(server);
-    });
+  const sockets = new Set<Socket>();
+  const server = createServer((socket) => {
+    sockets.add(socket);
+    socket.once('close', () => sockets.delete(socket));
+    void serve(socket, answer, logger);
   });
+  server.listen(path);
+  const inodeNow = (): number | undefined => statSync(path, { throwIfNoEntry: false })?.ino;
+  // It is there at once, and a moment later it might be another's.
+  const inode = inodeNow();
+  await once(server, 'listening');
+  chmodSync(path, mode);
+  const close = (): void => {
+    server.close();
+    for (const socket of sockets) socket.destroy();
+  };
+  return { isFound: () => inodeNow() === inode, close };
 }
 
 const LOOK_EVERY_MS = 100;

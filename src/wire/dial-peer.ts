@@ -188,6 +188,6 @@ function failureOf(socket: TLSSocket): Promise<never> {
 function explainRefusal(error: unknown): never {
   if (error instanceof CodedError && error.code === 'InvalidArgument') throw error;
   const message =
-    'it answers, but hangs up on this cluster, as on one that is no member there; if it was forgotten or banned there, join it again by an invitation from there';
+    'it answers, but hangs up on this cluster, as on one that is no member there; if it was forgotten there, join again by an invitation from there';
   throw new CodedError('Unavailable', message, error);
 }

@@ -56,10 +56,6 @@ class FakeLinks implements PeerLinks {
     return [];
   }
 
-  isMember(id: string): boolean {
-    return this.states[id] !== undefined;
-  }
-
   onChange(listener: Parameters<PeerLinks['onChange']>[0]): void {
     this.#listeners.push(listener);
   }

@@ -1,5 +1,4 @@
 import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
-import type { Socket } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, expect, test } from 'vitest';
@@ -13,17 +12,8 @@ afterAll(() => rmSync(folder, { recursive: true }));
 const never = new AbortController().signal;
 const WHILE_MS = 300;
 
-async function serve(path: string) {
-  const server = await serveLineRequests(path, { answer: async () => 'yes', mode: 0o600, logger: silentLogger });
-  const sockets = new Set<Socket>();
-  server.on('connection', (socket) => sockets.add(socket));
-  /** As the end of its process. */
-  const end = (): void => {
-    server.close();
-    for (const socket of sockets) socket.destroy();
-  };
-  return { end };
-}
+const serve = (path: string) =>
+  serveLineRequests(path, { answer: async () => 'yes', mode: 0o600, logger: silentLogger });
 
 /** Whether it is over, after a while. */
 async function isOver(wait: Promise<void>): Promise<boolean> {
@@ -37,10 +27,10 @@ test('who is to take over waits until the former one has ended', async () => {
   const former = await serve(path);
   const wait = untilNobodyServes(path, systemClock, never);
   expect(await isOver(wait)).toBe(false);
-  former.end();
+  former.close();
   await wait;
   const next = await serve(path);
-  next.end();
+  next.close();
 });
 
 test('nobody serves at what a killed one left behind', async () => {
@@ -57,5 +47,5 @@ test('who waits ends when it is told to', async () => {
   expect(await isOver(wait)).toBe(false);
   stop.abort();
   await wait;
-  former.end();
+  former.close();
 });

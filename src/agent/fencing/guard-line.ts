@@ -1,6 +1,5 @@
-import { statSync } from 'node:fs';
 import type { Clock } from '../../runtime/clock.ts';
-import { LineRequests, serveLineRequests } from '../../runtime/line-requests.ts';
+import { LineRequests, type LineServer, serveLineRequests } from '../../runtime/line-requests.ts';
 import type { Logger } from '../../runtime/logger.ts';
 import { formatLeases, type KeptLeases, parseLeases } from './lease-memory.ts';
 
@@ -31,19 +30,12 @@ export function createPodGuard(path: string, clock: Clock): PodGuard {
   };
 }
 
-/** The guard's end. */
-export interface ServedGuard {
-  /** Whether the agent finds this guard at all: another one may have taken its place. */
-  isFound(): boolean;
-  close(): void;
-}
-
-/** @param take keeps what the agent told */
-export async function serveGuard(
+/** The guard's end. @param take keeps what the agent told */
+export function serveGuard(
   path: string,
   take: (leases: KeptLeases) => Promise<void>,
   logger: Logger,
-): Promise<ServedGuard> {
+): Promise<LineServer> {
   const answer = async (line: string): Promise<string> => {
     try {
       await take(parseLeases(line));
@@ -53,10 +45,5 @@ export async function serveGuard(
       return 'not taken';
     }
   };
-  const server = await serveLineRequests(path, { answer, mode: FOR_GROUP, logger });
-  const { ino } = statSync(path);
-  return {
-    isFound: () => statSync(path, { throwIfNoEntry: false })?.ino === ino,
-    close: () => void server.close(),
-  };
+  return serveLineRequests(path, { answer, mode: FOR_GROUP, logger });
 }

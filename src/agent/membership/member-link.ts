@@ -75,6 +75,8 @@ export class MemberLink extends PeerCalls implements PeerLink {
   #hasAllPods = false;
   #clonedAt: number | undefined;
   #reach = new Map<string, number>();
+  /** Why its stored record cannot be used: until there is another one nothing connects, and nobody is told of it. */
+  unusable: string | undefined;
   /** How far its clock is ahead of ours. */
   clockSkewMs: number | undefined;
 
@@ -215,6 +217,7 @@ export class MemberLink extends PeerCalls implements PeerLink {
 
   update(record: PeerRecord): void {
     this.#record = record;
+    this.unusable = undefined;
   }
 
   /** Time passed. @param forgiveMs time during which this process itself stood still, which is no silence of the peer */

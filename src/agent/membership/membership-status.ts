@@ -4,7 +4,6 @@ import {
   type FederationObject,
   type KeyStatus,
   LEAVE_ANNOTATION,
-  type PeerContact,
   type PeerObject,
   planFederationStatus,
   planPeerStatus,
@@ -77,7 +76,7 @@ export function createMembershipStatus(deps: MembershipStatusDeps): Controller {
 
 async function reconcilePeer(deps: MembershipStatusDeps, id: string) {
   const link = deps.membership.get(id);
-  if (link === undefined) return reconcileUnusable(deps, id);
+  if (link === undefined) return undefined;
   const unsettledMs = unsettledFor(deps, [link]);
   if (unsettledMs > 0) return { requeueAfterMs: unsettledMs };
   const peer = deps.peers.get(link.name);
@@ -87,34 +86,22 @@ async function reconcilePeer(deps: MembershipStatusDeps, id: string) {
     state: link.state,
     offer: link.offer,
     problem: link.problem,
+    unusable: link.unusable,
     via: link.via === undefined ? undefined : (deps.membership.get(link.via)?.name ?? link.via.slice(0, 6)),
     version: link.version,
     roundTripMs: link.roundTripMs,
     cloned: link.cloned,
     hearsay: deps.membership.reach.hearsay(id),
   };
-  await show(deps, peer, contact);
-  return contact.cloned ? { requeueAfterMs: CLONE_AGAIN_MS } : undefined;
-}
-
-/** A member without a link. */
-async function reconcileUnusable(deps: MembershipStatusDeps, id: string): Promise<undefined> {
-  const problem = deps.membership.problemWith(id);
-  const peer = deps.peers.list().find(({ spec }) => spec.id === id);
-  if (problem === undefined || peer === undefined) return;
-  const nothing = { via: undefined, roundTripMs: undefined, offer: undefined, cloned: false };
-  const why = `its record in this object cannot be used: ${problem}; another member puts it right, or headcut forget and a new join`;
-  await show(deps, peer, { ...nothing, state: 'Unreachable', problem: why, hearsay: { view: 'Unknown' } });
-}
-
-async function show({ client, clock }: MembershipStatusDeps, peer: PeerObject, contact: PeerContact): Promise<void> {
-  const status = planPeerStatus(peer, contact, toKubeTime(clock.now()));
-  if (status === undefined) return;
+  const again = contact.cloned ? { requeueAfterMs: CLONE_AGAIN_MS } : undefined;
+  const status = planPeerStatus(peer, contact, toKubeTime(deps.clock.now()));
+  if (status === undefined) return again;
   try {
-    await client.patch(PEERS, { name: peer.metadata.name, subresource: 'status' }, { status });
+    await deps.client.patch(PEERS, { name: link.name, subresource: 'status' }, { status });
   } catch (error) {
     if (!isNotFound(error)) throw error;
   }
+  return again;
 }
 
 async function reconcileFederation(deps: MembershipStatusDeps) {

@@ -16,6 +16,8 @@ import type { PeerChange, PeerConnections, PeerLinks, PeerServing, PeerStreamSer
 import type { AdmissionGate } from './admission-gate.ts';
 import type { Dialing } from './dialing.ts';
 import { DisbeliefLog } from './disbelief-log.ts';
+import { sayFarewell } from './farewell.ts';
+import { tickLinks } from './link-ticks.ts';
 import { MemberLink } from './member-link.ts';
 import type { OwnRecord } from './own-record.ts';
 import { PeerChanges } from './peer-changes.ts';
@@ -53,20 +55,11 @@ interface Member {
   stop: AbortController;
 }
 
-/** How often the silence of peers is looked at. */
-const TICK_MS = 200;
-/** A tick later than this means that this process, or its machine, stood still: that silence is nobody else's fault. */
-const LATE_TICK_MS = 2 * TICK_MS;
-/** Who cannot be told within this learns it from the others. */
-const FAREWELL_WITHIN_MS = 5_000;
-
 /** The other members: kept as Peer objects, each with a link. A Peer object that is deleted is a member no more. */
 export class Membership implements PeerLinks {
   readonly reach = new Reach(() => this.list());
   readonly #deps: MembershipDeps;
   readonly #members = new Map<string, Member>();
-  /** Members whose stored record cannot be used, by ID, and why: until another member tells it, nothing is concluded from that. */
-  readonly #unusable = new Map<string, { objectName: string; problem: string }>();
   readonly #changes: PeerChanges;
   readonly #rosterListeners: (() => void)[] = [];
   readonly #removed: RemovedMembers;
@@ -113,15 +106,6 @@ export class Membership implements PeerLinks {
     return this.#members.get(id)?.link;
   }
 
-  isMember(id: string): boolean {
-    return this.#members.has(id) || this.#unusable.has(id);
-  }
-
-  /** Why the stored record of a member cannot be used; undefined when it can, or for who is none. */
-  problemWith(id: string): string | undefined {
-    return this.#unusable.get(id)?.problem;
-  }
-
   list(): MemberLink[] {
     return [...this.#members.values()].map((member) => member.link);
   }
@@ -162,13 +146,13 @@ export class Membership implements PeerLinks {
   }
 
   tell(records: PeerRecord[], from: string): Promise<void> {
-    return this.#serially(async () => {
-      if (this.#deps.own.record().left === true) return;
-      await this.#takeOver(
-        records.filter((record) => !this.#removed.refuses(record) && !this.#isBanned(record.id)),
-        from,
-      );
-    });
+    return this.#serially(() => this.#tell(records, from));
+  }
+
+  async #tell(records: PeerRecord[], from: string): Promise<void> {
+    if (this.#deps.own.record().left === true) return;
+    const wanted = records.filter((record) => !this.#removed.refuses(record) && !this.#isBanned(record.id));
+    await this.#takeOver(wanted, from);
   }
 
   admit(record: PeerRecord): Promise<void> {
@@ -215,30 +199,19 @@ export class Membership implements PeerLinks {
   async leave(): Promise<void> {
     const { own, clock, logger } = this.#deps;
     await own.leave();
-    const connected = this.list().filter((link) => link.state === 'Connected');
-    const telling = Promise.allSettled(connected.map((link) => link.pushRoster([own.record()])));
-    await Promise.race([telling, clock.sleep(FAREWELL_WITHIN_MS)]);
+    const told = await sayFarewell(this.list(), own.record(), clock);
     await this.#serially(async () => {
-      for (const { objectName } of [...this.#members.values(), ...this.#unusable.values()])
-        await this.#objects.delete(objectName);
+      for (const { objectName } of this.#members.values()) await this.#objects.delete(objectName);
       await this.#removed.clear();
     });
-    logger.info({ told: connected.length }, 'left the federation');
+    logger.info({ told }, 'left the federation');
   }
 
   /** Keeps links to all members until `signal` aborts. */
   async run(signal: AbortSignal): Promise<void> {
     this.#signal = signal;
     for (const member of this.#members.values()) this.#start(member);
-    const { clock } = this.#deps;
-    let last = clock.monotonic();
-    while (!signal.aborted) {
-      await clock.sleep(TICK_MS, signal).catch(() => {});
-      const now = clock.monotonic();
-      const forgiveMs = now - last > LATE_TICK_MS ? now - last - TICK_MS : 0;
-      last = now;
-      for (const { link } of this.#members.values()) link.tick(now, forgiveMs);
-    }
+    await tickLinks(() => this.list(), this.#deps.clock, signal);
     for (const { stop } of this.#members.values()) stop.abort();
   }
 
@@ -252,12 +225,12 @@ export class Membership implements PeerLinks {
       else if (decision.type === 'add') {
         const { record } = decision;
         // Who joins takes the federation as it is.
-        const isWanted = from === own.id || from === this.#joining;
+        const isWanted = from === own.id || from === this.#joining || this.#members.has(record.id);
         vouchers ??= new VoucherTree(this.#knownRecords(), own.id, limits);
         const reason = vouchers.problemOf(record, isWanted);
         if (reason !== undefined) this.#disbelief.say({ id: record.id, reason }, from);
         else if (isWanted || gate.admits(record)) {
-          await this.#create(record, from);
+          await (this.#members.has(record.id) ? this.#update(record) : this.#create(record, from));
           vouchers.add(record);
         }
       } else await this.#update(decision.record);
@@ -293,38 +266,42 @@ export class Membership implements PeerLinks {
   #onObject(name: string, after: PeerObject | undefined, before: PeerObject | undefined): void {
     if (before !== undefined && before.spec.id !== after?.spec.id) this.#remove(before.spec.id, before);
     if (after === undefined || after.spec.id === this.#deps.own.id) return;
-    const { id } = after.spec;
     const problem = problemOfRecord(after.spec);
-    if (this.#isBanned(id)) this.#keepOut(name, id);
+    if (this.#isBanned(after.spec.id)) this.#keepOut(name, after.spec.id);
     else if (problem === undefined) this.#adopt(after);
-    else this.#ignore(name, id, problem);
+    else this.#onUnusable(after, problem);
   }
 
-  /** Changed by hand, or written by another version: a member that is known goes on as before, one that is not has no link. */
-  #ignore(objectName: string, id: string, problem: string): void {
-    if (this.problemWith(id) === problem) return;
-    this.#deps.logger.warn({ peer: objectName, problem }, 'Peer object ignored');
-    if (this.#members.has(id)) return;
-    this.#unusable.set(id, { objectName, problem });
-    this.#changes.tell(id, 'state');
+  /** Changed by hand, or written by another version. That is no reason to take a member for gone. */
+  #onUnusable(peer: PeerObject, problem: string): void {
+    const { metadata, spec } = peer;
+    const member = this.#members.get(spec.id);
+    if (member?.link.unusable === problem) return;
+    this.#deps.logger.warn({ peer: metadata.name, problem }, 'the record in a Peer object cannot be used');
+    if (member === undefined) this.#add(peer, problem);
+    else if (member.link.unusable !== undefined) member.link.unusable = problem;
+    else
+      this.#soon(
+        () => this.#objects.update(member.objectName, spec, member.record),
+        'record of a member not put right',
+      );
   }
 
   #adopt(peer: PeerObject): void {
     const { metadata, spec: record } = peer;
     const member = this.#members.get(record.id);
-    if (member === undefined) {
-      this.#add(peer);
-      return;
-    }
+    if (member === undefined) return void this.#add(peer);
     member.uid = metadata.uid;
-    if (versionOf(record) <= versionOf(member.record)) return;
+    const wasUnusable = member.link.unusable !== undefined;
+    if (!wasUnusable && versionOf(record) <= versionOf(member.record)) return;
     member.record = record;
     member.link.update(record);
     this.#expectKeys(member);
+    if (wasUnusable) this.#start(member);
     this.#rosterChanged();
   }
 
-  #add({ metadata: { name: objectName, uid }, spec: record, status }: PeerObject): void {
+  #add({ metadata: { name: objectName, uid }, spec: record, status }: PeerObject, problem?: string): void {
     const { id } = record;
     const { own, serving, dialing } = this.#deps;
     const link = new MemberLink(objectName, record, {
@@ -336,18 +313,17 @@ export class Membership implements PeerLinks {
       dialAlone: (latest, endpoint, signal) => dialing.alone(latest, endpoint, signal),
       serve: (stream) => serving.serve(id, stream),
       onChange: (change) => this.#onLinkChange(id, change),
-      onRecords: (records) =>
-        void this.tell(records, id).catch((err: unknown) => this.#warn(err, 'members not stored')),
+      onRecords: (records) => this.#soon(() => this.#tell(records, id), 'members not stored'),
       onDigest: (digest) => this.#exchange.heard(id, digest),
       onWay: () => this.reach.refresh(),
       onReach: () => this.#hearsayChanged(),
     });
+    link.unusable = problem;
     const member: Member = { objectName, uid, record, link, stop: new AbortController() };
     this.#members.set(id, member);
-    this.#unusable.delete(id);
     this.#expectKeys(member);
     this.#changes.tell(id, 'added');
-    if (this.#signal?.aborted === false) this.#start(member); // later nobody would end its link any more
+    this.#start(member);
     this.#rosterChanged();
   }
 
@@ -358,26 +334,23 @@ export class Membership implements PeerLinks {
 
   #remove(id: string, object: KubeObject): void {
     const member = this.#members.get(id);
-    if (member?.uid !== undefined && member.uid !== object.metadata.uid) return;
-    if (!this.isMember(id)) return;
+    if (member === undefined || (member.uid !== undefined && member.uid !== object.metadata.uid)) return;
     this.#members.delete(id);
-    this.#unusable.delete(id);
     const { own, logger } = this.#deps;
     // By hand; not when it left, or we did.
     if (!this.#removed.has(id) && own.record().left !== true)
-      this.#serially(() => this.#removed.forget(id)).catch((err: unknown) =>
-        this.#warn(err, 'removal of a member not kept'),
-      );
-    member?.stop.abort();
+      this.#soon(() => this.#removed.forget(id), 'removal of a member not kept');
+    member.stop.abort();
     this.#exchange.gone(id);
     this.#disbelief.forget(id);
-    logger.info({ peer: object.metadata.name, id }, 'member removed');
+    logger.info({ peer: member.objectName, id }, 'member removed');
     this.#changes.tell(id, 'removed');
     this.#rosterChanged();
   }
 
-  #start(member: Member): void {
-    void member.link.run(member.stop.signal);
+  /** Once this runs, and not when it has ended: nobody would end the link any more. */
+  #start({ link, stop }: Member): void {
+    if (this.#signal?.aborted === false && link.unusable === undefined) void link.run(stop.signal);
   }
 
   #rosterChanged(): void {
@@ -388,11 +361,10 @@ export class Membership implements PeerLinks {
 
   /** It was banned while this agent was away, or its object was made by hand. */
   #keepOut(objectName: string, id: string): void {
-    const remove = async (): Promise<void> => {
+    this.#soon(async () => {
       await this.#removed.forget(id);
       await this.#objects.delete(objectName);
-    };
-    this.#serially(remove).catch((err: unknown) => this.#warn(err, 'Peer object of a banned cluster not deleted'));
+    }, 'Peer object of a banned cluster not deleted');
   }
 
   #isBanned(id: string): boolean {
@@ -400,7 +372,8 @@ export class Membership implements PeerLinks {
   }
 
   #knownRecords(): Map<string, PeerRecord> {
-    return new Map([...this.#members].map(([id, member]) => [id, member.record]));
+    const usable = [...this.#members].filter(([, { link }]) => link.unusable === undefined);
+    return new Map(usable.map(([id, { record }]) => [id, record]));
   }
 
   /** How to ask a peer for what is missing here. */
@@ -419,7 +392,8 @@ export class Membership implements PeerLinks {
     if (change === 'state') this.#exchange.look();
   }
 
-  #warn(err: unknown, message: string): void {
-    this.#deps.logger.warn({ err }, message);
+  /** After what is under way. */
+  #soon(write: () => Promise<unknown>, failure: string): void {
+    this.#serially(write).catch((err: unknown) => this.#deps.logger.warn({ err }, failure));
   }
 }

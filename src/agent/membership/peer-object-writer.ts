@@ -20,8 +20,7 @@ export class PeerObjectWriter {
       if (!isAlreadyExists(error)) throw error;
     }
     const existing = await this.#client.get<PeerObject>(PEERS, { name });
-    // Made a moment ago, or one whose record cannot be used.
-    if (existing.spec.id === spec.id) return this.update(name, existing.spec, spec);
+    if (existing.spec.id === spec.id) return existing;
     const apart = `${spec.name}-${spec.id.slice(0, 6)}`;
     return this.#client.create<PeerObject>(PEERS, { metadata: { name: apart }, spec });
   }

@@ -1,11 +1,10 @@
-import type { Server } from 'node:net';
 import { messageOf } from '../../core/coded-error.ts';
 import {
   type NodeNetworkAnswer,
   type NodeNetworkRequest,
   parseNodeNetworkRequest,
 } from '../../core/network/node-network.ts';
-import { serveLineRequests } from '../../runtime/line-requests.ts';
+import { type LineServer, serveLineRequests } from '../../runtime/line-requests.ts';
 import type { Logger } from '../../runtime/logger.ts';
 import type { NodeNetworkKeeper } from './node-network.ts';
 
@@ -15,7 +14,7 @@ export interface RequestSocketDeps {
 }
 
 /** Serves the agent on a Unix socket. Only the agent's pod sees the socket's folder. */
-export function serveRequests(path: string, deps: RequestSocketDeps): Promise<Server> {
+export function serveRequests(path: string, deps: RequestSocketDeps): Promise<LineServer> {
   const answer = async (line: string): Promise<string> => JSON.stringify(await answerTo(line, deps));
   // The agent runs as another user.
   return serveLineRequests(path, { answer, mode: 0o666, logger: deps.logger });

@@ -133,7 +133,7 @@ export class VirtualNodeController implements VirtualNodes, NodeIdentities {
   }
 
   async #reconcile(peerId: string): Promise<ReconcileResult> {
-    const link = this.#peer(peerId);
+    const link = this.#deps.links.get(peerId);
     if (link === undefined) return this.#depart(peerId);
     this.#emptied.delete(peerId);
     // One that was a member under another name lately has its pods on that node.
@@ -156,14 +156,6 @@ export class VirtualNodeController implements VirtualNodes, NodeIdentities {
     return this.#updateStatus(shown, node, running);
   }
 
-  /** A member whose record cannot be used is out of contact, and none that has left. */
-  #peer(id: string): ShownPeer | undefined {
-    const { links } = this.#deps;
-    const link = links.get(id);
-    const node = link === undefined && links.isMember(id) ? this.#nodeOf(id) : undefined;
-    return node === undefined ? link : { id, name: peerNameOf(node), state: 'Unreachable', offer: undefined };
-  }
-
   /** Whoever moved the pods away before the peer left has closed its node, and does not open that of a member that came back. */
   async #reopen({ metadata: { name }, spec, status }: Node): Promise<void> {
     const ready = status?.conditions?.find(({ type }) => type === 'Ready');
@@ -179,10 +171,10 @@ export class VirtualNodeController implements VirtualNodes, NodeIdentities {
     return this.#deps.nodes.list().find(({ metadata }) => metadata.labels?.[PEER_LABEL] === peerId);
   }
 
-  #waitForName({ id, name }: ShownPeer, { metadata }: Node): ReconcileResult {
+  #waitForName({ id, name }: PeerLink, { metadata }: Node): ReconcileResult {
     const { links, logger } = this.#deps;
     const owner = metadata.labels?.[PEER_LABEL];
-    const isFormer = owner !== undefined && links.synced && !links.isMember(owner);
+    const isFormer = owner !== undefined && links.synced && links.get(owner) === undefined;
     if (!this.#nameless.has(id))
       logger.error(
         { node: metadata.name, peer: name },
@@ -194,7 +186,7 @@ export class VirtualNodeController implements VirtualNodes, NodeIdentities {
     return { requeueAfterMs: isFormer ? LOOK_AGAIN_MS : 60_000 };
   }
 
-  async #create(link: ShownPeer): Promise<void> {
+  async #create(link: PeerLink): Promise<void> {
     const input = { peerId: link.id, peerName: link.name, offer: link.offer };
     await this.#deps.client.create(NODES, {
       metadata: { name: virtualNodeName(link.name), labels: nodeLabels(input) },

@@ -108,6 +108,8 @@ export interface PeerContact {
   offer: Offer | undefined;
   /** Why it is not connected, for people. */
   problem: string | undefined;
+  /** Why its stored record cannot be used, if so. */
+  unusable?: string | undefined;
 }
 
 /** The status to write, as a merge patch, or undefined when nothing worth a write changed. @param now RFC 3339 */
@@ -161,13 +163,16 @@ function uniqueCondition(cloned: boolean, lastTransitionTime: string): Condition
   };
 }
 
-function reasonOf({ state, via, hearsay }: PeerContact): string {
+function reasonOf({ state, via, hearsay, unusable }: PeerContact): string {
+  if (unusable !== undefined) return 'RecordUnusable';
   if (state === 'Connected') return via === undefined ? 'Heartbeat' : 'Relayed';
   if (state === 'Suspect') return 'Silent';
   return hearsay.view === 'Unknown' ? 'NoContact' : hearsay.view;
 }
 
-function messageOf({ state, via, hearsay, problem = 'no heartbeat arrives' }: PeerContact): string {
+function messageOf({ state, via, hearsay, unusable, problem = 'no heartbeat arrives' }: PeerContact): string {
+  if (unusable !== undefined)
+    return `its record in this object cannot be used: ${unusable}; another member that is connected puts it right, or undo the change, or join it again by an invitation`;
   if (state === 'Connected') return via === undefined ? 'heartbeats arrive' : `Relayed through ${via}`;
   if (state === 'Suspect') return problem;
   switch (hearsay.view) {

@@ -1,10 +1,10 @@
 import { expect, test } from 'vitest';
-import { createHomeContact } from '../../../src/agent/consumer-lost/home-contact.ts';
+import { createHomeContact, type HomeContactDeps } from '../../../src/agent/consumer-lost/home-contact.ts';
 import type { PeerChange, PeerLink, PeerLinks } from '../../../src/agent/ports.ts';
 import { systemClock } from '../../../src/runtime/clock.ts';
 
 /** Members with their states; changes are told as the membership tells them. */
-function start(states: Record<string, string>, unusable: string[] = []) {
+function start(states: Record<string, string>, notUnderstood: string[] = []) {
   const time = { now: 1_000 };
   const members = new Map(Object.entries(states));
   const listeners: ((id: string, change: PeerChange) => void)[] = [];
@@ -12,12 +12,16 @@ function start(states: Record<string, string>, unusable: string[] = []) {
   const links = {
     get: (id: string) => (members.has(id) ? linkOf(id) : undefined),
     list: () => [...members.keys()].map(linkOf),
-    isMember: (id: string) => members.has(id) || unusable.includes(id),
-    synced: true,
     onChange: (listener: (id: string, change: PeerChange) => void) => void listeners.push(listener),
+  };
+  const peers = {
+    synced: true,
+    list: () => [...members.keys(), ...notUnderstood].map((id) => ({ spec: { id } })),
+    onChange: () => {},
   };
   const homes = createHomeContact({
     links: links as unknown as PeerLinks,
+    peers: peers as unknown as HomeContactDeps['peers'],
     clock: { ...systemClock, monotonic: () => time.now },
   });
   const told: string[] = [];
@@ -27,7 +31,7 @@ function start(states: Record<string, string>, unusable: string[] = []) {
     else members.set(id, state);
     for (const listener of listeners) listener(id, state === undefined ? 'removed' : 'state');
   };
-  return { homes, links, told, time, become };
+  return { homes, peers, told, time, become };
 }
 
 test('a home that is unreachable is lost since then, until it is heard again', () => {
@@ -54,17 +58,17 @@ test('a home that was forgotten is gone since then, until it joins again', () =>
 });
 
 test('a home that was no member when the agent started is gone since that was known', () => {
-  const { homes, links, time } = start({});
-  links.synced = false;
+  const { homes, peers, time } = start({});
+  peers.synced = false;
   expect(homes.goneForMs('a')).toBeUndefined();
-  links.synced = true;
+  peers.synced = true;
   time.now += 10_000;
   expect(homes.goneForMs('a')).toBe(0);
   time.now += 300;
   expect(homes.goneForMs('a')).toBe(300);
 });
 
-test('a home whose record cannot be used is not gone', () => {
+test('a home whose record this agent does not understand is not gone', () => {
   const { homes } = start({ a: 'Connected' }, ['b']);
   expect([homes.goneForMs('a'), homes.goneForMs('b'), homes.goneForMs('c')]).toEqual([undefined, undefined, 0]);
 });

@@ -58,13 +58,7 @@ function linksTo(serve: PeerStreamServer): PeerLinks {
     return near;
   };
   const link = { openStream } as Partial<PeerLink> as PeerLink;
-  return {
-    get: (id) => (id === 'cluster-a' ? link : undefined),
-    list: () => [link],
-    isMember: () => true,
-    synced: true,
-    onChange: () => {},
-  };
+  return { get: (id) => (id === 'cluster-a' ? link : undefined), list: () => [link], synced: true, onChange: () => {} };
 }
 
 async function startGate(serve: PeerStreamServer, uid: string, cluster = 'cluster-a'): Promise<number> {

@@ -11,7 +11,7 @@ export class FakePeerObjects implements Store<PeerObject>, PeerClientPort {
   readonly synced = true;
   writes = 0;
   readonly #objects = new Map<string, PeerObject>();
-  readonly #listeners: ChangeListener<PeerObject>[] = [];
+  #listeners: ChangeListener<PeerObject>[] = [];
   #uid = 0;
 
   whenSynced(): Promise<void> {
@@ -55,6 +55,11 @@ export class FakePeerObjects implements Store<PeerObject>, PeerClientPort {
     if (!this.#objects.has(address.name)) return Promise.reject(new ApiError(404, {}));
     this.#set(address.name, undefined);
     return Promise.resolve();
+  }
+
+  /** Ends all watches, as the end of an agent does. */
+  endWatches(): void {
+    this.#listeners = [];
   }
 
   /** As `kubectl delete peer` does. */

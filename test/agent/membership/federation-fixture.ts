@@ -151,6 +151,7 @@ export async function startAgent(cluster: TestCluster, options: AgentOptions = {
     await server.close();
     stopped.abort();
     await running;
+    peers.endWatches();
   };
   const rotateKey = (): Promise<unknown> =>
     own.replaceKey(

@@ -213,9 +213,7 @@ describe('membership', { timeout: 60_000 }, () => {
     a.cluster.peers.remove('c');
     await see(a, 'b=Connected');
     await see(c, 'a=Unreachable b=Connected');
-    await eventually(
-      () => c.membership.get(a.own.id)?.problem?.includes('if it was forgotten or banned there') === true,
-    );
+    await eventually(() => c.membership.get(a.own.id)?.problem?.includes('if it was forgotten there') === true);
     await stop(a);
     const again = await start(a.cluster);
     await see(again, 'b=Connected');
@@ -231,12 +229,25 @@ describe('membership', { timeout: 60_000 }, () => {
     await stop(a);
     await stop(b);
     a.cluster.peers.spoil('c');
+    // It needs no approval: it is a member.
+    a.cluster.federation = { metadata: { name: 'headcut' }, spec: { admission: 'Manual' } };
     const again = await start(a.cluster);
-    await eventually(() => again.membership.problemWith(c.own.id) !== undefined);
-    expect([again.membership.isMember(c.own.id), again.membership.get(c.own.id)]).toEqual([true, undefined]);
+    await eventually(() => again.membership.get(c.own.id)?.unusable !== undefined);
+    await fastClock.sleep(500);
+    expect(again.membership.get(c.own.id)?.state).toBe('Suspect');
     await start(b.cluster);
     await see(again, 'b=Connected c=Connected');
-    expect(again.membership.problemWith(c.own.id)).toBeUndefined();
+    expect(again.membership.get(c.own.id)?.unusable).toBeUndefined();
+  });
+
+  it('puts the record of a member that it knows right by itself', async () => {
+    const [a, , c] = await three();
+    const { writes } = a.cluster.peers;
+    a.cluster.peers.spoil('c');
+    await eventually(() => a.cluster.peers.get('c')?.spec.endpoints[0] !== '192.0.2.1:7443');
+    expect(a.cluster.peers.writes).toBe(writes + 2);
+    expect(a.cluster.peers.get('c')?.spec.endpoints).toEqual(c.own.record().endpoints);
+    expect(seenBy(a)).toBe('b=Connected c=Connected');
   });
 
   it('forgets whom it is told to forget, also where the record was spoiled', async () => {
@@ -245,9 +256,9 @@ describe('membership', { timeout: 60_000 }, () => {
     a.cluster.peers.spoil('c');
     await stop(b);
     const again = await start(a.cluster);
-    await eventually(() => again.membership.isMember(c.own.id));
+    await eventually(() => again.membership.get(c.own.id)?.unusable !== undefined);
     a.cluster.peers.remove('c');
-    await eventually(() => !again.membership.isMember(c.own.id));
+    await eventually(() => again.membership.get(c.own.id) === undefined);
     await start(b.cluster);
     await see(again, 'b=Connected');
     await fastClock.sleep(500);

@@ -56,7 +56,6 @@ function cluster(options: {
   const links = {
     get: () => undefined,
     list: () => [],
-    isMember: () => true,
     synced: true,
     onChange: (listener: (typeof listeners)[number]) => void listeners.push(listener),
   };

@@ -37,6 +37,21 @@ describe('planPeerStatus', () => {
     expect(planPeerStatus({ ...peer, status: status ?? {} }, contact('Connected'), T2)).toBeUndefined();
   });
 
+  it('says that a stored record cannot be used, also where the peer was out of contact before', () => {
+    const before = planPeerStatus(peer, contact('Unreachable'), T1) ?? {};
+    const spoiled = { ...contact('Unreachable'), unusable: 'its signature is wrong' };
+    const after = planPeerStatus({ ...peer, status: before }, spoiled, T2) ?? {};
+    expect(after.conditions).toMatchObject([
+      {
+        type: 'Connected',
+        status: 'False',
+        reason: 'RecordUnusable',
+        message: expect.stringContaining('signature is wrong'),
+      },
+    ]);
+    expect(planPeerStatus({ ...peer, status: after }, spoiled, T2)).toBeUndefined();
+  });
+
   it('says since when and why a peer is not connected', () => {
     const connected = planPeerStatus(peer, contact('Connected'), T1) ?? {};
     const lost = planPeerStatus({ ...peer, status: connected }, { ...contact('Unreachable'), problem: 'refused' }, T2);

@@ -114,6 +114,7 @@ export async function serveLineRequests(path: string, { answer, mode, logger }: 
   // It is there at once, and a moment later it might be another's.
   const inode = inodeNow();
   await once(server, 'listening');
+  server.on('error', (err) => logger.warn({ err }, 'a connection from beside us was not taken'));
   chmodSync(path, mode);
   const close = (): void => {
     server.close();

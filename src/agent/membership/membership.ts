@@ -218,19 +218,19 @@ export class Membership implements PeerLinks {
   async #takeOver(told: PeerRecord[], from: string): Promise<void> {
     const { own, gate, limits } = this.#deps;
     let vouchers: VoucherTree | undefined;
-    for (const decision of considerRecords(told, this.#knownRecords(), own.record())) {
+    for (const decision of considerRecords(told, this.#knownRecords(), own.record(), this.#knownRecords(false))) {
       // The same story comes with each session.
       if (decision.type === 'reject') this.#disbelief.say(decision, from);
       else if (decision.type === 'leave') await this.#onLeft(decision.record);
       else if (decision.type === 'add') {
         const { record } = decision;
         // Who joins takes the federation as it is.
-        const isWanted = from === own.id || from === this.#joining || this.#members.has(record.id);
+        const isWanted = from === own.id || from === this.#joining;
         vouchers ??= new VoucherTree(this.#knownRecords(), own.id, limits);
         const reason = vouchers.problemOf(record, isWanted);
         if (reason !== undefined) this.#disbelief.say({ id: record.id, reason }, from);
         else if (isWanted || gate.admits(record)) {
-          await (this.#members.has(record.id) ? this.#update(record) : this.#create(record, from));
+          await this.#create(record, from);
           vouchers.add(record);
         }
       } else await this.#update(decision.record);
@@ -371,9 +371,10 @@ export class Membership implements PeerLinks {
     return this.#deps.gate.banned().includes(id);
   }
 
-  #knownRecords(): Map<string, PeerRecord> {
-    const usable = [...this.#members].filter(([, { link }]) => link.unusable === undefined);
-    return new Map(usable.map(([id, { record }]) => [id, record]));
+  /** @param usable false: what is stored in place of records that can be used */
+  #knownRecords(usable = true): Map<string, PeerRecord> {
+    const chosen = [...this.#members].filter(([, { link }]) => (link.unusable === undefined) === usable);
+    return new Map(chosen.map(([id, { record }]) => [id, record]));
   }
 
   /** How to ask a peer for what is missing here. */

@@ -10,11 +10,13 @@ export type RecordDecision =
 /**
  * What to do with records that a member told us. A known member's newer record replaces the older; an unknown one is
  * admitted when a member that we know vouched for it (also one admitted by the same batch). Order of the input is irrelevant.
+ * @param unusable what is stored of members in place of a record that can be used: theirs is taken from whoever tells it
  */
 export function considerRecords(
   told: readonly PeerRecord[],
   known: ReadonlyMap<string, PeerRecord>,
   own: PeerRecord,
+  unusable: ReadonlyMap<string, PeerRecord> = new Map(),
 ): RecordDecision[] {
   const decisions: RecordDecision[] = [];
   const members = new Map([...known, [own.id, own]]);
@@ -23,7 +25,8 @@ export function considerRecords(
     progress = false;
     const unsettled: PeerRecord[] = [];
     for (const record of open) {
-      const decision = considerOne(record, members);
+      const stored = members.has(record.id) ? undefined : unusable.get(record.id);
+      const decision = stored === undefined ? considerOne(record, members) : considerRepair(record, stored);
       if (decision === 'unknown-voucher') unsettled.push(record);
       else if (decision !== 'old') {
         decisions.push(decision);
@@ -64,6 +67,23 @@ function considerOne(
   if (!isVouchedBy(record, voucher))
     return { type: 'reject', id: record.id, reason: `the vouching of ${voucher.name} is forged` };
   return { type: 'add', record };
+}
+
+function considerRepair(record: PeerRecord, stored: PeerRecord): RecordDecision {
+  const problem = problemOfRecord(record);
+  if (problem !== undefined) return { type: 'reject', id: record.id, reason: problem };
+  if (isCertificateOf(record.id, stored) && !isByKeyOf(record, stored))
+    return { type: 'reject', id: record.id, reason: 'its key does not come after the one that is stored' };
+  return { type: record.left === true ? 'leave' : 'update', record };
+}
+
+/** Whether a record that is spoiled has the member's certificate still. */
+function isCertificateOf(id: string, { certificate }: PeerRecord): boolean {
+  try {
+    return memberKeysOf(Buffer.from(certificate, 'base64')).id === id;
+  } catch {
+    return false;
+  }
 }
 
 /** Who holds a key that was replaced can still sign what looks new. */

@@ -1,7 +1,7 @@
 import { beforeAll, describe, expect, it } from 'vitest';
 import type { PeerRecord } from '../../../src/core/membership/peer-record.ts';
 import { considerRecords, peerObjectName } from '../../../src/core/membership/roster.ts';
-import { createMember, resigned, type TestMember, vouchedBy } from './member-fixture.ts';
+import { createMember, resigned, type TestMember, vouchedBy, withNextKey } from './member-fixture.ts';
 
 let own: TestMember;
 let known: TestMember;
@@ -73,6 +73,30 @@ describe('considerRecords', () => {
 
   it('never takes over what others tell about itself', () => {
     expect(consider([resigned(own, { incarnation: 7 })])).toEqual([]);
+  });
+
+  describe('of a member whose stored record was spoiled', () => {
+    const spoiled = (record: PeerRecord, change: Partial<PeerRecord> = { endpoints: ['198.51.100.66:7443'] }) =>
+      new Map([[record.id, { ...record, ...change }]]);
+    const repair = (told: PeerRecord[], stored: Map<string, PeerRecord>) =>
+      considerRecords(told, new Map([[known.id, known.record]]), own.record, stored);
+
+    it('takes its own record from whoever tells it, of whatever version, and its last word', () => {
+      const { record } = newcomer;
+      expect(repair([record], spoiled(record, { incarnation: 99 }))).toEqual([{ type: 'update', record }]);
+      const last = resigned(newcomer, { left: true, incarnation: 2 });
+      expect(repair([last], spoiled(record))).toEqual([{ type: 'leave', record: last }]);
+      expect(repair([record], spoiled(record, { certificate: 'nonsense' }))).toEqual([{ type: 'update', record }]);
+    });
+
+    it('refuses what is changed, and what an earlier key of it signed', async () => {
+      const next = await withNextKey(newcomer);
+      const changed = { ...next.record, endpoints: ['192.0.2.9:7443'] };
+      expect(repair([changed], spoiled(next.record))).toMatchObject([{ type: 'reject', reason: /signature/ }]);
+      const stale = resigned(newcomer, { incarnation: 9 });
+      expect(repair([stale], spoiled(next.record))).toMatchObject([{ type: 'reject', reason: /does not come after/ }]);
+      expect(repair([next.record], spoiled(newcomer.record))).toMatchObject([{ type: 'update' }]);
+    });
   });
 
   it('has nothing left to do when its decisions were carried out', () => {

@@ -3,21 +3,12 @@ import type { KubeObject, Node } from '../../src/core/kube-objects.ts';
 import { encodeData } from '../../src/core/membership/join-secrets.ts';
 import { formatJoinToken } from '../../src/core/membership/join-token.ts';
 import type { PeerObject } from '../../src/core/membership/peer-object.ts';
+import { jumpingClock } from '../jumping-clock.ts';
 import { FixedCluster, NOW, OBJECTS } from './cluster-fixture.ts';
 import { run } from './run.ts';
 
-/** Time that passes by sleeping alone. */
-function jumpingClock() {
-  let passed = 0;
-  const sleep = async (ms: number, signal?: AbortSignal): Promise<void> => {
-    signal?.throwIfAborted();
-    passed += ms;
-  };
-  return { now: () => NOW + passed, monotonic: () => passed, sleep };
-}
-
 async function headcut(line: string, cluster = new FixedCluster(), more = {}) {
-  const result = await run(line.split(' '), cluster.client, { clock: jumpingClock(), ...more });
+  const result = await run(line.split(' '), cluster.client, { clock: jumpingClock(NOW), ...more });
   return { ...result, writes: cluster.writes, cluster };
 }
 
@@ -47,7 +38,7 @@ describe('leave', () => {
   });
 
   test('leaves within a minute without the agent, and says what is missing on the other side', async () => {
-    const clock = jumpingClock();
+    const clock = jumpingClock(NOW);
     const { code, out, writes } = await headcut('leave --force', new FixedCluster(), { clock });
     expect([code, `\n${out}`]).toMatchSnapshot();
     expect(writes).toEqual(expect.arrayContaining(['delete peers/b', 'delete peers/c']));
@@ -89,7 +80,7 @@ describe('join', () => {
     expiresAt: NOW + 15 * 60_000,
   });
   const at = async (hours: number) => {
-    const clock = { ...jumpingClock(), now: () => NOW + hours * 3_600_000 };
+    const clock = { ...jumpingClock(NOW), now: () => NOW + hours * 3_600_000 };
     const cluster = new FixedCluster();
     return { ...(await run(['join', token], cluster.client, { clock })), writes: cluster.writes };
   };
@@ -118,7 +109,7 @@ describe('forget', () => {
   });
 
   test('ends also without the agent, and says what is missing on this side', async () => {
-    const clock = jumpingClock();
+    const clock = jumpingClock(NOW);
     const { code, error } = await headcut('forget c', new FixedCluster(), { clock });
     expect([code, error]).toEqual([0, expect.stringMatching(/^Missing on this side: node headcut-c .*once it runs/)]);
     expect(clock.monotonic()).toBeLessThan(15_000);

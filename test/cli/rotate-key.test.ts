@@ -1,19 +1,9 @@
 import { describe, expect, test } from 'vitest';
 import type { KubeObject } from '../../src/core/kube-objects.ts';
 import type { FederationObject } from '../../src/core/membership/peer-object.ts';
+import { jumpingClock } from '../jumping-clock.ts';
 import { FixedCluster, NOW, OBJECTS } from './cluster-fixture.ts';
 import { run } from './run.ts';
-
-/** Time that passes by sleeping alone. */
-function jumpingClock(onTick: (ms: number) => void = () => {}) {
-  let passed = 0;
-  const sleep = async (ms: number, signal?: AbortSignal): Promise<void> => {
-    signal?.throwIfAborted();
-    passed += ms;
-    onTick(passed);
-  };
-  return { now: () => NOW + passed, monotonic: () => passed, sleep };
-}
 
 const ANNOTATION = 'headcut.dev/rotate-key';
 
@@ -34,7 +24,7 @@ async function headcut(line: string, cluster = clusterWith(), agent = true) {
   cluster.onPatch = (_plural, patch) => {
     own(cluster).metadata.annotations = (patch as FederationObject).metadata.annotations ?? {};
   };
-  const clock = jumpingClock((ms) => {
+  const clock = jumpingClock(NOW, (ms) => {
     if (!agent) return;
     const federation = own(cluster);
     const replaced = (federation.status?.key?.replaced ?? 0) + (federation.metadata.annotations === undefined ? 0 : 1);

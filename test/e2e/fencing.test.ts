@@ -17,6 +17,7 @@ import {
   offloadedNamespace,
   podSpec,
   readyPods,
+  restart,
   restartAgents,
   tryFederation,
   twins,
@@ -65,11 +66,6 @@ async function singletonOnC(fencingAfter = FENCING) {
 
 /** Of the agent's or the guard's Deployment on c. */
 const roll = (...args: string[]): Promise<string> => kubectl('c', ['-n', 'headcut-system', ...args]);
-
-async function replaceGuard(): Promise<void> {
-  await roll('rollout', 'restart', 'deployment/headcut-fence');
-  await roll('rollout', 'status', 'deployment/headcut-fence', '--timeout=60s');
-}
 
 /** What was stopped on c is gone from there, and the two pods that there were never ran at once. */
 async function expectNeverTwo(namespace: string, logs: RunLog): Promise<Interval[]> {
@@ -157,7 +153,7 @@ describe('a pod of a StatefulSet', { timeout: 300_000 }, () => {
     await using one = await singletonOnC();
     const { name, logs } = one;
     // Also the next guard knows all.
-    await replaceGuard();
+    await restart('c', 'headcut-fence');
     await using lost = await fault('cut c');
     await using frozen = await fault('freeze c agent');
     await using dead = await fault('kill c kubelet');
@@ -222,7 +218,7 @@ describe('a pod of a StatefulSet', { timeout: 300_000 }, () => {
   test('goes on through a break that is shorter than the fencing time, also where the guard is another one since', async () => {
     await using one = await singletonOnC();
     const { name, logs, before } = one;
-    await replaceGuard();
+    await restart('c', 'headcut-fence');
     await using lost = await fault('cut c');
     await sleep(5_000);
     await lost.end();

@@ -116,13 +116,16 @@ export function tryFederation(spec: object): Promise<string> {
   return kubectl('a', patch);
 }
 
-/** Restarts the agents of some clusters and waits until they are back. */
+/** Replaces the pod of the agent, or of the guard (`headcut-fence`), and waits until the next one is there. */
+export async function restart(cluster: string, which: 'headcut' | 'headcut-fence'): Promise<void> {
+  const rollout = ['-n', 'headcut-system', 'rollout'];
+  await kubectl(cluster, [...rollout, 'restart', `deployment/${which}`]);
+  await kubectl(cluster, [...rollout, 'status', `deployment/${which}`, '--timeout=50s']);
+}
+
+/** Restarts the agents of some clusters, all at once. */
 export async function restartAgents(...clusters: string[]): Promise<void> {
-  const target = ['-n', 'headcut-system', 'rollout'];
-  await Promise.all(clusters.map((cluster) => kubectl(cluster, [...target, 'restart', 'deployment/headcut'])));
-  await Promise.all(
-    clusters.map((cluster) => kubectl(cluster, [...target, 'status', 'deployment/headcut', '--timeout=50s'])),
-  );
+  await Promise.all(clusters.map((cluster) => restart(cluster, 'headcut')));
 }
 
 function inWords({ metadata, spec, status }: Pod): string {

@@ -2,7 +2,8 @@ import { describe, expect, it } from 'vitest';
 import { ApiError } from '../../src/kube/api-error.ts';
 import type { KubeClient } from '../../src/kube/client.ts';
 import { tryFarewell } from '../../src/ops/farewell.ts';
-import { fakeCluster, jumpingClock } from './leaving-cluster.ts';
+import { jumpingClock } from '../jumping-clock.ts';
+import { fakeCluster } from './leaving-cluster.ts';
 
 const WITHIN_MS = 6_000;
 

@@ -4,7 +4,7 @@ import { ApiError } from '../../src/kube/api-error.ts';
 import type { KubeClient } from '../../src/kube/client.ts';
 import { install } from '../../src/ops/install.ts';
 import { installObjects } from '../../src/ops/install-objects.ts';
-import { jumpingClock } from './leaving-cluster.ts';
+import { jumpingClock } from '../jumping-clock.ts';
 
 const TIMEOUT_MS = 180_000;
 const deployment = {

@@ -2,7 +2,8 @@ import { describe, expect, it } from 'vitest';
 import { LEAVE_ANNOTATION } from '../../src/core/membership/peer-object.ts';
 import { approve } from '../../src/ops/approve.ts';
 import { type LeaveOptions, type LeaveProgress, leave } from '../../src/ops/leave.ts';
-import { fakeCluster, jumpingClock } from './leaving-cluster.ts';
+import { jumpingClock } from '../jumping-clock.ts';
+import { fakeCluster } from './leaving-cluster.ts';
 
 async function leaveWith(
   cluster: ReturnType<typeof fakeCluster>,

@@ -1,19 +1,6 @@
 import type { KubeObject } from '../../src/core/kube-objects.ts';
 import { ApiError } from '../../src/kube/api-error.ts';
 import type { KubeClient } from '../../src/kube/client.ts';
-import type { Clock } from '../../src/runtime/clock.ts';
-
-/** Time that passes only by sleeping. */
-export function jumpingClock(): Clock {
-  let now = 0;
-  return {
-    now: () => now,
-    monotonic: () => now,
-    sleep: async (ms) => {
-      now += ms;
-    },
-  };
-}
 
 /** A cluster with a Federation and peers; the agent, where there is one, does what the annotation asks for. */
 export function fakeCluster(options: { agent: boolean; status?: object; peerState?: string }) {

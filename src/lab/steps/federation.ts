@@ -5,6 +5,7 @@ import { FEDERATION_NAME, type FederationObject, type PeerObject } from '../../c
 import { createKubeClient, type KubeClient } from '../../kube/client.ts';
 import { kubeconfigConnection } from '../../kube/kubeconfig.ts';
 import { FEDERATIONS, PEERS } from '../../kube/resources.ts';
+import { AGENT, GUARD } from '../../ops/install-objects.ts';
 import { DEFAULT_INVITATION_TTL_MS, invite } from '../../ops/invite.ts';
 import { DEFAULT_JOIN_TIMEOUT_MS, join as joinFederation } from '../../ops/join.ts';
 import { kubectl } from '../kubectl.ts';
@@ -65,7 +66,7 @@ async function rollOut(context: LabContext, cluster: ClusterTopology): Promise<v
   });
   const inNamespace = (...args: string[]): Promise<string> =>
     kubectl(context, cluster.name, ['-n', 'headcut-system', ...args]);
-  const deployments = ['deployment/headcut', 'deployment/headcut-fence'];
+  const deployments = [AGENT, GUARD].map((name) => `deployment/${name}`);
   await inNamespace('patch', ...deployments, '-p', patch);
   for (const deployment of deployments) await inNamespace('rollout', 'status', deployment, AGENT_TIMEOUT);
 }

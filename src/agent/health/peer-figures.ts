@@ -1,4 +1,4 @@
-import { type Amounts, amountsFrom } from '../../core/quantities/resources.ts';
+import { type Amounts, amountOf, amountsFrom } from '../../core/quantities/resources.ts';
 import type { PeerLink } from '../ports.ts';
 import type { PeerFigures } from './metrics.ts';
 
@@ -16,5 +16,5 @@ export function peerFigures(link: Pick<PeerLink, 'name' | 'state' | 'pods' | 'of
 }
 
 function units(amounts: Amounts, resource: string): number {
-  return Number(amounts[resource] ?? 0n) / 1000;
+  return Number(amountOf(amounts, resource)) / 1000;
 }

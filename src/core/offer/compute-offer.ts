@@ -4,6 +4,7 @@ import { isTerminal } from '../pod-phase.ts';
 import {
   type Amounts,
   add,
+  amountOf,
   amountsFrom,
   clampedTo,
   podRequests,
@@ -120,11 +121,14 @@ export function freeNow(nodes: readonly Node[], usage: readonly Usage[], reserve
   return subtract(allocatable, add(reserve, ...usage.map((one) => one.requests)));
 }
 
-/** Whether a pod fits; the reason is the one that a kubelet gives (pkg/kubelet/lifecycle/predicate.go: `OutOf` + resource). */
+/**
+ * Whether a pod fits; the reason is the one that a kubelet gives (pkg/kubelet/lifecycle/predicate.go: `OutOf` + resource).
+ * Nobody asks for less than nothing.
+ */
 export function fits(requests: Amounts, free: Amounts): { ok: true } | { ok: false; reason: string; message: string } {
   for (const [resource, wanted] of Object.entries(requests)) {
-    const left = free[resource] ?? 0n;
-    if (wanted === 0n || wanted <= left) continue;
+    const left = amountOf(free, resource);
+    if (wanted === 0n || (wanted > 0n && wanted <= left)) continue;
     const { [resource]: asked = '' } = toResourceList({ [resource]: wanted });
     const { [resource]: rest = '' } = toResourceList({ [resource]: left > 0n ? left : 0n });
     return {
@@ -141,5 +145,5 @@ export function isSmaller(next: Offer, previous: Offer): boolean {
   if (previous.accepting && !next.accepting) return true;
   const before: ResourceList = previous.allocatable;
   const after = amountsFrom(next.allocatable);
-  return Object.entries(amountsFrom(before)).some(([name, milli]) => (after[name] ?? 0n) < milli);
+  return Object.entries(amountsFrom(before)).some(([name, milli]) => amountOf(after, name) < milli);
 }

@@ -1,11 +1,23 @@
 import type { Container, Pod, ResourceList } from '../kube-objects.ts';
-import { formatQuantity, parseQuantity, styleOf } from './quantity.ts';
+import { formatQuantity, quantityFrom, styleOf } from './quantity.ts';
 
 /** Amounts of resources in thousandths, by resource name. What is not there is zero. */
 export type Amounts = Readonly<Record<string, bigint>>;
 
+/** The amount of one resource; names such as `constructor` are nothing special. */
+export function amountOf(amounts: Amounts, resource: string): bigint {
+  return Object.hasOwn(amounts, resource) ? (amounts[resource] ?? 0n) : 0n;
+}
+
+/**
+ * The amounts that a list tells. Never throws: what is no quantity, or less than nothing, counts as nothing, so that one spoiled
+ * text is one resource that nobody gets. Where such a text would be to somebody's advantage it is refused before
+ * (problemOfResources).
+ */
 export function amountsFrom(list: ResourceList | undefined): Amounts {
-  return Object.fromEntries(Object.entries(list ?? {}).map(([name, text]) => [name, parseQuantity(text)]));
+  return Object.fromEntries(
+    Object.entries(list ?? {}).map(([name, text]) => [name, larger(quantityFrom(text) ?? 0n, 0n)]),
+  );
 }
 
 export function toResourceList(amounts: Amounts): ResourceList {
@@ -14,51 +26,48 @@ export function toResourceList(amounts: Amounts): ResourceList {
   );
 }
 
-function combine(a: Amounts, b: Amounts, of: (left: bigint, right: bigint) => bigint): Amounts {
-  const names = new Set([...Object.keys(a), ...Object.keys(b)]);
-  return Object.fromEntries([...names].map((name) => [name, of(a[name] ?? 0n, b[name] ?? 0n)]));
-}
-
+/** Work of the size of what is added, however many there are. */
 export function add(...all: Amounts[]): Amounts {
-  return all.reduce((sum, one) => combine(sum, one, (left, right) => left + right), {});
+  const sum = new Map<string, bigint>();
+  for (const one of all) for (const [name, milli] of Object.entries(one)) sum.set(name, (sum.get(name) ?? 0n) + milli);
+  return Object.fromEntries(sum);
 }
 
 export function subtract(a: Amounts, b: Amounts): Amounts {
-  return combine(a, b, (left, right) => left - right);
+  const difference = new Map(Object.entries(a));
+  for (const [name, milli] of Object.entries(b)) difference.set(name, (difference.get(name) ?? 0n) - milli);
+  return Object.fromEntries(difference);
 }
 
 /** Math.max does not take bigint. */
-function larger(left: bigint, right: bigint): bigint {
+export function larger(left: bigint, right: bigint): bigint {
   if (left > right) return left;
   return right;
 }
 
-export function maximum(a: Amounts, b: Amounts): Amounts {
-  return combine(a, b, larger);
-}
-
 /** Only the resources that `a` names, never below zero. */
 export function clampedTo(a: Amounts, value: Amounts): Amounts {
-  return Object.fromEntries(Object.keys(a).map((name) => [name, (value[name] ?? 0n) > 0n ? (value[name] ?? 0n) : 0n]));
+  return Object.fromEntries(Object.keys(a).map((name) => [name, larger(amountOf(value, name), 0n)]));
 }
 
 /**
  * What a pod counts for, as the scheduler computes it (k8s.io/component-helpers/resource, PodRequests): the larger of its
  * containers together with its sidecars, and each init container with the sidecars started before it; plus overhead.
- * Pod-level requests win over the sum. Every pod counts for one of `pods`.
+ * Pod-level requests win over the sum. Every pod counts for one of `pods`. Work of the size of the pod.
  */
 export function podRequests(pod: Pod): Amounts {
-  let sidecars: Amounts = {};
-  let initPeak: Amounts = {};
+  const sidecars = new Map<string, bigint>();
+  const peak = new Map<string, bigint>();
   for (const container of pod.spec.initContainers ?? []) {
-    const own = requestsOf(container);
-    if (container.restartPolicy === 'Always') {
-      sidecars = add(sidecars, own);
-      initPeak = maximum(initPeak, sidecars);
-    } else initPeak = maximum(initPeak, add(sidecars, own));
+    for (const [name, milli] of Object.entries(requestsOf(container))) {
+      const together = (sidecars.get(name) ?? 0n) + milli;
+      if (container.restartPolicy === 'Always') sidecars.set(name, together);
+      peak.set(name, larger(peak.get(name) ?? 0n, together));
+    }
   }
-  const running = add(sidecars, ...pod.spec.containers.map(requestsOf));
-  const total = { ...maximum(running, initPeak), ...amountsFrom(pod.spec.resources?.requests) };
+  const running = add(Object.fromEntries(sidecars), ...(pod.spec.containers ?? []).map(requestsOf));
+  for (const [name, milli] of Object.entries(running)) peak.set(name, larger(peak.get(name) ?? 0n, milli));
+  const total = { ...Object.fromEntries(peak), ...amountsFrom(pod.spec.resources?.requests) };
   return { ...add(total, amountsFrom(pod.spec.overhead)), pods: 1000n };
 }
 

@@ -1,5 +1,6 @@
 import type { Pod, Volume } from '../kube-objects.ts';
 import type { PodVerdict } from '../offloading/pod-submission.ts';
+import { problemOfPodResources } from '../quantities/resource-limits.ts';
 
 /** Volume sources whose contents come with the pod. Everything else lives on a node or a storage system of the consumer. */
 const PORTABLE_VOLUMES = new Set(['configMap', 'secret', 'projected', 'downwardAPI', 'emptyDir', 'image']);
@@ -10,7 +11,9 @@ const PORTABLE_SOURCES = new Set(['configMap', 'secret', 'serviceAccountToken', 
  * Privileges are judged by the provider's API server (pod-security admission of the twin namespace).
  */
 export function refusalByPolicy(pod: Pod): Extract<PodVerdict, { accepted: false }> | undefined {
+  const resources = problemOfPodResources(pod);
   const problems = [
+    ...(resources === undefined ? [] : [resources]),
     ...(pod.metadata.ownerReferences ?? [])
       .filter((owner) => owner.kind === 'DaemonSet' && owner.controller === true)
       .map((owner) => `it belongs to DaemonSet ${owner.name}, which is for the nodes of its own cluster`),

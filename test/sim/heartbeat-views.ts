@@ -1,5 +1,5 @@
-import { ContactWatch } from '../../src/agent/membership/contact-watch.ts';
-import { ProofOfLife } from '../../src/agent/membership/proof-of-life.ts';
+import { ContactWatch } from '../../src/peering/contact-watch.ts';
+import { ProofOfLife } from '../../src/peering/proof-of-life.ts';
 import { HEARTBEAT_INTERVAL_MS } from '../../src/wire/session-message.ts';
 import { SimulatedNetwork } from './simulated-network.ts';
 import { createRandom, SimulatedTime } from './simulated-time.ts';

@@ -1,24 +1,24 @@
 import type { Duplex } from 'node:stream';
 import { AdmissionGate } from '../../src/agent/membership/admission-gate.ts';
-import type { Dialing } from '../../src/agent/membership/dialing.ts';
 import { Membership } from '../../src/agent/membership/membership.ts';
 import { OwnRecord } from '../../src/agent/membership/own-record.ts';
-import { PeerServer } from '../../src/agent/peer-server/peer-server.ts';
 import type { PeerServing } from '../../src/agent/ports.ts';
 import { CodedError } from '../../src/core/coded-error.ts';
 import type { PeerRecord } from '../../src/core/membership/peer-record.ts';
 import { signVouch } from '../../src/core/membership/signed-record.ts';
-import { silentLogger } from '../../src/runtime/logger.ts';
-import { PROTOCOL_VERSION } from '../../src/wire/endpoints.ts';
+import type { Dialing } from '../../src/peering/dialing.ts';
 import {
   acceptPeerConnection,
   openPeerConnection,
   type PeerConnection,
   type PeerHello,
-} from '../../src/wire/peer-connection.ts';
+} from '../../src/peering/peer-connection.ts';
+import { PeerServer } from '../../src/peering/peer-server.ts';
+import { silentLogger } from '../../src/runtime/logger.ts';
+import { PROTOCOL_VERSION } from '../../src/wire/endpoints.ts';
 import { FakePeerObjects } from '../agent/membership/fake-peer-objects.ts';
-import { FakeProvider, FakeSource } from '../agent/peer-server/peer-server-fixture.ts';
 import { createMember, type TestMember } from '../core/membership/member-fixture.ts';
+import { FakeProvider, FakeSource } from '../peering/peer-server-fixture.ts';
 import type { SimulatedNetwork } from './simulated-network.ts';
 import type { SimulatedTime } from './simulated-time.ts';
 

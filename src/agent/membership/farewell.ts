@@ -1,6 +1,6 @@
 import type { PeerRecord } from '../../core/membership/peer-record.ts';
+import type { MemberLink } from '../../peering/member-link.ts';
 import type { Clock } from '../../runtime/clock.ts';
-import type { MemberLink } from './member-link.ts';
 
 /** Who cannot be told within this learns it from the others. */
 const FAREWELL_WITHIN_MS = 5_000;

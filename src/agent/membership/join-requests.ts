@@ -7,11 +7,11 @@ import { isNotFound } from '../../kube/api-error.ts';
 import type { KubeClient } from '../../kube/client.ts';
 import { SECRETS } from '../../kube/resources.ts';
 import type { Store } from '../../kube/store.ts';
+import type { ClientIdentity } from '../../peering/dial-peer.ts';
+import { type JoinAnswer, requestJoin } from '../../peering/join-client.ts';
 import type { Clock } from '../../runtime/clock.ts';
 import { type Controller, createController } from '../../runtime/controller.ts';
 import type { Logger } from '../../runtime/logger.ts';
-import type { ClientIdentity } from '../../wire/dial-peer.ts';
-import { type JoinAnswer, requestJoin } from '../../wire/join-client.ts';
 import type { Membership } from './membership.ts';
 import type { OwnRecord } from './own-record.ts';
 

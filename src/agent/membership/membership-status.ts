@@ -14,11 +14,11 @@ import { isNotFound } from '../../kube/api-error.ts';
 import type { KubeClient } from '../../kube/client.ts';
 import { FEDERATIONS, PEERS } from '../../kube/resources.ts';
 import type { Store } from '../../kube/store.ts';
+import type { MemberLink } from '../../peering/member-link.ts';
 import { type Clock, toKubeTime } from '../../runtime/clock.ts';
 import { type Controller, createController } from '../../runtime/controller.ts';
 import type { Logger } from '../../runtime/logger.ts';
 import type { AdmissionGate } from './admission-gate.ts';
-import type { MemberLink } from './member-link.ts';
 import type { Membership } from './membership.ts';
 import type { KeySuccession, OwnRecord } from './own-record.ts';
 

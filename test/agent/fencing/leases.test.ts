@@ -12,7 +12,7 @@ import { type ShadowPod, toShadowPod } from '../../../src/core/shadow-pod/shadow
 import type { Store } from '../../../src/kube/store.ts';
 import { systemClock } from '../../../src/runtime/clock.ts';
 import { silentLogger } from '../../../src/runtime/logger.ts';
-import { eventually } from '../peer-server/peer-server-fixture.ts';
+import { eventually } from '../../peering/peer-server-fixture.ts';
 
 const SPEED = 20;
 const clock = {

@@ -1,5 +1,5 @@
 import { afterEach, describe, expect, test } from 'vitest';
-import { eventually } from '../peer-server/peer-server-fixture.ts';
+import { eventually } from '../../peering/peer-server-fixture.ts';
 import { createCluster, fastClock, joinThrough, StartedAgents, type TestAgent } from './federation-fixture.ts';
 
 const HOUR_MS = 3_600_000;

@@ -1,21 +1,21 @@
 import { randomUUID } from 'node:crypto';
 import type { Duplex } from 'node:stream';
 import { AdmissionGate } from '../../../src/agent/membership/admission-gate.ts';
-import { createDialing } from '../../../src/agent/membership/dialing.ts';
 import { Membership } from '../../../src/agent/membership/membership.ts';
 import { OwnRecord } from '../../../src/agent/membership/own-record.ts';
 import type { RemovedMember } from '../../../src/agent/membership/removed-members.ts';
-import { PeerServer } from '../../../src/agent/peer-server/peer-server.ts';
 import type { PeerServing, PeerStreamServer } from '../../../src/agent/ports.ts';
 import { CodedError } from '../../../src/core/coded-error.ts';
 import type { FederationObject } from '../../../src/core/membership/peer-object.ts';
 import type { PeerRecord } from '../../../src/core/membership/peer-record.ts';
 import type { MemberLimits } from '../../../src/core/membership/voucher-tree.ts';
+import { createDialing } from '../../../src/peering/dialing.ts';
+import { PeerServer } from '../../../src/peering/peer-server.ts';
 import { type Clock, systemClock } from '../../../src/runtime/clock.ts';
 import { type Logger, silentLogger } from '../../../src/runtime/logger.ts';
 import { PROTOCOL_VERSION } from '../../../src/wire/endpoints.ts';
 import { createMember, type TestMember, withNextKey } from '../../core/membership/member-fixture.ts';
-import { FakeProvider, FakeSource } from '../peer-server/peer-server-fixture.ts';
+import { FakeProvider, FakeSource } from '../../peering/peer-server-fixture.ts';
 import { FakePeerObjects } from './fake-peer-objects.ts';
 
 const SPEED = 2;

@@ -3,7 +3,7 @@ import { AdmissionGate } from '../../../src/agent/membership/admission-gate.ts';
 import type { PeerRecord } from '../../../src/core/membership/peer-record.ts';
 import type { MemberLimits } from '../../../src/core/membership/voucher-tree.ts';
 import { createMember, resigned, type TestMember, vouchedBy } from '../../core/membership/member-fixture.ts';
-import { eventually } from '../peer-server/peer-server-fixture.ts';
+import { eventually } from '../../peering/peer-server-fixture.ts';
 import { createCluster, joinThrough, startAgent, type TestAgent } from './federation-fixture.ts';
 
 const running: TestAgent[] = [];

@@ -8,11 +8,11 @@ import type { PeerRecord } from '../../../src/core/membership/peer-record.ts';
 import { isJoinSignedBy } from '../../../src/core/membership/signed-record.ts';
 import type { KubeClient } from '../../../src/kube/client.ts';
 import type { ChangeListener } from '../../../src/kube/store.ts';
+import type { JoinAnswer, JoinRequest } from '../../../src/peering/join-client.ts';
 import { systemClock } from '../../../src/runtime/clock.ts';
 import { silentLogger } from '../../../src/runtime/logger.ts';
-import type { JoinAnswer, JoinRequest } from '../../../src/wire/join-client.ts';
 import { createMember, type TestMember } from '../../core/membership/member-fixture.ts';
-import { eventually, startServer } from '../peer-server/peer-server-fixture.ts';
+import { eventually, startServer } from '../../peering/peer-server-fixture.ts';
 
 const cleanups: (() => unknown)[] = [];
 let inviter: TestMember;

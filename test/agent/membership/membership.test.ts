@@ -1,8 +1,8 @@
 import { afterEach, describe, expect, it } from 'vitest';
-import { eventually } from '../peer-server/peer-server-fixture.ts';
+import { eventually } from '../../peering/peer-server-fixture.ts';
+import { createRelay, type Relay } from '../../peering/relay.ts';
 import { FakePeerObjects } from './fake-peer-objects.ts';
 import { createCluster, fastClock, joinThrough, StartedAgents, type TestAgent } from './federation-fixture.ts';
-import { createRelay, type Relay } from './relay.ts';
 
 const agents = new StartedAgents();
 const { start, stop } = agents;

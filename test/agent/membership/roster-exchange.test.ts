@@ -3,7 +3,7 @@ import { RosterExchange } from '../../../src/agent/membership/roster-exchange.ts
 import type { PeerRecord } from '../../../src/core/membership/peer-record.ts';
 import { silentLogger } from '../../../src/runtime/logger.ts';
 import type { RosterDifference } from '../../../src/wire/roster-difference.ts';
-import { eventually } from '../peer-server/peer-server-fixture.ts';
+import { eventually } from '../../peering/peer-server-fixture.ts';
 import { fastClock } from './federation-fixture.ts';
 
 /** An exchange whose own digest is the sorted letters it knows; peers answer by `answer`. */

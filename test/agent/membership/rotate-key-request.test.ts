@@ -21,7 +21,7 @@ import type { KubeClient } from '../../../src/kube/client.ts';
 import { silentLogger } from '../../../src/runtime/logger.ts';
 import { withNextKey } from '../../core/membership/member-fixture.ts';
 import { FakeStore } from '../../fake-store.ts';
-import { eventually } from '../peer-server/peer-server-fixture.ts';
+import { eventually } from '../../peering/peer-server-fixture.ts';
 import { fastClock } from './federation-fixture.ts';
 
 type Stored = KubeObject & { data?: Record<string, string> };

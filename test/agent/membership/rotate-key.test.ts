@@ -1,6 +1,6 @@
 import { afterEach, describe, expect, it } from 'vitest';
 import { createMember, resigned, vouchedBy, withNextKey } from '../../core/membership/member-fixture.ts';
-import { eventually } from '../peer-server/peer-server-fixture.ts';
+import { eventually } from '../../peering/peer-server-fixture.ts';
 import { FakePeerObjects } from './fake-peer-objects.ts';
 import {
   createCluster,

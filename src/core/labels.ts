@@ -33,6 +33,10 @@ export const ORIGIN_UID_ANNOTATION = 'headcut.dev/origin-uid';
 export const ORIGIN_NODE_ANNOTATION = 'headcut.dev/origin-node';
 export const ORIGIN_SERVICE_ACCOUNT_ANNOTATION = 'headcut.dev/origin-service-account';
 
+/** Shadow pod annotation: its pod names the reflected objects by `reflectedName`. Pods of earlier versions have none. */
+export const OBJECT_NAMES_ANNOTATION = 'headcut.dev/object-names';
+export const OWN_OBJECT_NAMES = 'Prefixed';
+
 export const MANAGED_BY_LABEL = 'app.kubernetes.io/managed-by';
 export const MANAGED_BY = 'headcut';
 

@@ -1,6 +1,6 @@
 import { CodedError } from '../../core/coded-error.ts';
 import type { ConfigObject, Pod } from '../../core/kube-objects.ts';
-import { type ObjectReference, referencedObjects } from '../../core/reflection/references.ts';
+import { type ObjectReference, referencedByDebuggers, referencedObjects } from '../../core/reflection/references.ts';
 import type { KubeClient } from '../../kube/client.ts';
 import { Reflector } from '../../kube/reflector.ts';
 import { CONFIG_MAPS, SECRETS } from '../../kube/resources.ts';
@@ -31,11 +31,16 @@ export class ReferencedObjects {
     this.#deps = deps;
   }
 
-  /** The objects of a pod, or undefined while some were not looked up yet. Objects that do not exist are left out. */
+  /**
+   * The objects of a pod, or undefined while some were not looked up yet. Objects that do not exist are left out. Those of its
+   * debuggers, which come later than the pod, are told when they are seen.
+   */
   of(pod: Pod): ConfigObject[] | undefined {
     const { namespace = '', uid = '' } = pod.metadata;
     const { nodeName = '' } = pod.spec;
-    const watches = referencedObjects(pod).map((reference) => this.#follow(nodeName, namespace, reference, uid));
+    const follow = (reference: ObjectReference) => this.#follow(nodeName, namespace, reference, uid);
+    const watches = referencedObjects(pod).map(follow);
+    for (const reference of referencedByDebuggers(pod)) follow(reference);
     if (watches.some((watched) => watched === undefined || !watched.reflector.synced)) return undefined;
     return watches.flatMap((watched) => watched?.reflector.list() ?? []);
   }

@@ -2,6 +2,7 @@ import { CodedError } from '../../core/coded-error.ts';
 import type { Pod } from '../../core/kube-objects.ts';
 import { withChanges } from '../../core/offloading/pod-changes.ts';
 import { planPodChanges } from '../../core/shadow-pod/plan-pod-changes.ts';
+import { inHomeWords } from '../../core/shadow-pod/shadow-objects.ts';
 import type { ShadowPod } from '../../core/shadow-pod/shadow-pod.ts';
 import { type PodSurroundings, translateWithDebuggers } from '../../core/shadow-pod/translate-pod.ts';
 import { ApiError } from '../../kube/api-error.ts';
@@ -26,7 +27,7 @@ export async function applyPodChanges(
     for (const { subresource, body } of patches)
       await client.patch(PODS, { namespace, name, subresource }, body, 'strategic');
   } catch (error) {
-    throw toRefusal(error);
+    throw toRefusal(error, shadow);
   }
   // Whole maps and lists are replaced: a merge patch would keep the keys that are gone.
   await client.patch(
@@ -41,9 +42,10 @@ export async function applyPodChanges(
 }
 
 /** The API server's no to the change itself, such as pod security, quota or validation. */
-function toRefusal(error: unknown): unknown {
+function toRefusal(error: unknown, shadow: ShadowPod): unknown {
   if (!(error instanceof ApiError)) return error;
-  if (error.status === 403) return new CodedError('Forbidden', error.message);
-  if (error.status === 422 || error.status === 400) return new CodedError('InvalidArgument', error.message);
+  const message = inHomeWords(error.message, shadow);
+  if (error.status === 403) return new CodedError('Forbidden', message);
+  if (error.status === 422 || error.status === 400) return new CodedError('InvalidArgument', message);
   return error;
 }

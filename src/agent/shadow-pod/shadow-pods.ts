@@ -1,18 +1,17 @@
 import { CodedError } from '../../core/coded-error.ts';
 import { type ConfigObject, objectKey, type Pod } from '../../core/kube-objects.ts';
 import { ORIGIN_CLUSTER_LABEL, ORIGIN_UID_LABEL } from '../../core/labels.ts';
+import { changesDigest } from '../../core/offloading/pod-changes.ts';
 import type { PodSubmission, PodVerdict, RemotePod } from '../../core/offloading/pod-submission.ts';
 import { isTerminal } from '../../core/pod-phase.ts';
-import { isTokenSecretName } from '../../core/reflection/reflected-object.ts';
 import { madeAgainEvent } from '../../core/shadow-pod/home-lost.ts';
 import { planShadowPod, type ShadowPodAction, toRemotePod } from '../../core/shadow-pod/plan-shadow-pod.ts';
-import { refusalByPolicy } from '../../core/shadow-pod/policy.ts';
-import { type ShadowPod, toShadowPod } from '../../core/shadow-pod/shadow-pod.ts';
-import { type PodSurroundings, translatePod } from '../../core/shadow-pod/translate-pod.ts';
-import { twinNamespaceName } from '../../core/shadow-pod/twin-namespace.ts';
-import { ignoreGone, isAlreadyExists } from '../../kube/api-error.ts';
+import { messagesInHomeWords, wantedObjects } from '../../core/shadow-pod/shadow-objects.ts';
+import type { ShadowPod } from '../../core/shadow-pod/shadow-pod.ts';
+import type { PodSurroundings } from '../../core/shadow-pod/translate-pod.ts';
+import { ignoreGone } from '../../kube/api-error.ts';
 import type { KubeClient } from '../../kube/client.ts';
-import { PODS, SHADOW_PODS } from '../../kube/resources.ts';
+import { SHADOW_PODS } from '../../kube/resources.ts';
 import type { Store } from '../../kube/store.ts';
 import type { Clock } from '../../runtime/clock.ts';
 import { type Controller, createController, type ReconcileResult } from '../../runtime/controller.ts';
@@ -20,9 +19,10 @@ import type { Logger } from '../../runtime/logger.ts';
 import type { Admission, HomeContact, PodLeases, PodProvider, ServiceMirrorDesk } from '../ports.ts';
 import { applyPodChanges } from './pod-changes.ts';
 import { PodEvents } from './pod-events.ts';
+import { RealPods } from './real-pods.ts';
 import { ReflectedObjects } from './reflected-objects.ts';
+import { Submissions, toOwned, twinOf } from './submissions.ts';
 import { TwinNamespaces } from './twin-namespaces.ts';
-import { isTwinBroken, later, verdictOfError } from './verdict-of-error.ts';
 
 export interface ShadowPodsDeps {
   client: KubeClient;
@@ -48,6 +48,8 @@ export type PodsListener = (peerId: string, change: 'pods' | { podUid: string })
 
 /** A twin namespace without shadow pods is removed after this long. */
 const EMPTY_TWIN_MS = 60_000;
+/** How long the cache may take to see a change that the API server took. */
+const KNOWN_WITHIN_MS = 2_000;
 
 /**
  * The provider side of offloading: admits pods of peers, keeps a ShadowPod for each, makes the real Pod from it, and tells
@@ -57,6 +59,8 @@ export class ShadowPods implements PodProvider {
   readonly controller: Controller;
   readonly #deps: ShadowPodsDeps;
   readonly #twins: TwinNamespaces;
+  readonly #realPods: RealPods;
+  readonly #submissions: Submissions;
   readonly #objects: ReflectedObjects;
   readonly #events: PodEvents;
   readonly #listeners: PodsListener[] = [];
@@ -64,15 +68,22 @@ export class ShadowPods implements PodProvider {
   readonly #keyByUid = new Map<string, string>();
   /** UIDs whose consumer asked for their end. In memory only: after a restart the consumer asks again. */
   readonly #deleting = new Map<string, number | undefined>();
-  readonly #submitting = new Map<string, Promise<PodVerdict>>();
 
   constructor(deps: ShadowPodsDeps) {
     this.#deps = deps;
     this.#twins = new TwinNamespaces(deps);
     this.#objects = new ReflectedObjects(deps.client);
+    this.#realPods = new RealPods(deps);
     this.#events = new PodEvents({
       ...deps,
       onChange: (namespace, name) => this.#announce(deps.shadowPods.get(`${namespace}/${name}`)),
+    });
+    this.#submissions = new Submissions(deps, {
+      twins: this.#twins,
+      objects: this.#objects,
+      events: this.#events,
+      realPods: this.#realPods,
+      onGivenUp: (twin) => this.controller.enqueueAfter(twin, EMPTY_TWIN_MS),
     });
     this.controller = createController({
       name: 'shadow-pods',
@@ -112,11 +123,7 @@ export class ShadowPods implements PodProvider {
   }
 
   submit(peerId: string, uid: string, submission: PodSubmission): Promise<PodVerdict> {
-    const running = this.#submitting.get(uid);
-    if (running !== undefined) return running;
-    const work = this.#submit(peerId, uid, submission).finally(() => this.#submitting.delete(uid));
-    this.#submitting.set(uid, work);
-    return work;
+    return this.#submissions.submit(peerId, uid, submission);
   }
 
   async update(peerId: string, uid: string, pod: Pod): Promise<void> {
@@ -125,7 +132,24 @@ export class ShadowPods implements PodProvider {
     const real = shadow && this.#deps.pods.get(objectKey(shadow));
     if (shadow?.spec.originCluster !== peerId || real?.metadata.labels?.[ORIGIN_UID_LABEL] !== uid)
       throw new CodedError('Unavailable', 'the pod does not exist on the provider, or not yet');
-    await applyPodChanges({ client: this.#deps.client, surroundings: this.#surroundings() }, shadow, real, pod);
+    await applyPodChanges(
+      { client: this.#deps.client, surroundings: this.#realPods.surroundings() },
+      shadow,
+      real,
+      pod,
+    );
+    await this.#untilKnown(objectKey(shadow), changesDigest(pod));
+  }
+
+  /** What a change names, such as the objects of a debugger, is taken as soon as the cache has the change: they follow it. */
+  async #untilKnown(key: string, digest: string): Promise<void> {
+    const { clock, shadowPods } = this.#deps;
+    const end = clock.monotonic() + KNOWN_WITHIN_MS;
+    for (;;) {
+      const shadow = shadowPods.get(key);
+      if (shadow === undefined || changesDigest(shadow.spec.pod) === digest || clock.monotonic() > end) return;
+      await clock.sleep(20);
+    }
   }
 
   async delete(peerId: string, uid: string, gracePeriodSeconds: number | undefined): Promise<void> {
@@ -135,21 +159,18 @@ export class ShadowPods implements PodProvider {
     this.#deleting.set(uid, gracePeriodSeconds);
     const pod = this.#deps.pods.get(key);
     if (pod?.metadata.labels?.[ORIGIN_UID_LABEL] === uid) {
-      await this.#deletePod(key, pod.metadata.uid ?? '', gracePeriodSeconds);
+      await this.#realPods.delete(shadow, pod.metadata.uid ?? '', gracePeriodSeconds);
     }
     this.#announce(shadow);
     this.controller.enqueue(key);
   }
 
   async updateObjects(peerId: string, namespace: string, objects: ConfigObject[]): Promise<void> {
-    const origin = { cluster: peerId, namespace };
-    const twin = twinNamespaceName(origin);
-    const shadows = this.#deps.shadowPods.list().filter((shadow) => shadow.metadata.namespace === twin);
-    if (shadows.length === 0) return;
-    for (const object of objects) {
-      const owner = shadows.find((shadow) => object.metadata.name.endsWith(shadow.spec.originUID));
-      await this.#objects.apply([object], origin, twin, owner && ownerReference(owner));
-    }
+    const twin = twinOf({ cluster: peerId, namespace });
+    const shadows = this.#deps.shadowPods
+      .list()
+      .filter(({ metadata, spec }) => metadata.namespace === twin.name && spec.originCluster === peerId);
+    await this.#objects.apply(wantedObjects(objects, shadows, twin).map(toOwned), twin);
   }
 
   locate(peerId: string, uid: string): { namespace: string; name: string } {
@@ -161,117 +182,33 @@ export class ShadowPods implements PodProvider {
     return { namespace: pod.metadata.namespace ?? '', name: pod.metadata.name };
   }
 
-  async #submit(peerId: string, uid: string, submission: PodSubmission): Promise<PodVerdict> {
-    const shadow = toShadowPod(peerId, submission);
-    if (shadow.spec.originUID !== uid)
-      throw new CodedError('InvalidArgument', 'the UID in the path is not that of the pod');
-    if (!this.#deps.shadowPods.synced || !this.#deps.pods.synced) return later('Starting', 'the agent is starting');
-    const existing = this.#deps.shadowPods.get(objectKey(shadow));
-    if (existing !== undefined) return this.#verdictOnExisting(existing, uid);
-    const refusal = refusalByPolicy(submission.pod);
-    if (refusal !== undefined) return refusal;
-    const room = this.#deps.admission.reserve(uid, submission.pod, peerId);
-    if (!room.ok) return { accepted: false, kind: 'room', reason: room.reason, message: room.message };
-    try {
-      const verdict = await this.#accept(shadow, submission);
-      if (!verdict.accepted) this.#giveUp(shadow);
-      return verdict;
-    } catch (error) {
-      this.#giveUp(shadow);
-      if (isTwinBroken(error)) this.#forgetTwin(shadow.metadata.namespace ?? '');
-      return verdictOfError(error);
-    }
-  }
-
-  /** Somebody deleted it, or what we put there: it is made anew with the next submission. */
-  #forgetTwin(twin: string): void {
-    this.#twins.forget(twin);
-    this.#objects.forget(twin);
-    this.#events.unfollow(twin);
-  }
-
-  /** The twin namespace may have been made for nothing. */
-  #giveUp(shadow: ShadowPod): void {
-    this.#deps.admission.release(shadow.spec.originUID);
-    this.controller.enqueueAfter(shadow.metadata.namespace ?? '', EMPTY_TWIN_MS);
-  }
-
-  #verdictOnExisting(existing: ShadowPod, uid: string): PodVerdict {
-    if (existing.spec.originUID !== uid) {
-      return later(
-        'NameTaken',
-        `an earlier pod named ${existing.metadata.name} is still being removed on the provider`,
-      );
-    }
-    const refusal = existing.status?.refusal;
-    return refusal === undefined ? { accepted: true } : { accepted: false, ...refusal };
-  }
-
-  /** Namespace, a trial by the API server (pod security, quota, validation), referenced objects, ShadowPod, Pod. */
-  async #accept(shadow: ShadowPod, submission: PodSubmission): Promise<PodVerdict> {
-    const { client } = this.#deps;
-    const origin = { cluster: shadow.spec.originCluster, namespace: shadow.spec.originNamespace };
-    if (shadow.spec.fencing !== undefined) await this.#deps.leases.ensure(origin.cluster);
-    const twin = await this.#twins.ensure(origin);
-    this.#events.follow(twin);
-    try {
-      await client.create(PODS, translatePod(shadow, this.#surroundings()), { dryRun: true });
-    } catch (error) {
-      if (!isAlreadyExists(error)) throw error;
-      return later('NameTaken', `an earlier pod named ${shadow.metadata.name} is still being removed on the provider`);
-    }
-    const [tokens, objects] = partition(submission.objects, (object) => isTokenSecretName(object.metadata.name));
-    // Before the shadow pod, from which a pod would be made also when they are not there.
-    await this.#objects.apply(objects, origin, twin);
-    const created = await client.create(SHADOW_PODS, shadow);
-    await Promise.all([
-      this.#objects.apply(tokens, origin, twin, ownerReference(created)),
-      submission.services === undefined
-        ? undefined
-        : this.#deps.services.prepare(origin.cluster, origin.namespace, submission.services),
-    ]);
-    await this.#createPod(created);
-    return { accepted: true };
-  }
-
-  #surroundings(): PodSurroundings {
-    const surroundings = this.#deps.surroundings();
-    if (surroundings !== undefined) return surroundings;
-    throw new CodedError(
-      'Unavailable',
-      'the Service headcut-dns is not known on the provider; are its manifests applied?',
-    );
-  }
-
-  async #createPod(shadow: ShadowPod): Promise<void> {
-    await this.#deps.client.create(PODS, translatePod(shadow, this.#surroundings())).catch((error) => {
-      if (!isAlreadyExists(error)) throw error;
-    });
-  }
-
   async #reconcile(key: string): Promise<ReconcileResult> {
     const { shadowPods, pods, clock, leases, homes } = this.#deps;
     const shadow = shadowPods.get(key);
     if (shadow === undefined) return;
-    if (this.#submitting.has(shadow.spec.originUID)) return { requeueAfterMs: 1_000 };
+    if (this.#submissions.isRunning(shadow.spec.originCluster, shadow.spec.originUID)) return { requeueAfterMs: 1_000 };
     this.#events.follow(shadow.metadata.namespace ?? '');
     const deleting = this.#deleting.has(shadow.spec.originUID);
     const [fenced, mayRun] = [leases.isFenced(shadow), leases.mayRun(shadow)];
     const { originCluster } = shadow.spec;
     const home = { homeLostMs: homes.lostForMs(originCluster), homeGoneMs: homes.goneForMs(originCluster) };
     const plan = planShadowPod({ shadow, pod: pods.get(key), deleting, fenced, mayRun, ...home, now: clock.now() });
-    for (const action of plan.actions) await this.#apply(key, shadow, action);
+    for (const action of plan.actions) await this.#apply(shadow, action);
     return plan.requeueAfterMs === undefined ? undefined : { requeueAfterMs: plan.requeueAfterMs };
   }
 
-  async #apply(key: string, shadow: ShadowPod, action: ShadowPodAction): Promise<void> {
+  async #apply(shadow: ShadowPod, action: ShadowPodAction): Promise<void> {
     const { client } = this.#deps;
     const { namespace, name } = shadow.metadata;
     switch (action.type) {
       case 'create-pod':
-        return this.#createPod(shadow);
+        return this.#realPods.create(shadow);
       case 'delete-pod':
-        return this.#deletePod(key, action.uid, action.gracePeriodSeconds ?? this.#deleting.get(shadow.spec.originUID));
+        return this.#realPods.delete(
+          shadow,
+          action.uid,
+          action.gracePeriodSeconds ?? this.#deleting.get(shadow.spec.originUID),
+        );
       case 'delete-shadow-pod':
         await client.delete(SHADOW_PODS, { namespace, name }, uidOf(shadow)).catch(ignoreGone);
         this.#deps.admission.release(shadow.spec.originUID);
@@ -285,18 +222,12 @@ export class ShadowPods implements PodProvider {
     }
   }
 
-  async #deletePod(key: string, uid: string, gracePeriodSeconds: number | undefined): Promise<void> {
-    const [namespace, name = ''] = key.split('/');
-    const grace = gracePeriodSeconds === undefined ? {} : { gracePeriodSeconds };
-    await this.#deps.client.delete(PODS, { namespace, name }, { uid, ...grace }).catch(ignoreGone);
-  }
-
   /** A twin namespace that has been empty for a while goes, with the Secrets in it. */
   async #reconcileTwin(twin: string): Promise<ReconcileResult> {
     const inUse = this.#deps.shadowPods.list().some((shadow) => shadow.metadata.namespace === twin);
-    if (inUse || this.#submitting.size > 0) return inUse ? undefined : { requeueAfterMs: EMPTY_TWIN_MS };
+    if (inUse || this.#submissions.size > 0) return inUse ? undefined : { requeueAfterMs: EMPTY_TWIN_MS };
     await this.#twins.remove(twin);
-    this.#forgetTwin(twin);
+    this.#submissions.forgetTwin(twin);
     return undefined;
   }
 
@@ -340,7 +271,7 @@ export class ShadowPods implements PodProvider {
     const remote = toRemotePod({ shadow, pod, deleting });
     if (isTerminal(remote.status)) return remote;
     const warnings = this.#events.of(shadow.metadata.namespace ?? '', pod?.metadata.uid);
-    const events = [...madeAgainEvent(shadow.status), ...warnings];
+    const events = messagesInHomeWords([...madeAgainEvent(shadow.status), ...warnings], shadow);
     return events.length === 0 ? remote : { ...remote, events };
   }
 
@@ -353,19 +284,6 @@ export class ShadowPods implements PodProvider {
   }
 }
 
-function ownerReference(shadow: ShadowPod) {
-  return {
-    apiVersion: 'headcut.dev/v1alpha1',
-    kind: 'ShadowPod',
-    name: shadow.metadata.name,
-    uid: shadow.metadata.uid ?? '',
-  };
-}
-
 function uidOf(shadow: ShadowPod): { uid: string } | Record<string, never> {
   return shadow.metadata.uid === undefined ? {} : { uid: shadow.metadata.uid };
-}
-
-function partition<T>(items: T[], isFirst: (item: T) => boolean): [T[], T[]] {
-  return [items.filter(isFirst), items.filter((item) => !isFirst(item))];
 }

@@ -20,33 +20,46 @@ const DEFAULT_TOKEN_SECONDS = 3600;
 
 /**
  * All ConfigMaps and Secrets that a pod references, each once, in a stable order: volumes, projected volumes, env, envFrom
- * and image pull secrets. The same set as the Node authorizer grants to the pod's node.
+ * and image pull secrets. The same set as the Node authorizer grants to the pod's node. Those of debuggers that were attached
+ * to it are not among them.
  */
-export function referencedObjects(pod: Pod): ObjectReference[] {
+export function referencedObjects(pod: Pick<Pod, 'spec'>): ObjectReference[] {
+  return collected((add) => {
+    for (const volume of pod.spec.volumes ?? []) addVolume(volume, add);
+    for (const container of allContainers(pod)) addEnvironment(container, add);
+    for (const secret of pod.spec.imagePullSecrets ?? []) add('Secret', secret.name);
+  });
+}
+
+/** What the variables of ephemeral containers come from, which are attached to a pod that runs. */
+export function referencedByDebuggers(pod: Pick<Pod, 'spec'>): ObjectReference[] {
+  return collected((add) => {
+    for (const container of pod.spec.ephemeralContainers ?? []) addEnvironment(container, add);
+  });
+}
+
+function collected(collect: (add: Add) => void): ObjectReference[] {
   const found = new Map<string, ObjectReference>();
-  const add = (kind: ObjectReference['kind'], name: string | undefined): void => {
+  collect((kind, name) => {
     if (name !== undefined && name !== '') found.set(`${kind}/${name}`, { kind, name });
-  };
-  for (const volume of pod.spec.volumes ?? []) addVolume(volume, add);
-  for (const container of allContainers(pod)) addEnvironment(container, add);
-  for (const secret of pod.spec.imagePullSecrets ?? []) add('Secret', secret.name);
+  });
   return [...found.values()].sort((a, b) => compare(`${a.kind}/${a.name}`, `${b.kind}/${b.name}`));
 }
 
 /** The service account tokens that a pod mounts. */
-export function referencedTokens(pod: Pod): TokenReference[] {
+export function referencedTokens(pod: Pick<Pod, 'spec'>): TokenReference[] {
   return (pod.spec.volumes ?? []).flatMap((volume) =>
     (volume.projected?.sources ?? []).flatMap((source, index) => {
       const token = source.serviceAccountToken;
-      if (token === undefined) return [];
+      if (!token) return [];
       const expirationSeconds = token.expirationSeconds ?? DEFAULT_TOKEN_SECONDS;
       return [{ volume: volume.name, index, audience: token.audience, expirationSeconds }];
     }),
   );
 }
 
-/** Init containers and containers (ephemeral ones may not reference objects). */
-export function allContainers(pod: Pod): Container[] {
+/** Init containers and containers: those that a pod is made with. */
+export function allContainers(pod: Pick<Pod, 'spec'>): Container[] {
   return [...(pod.spec.initContainers ?? []), ...pod.spec.containers];
 }
 

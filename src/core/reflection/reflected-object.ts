@@ -7,17 +7,8 @@ import {
   ORIGIN_UID_LABEL,
 } from '../labels.ts';
 
-/** Every namespace has this ConfigMap, with the CA of its own cluster; the origin's must not collide with the twin's. */
-const ROOT_CA = 'kube-root-ca.crt';
-const REFLECTED_ROOT_CA = 'headcut-home-root-ca.crt';
-
 /** Prefix of the Secrets in which the consumer sends the service account tokens of a pod. */
 const TOKEN_SECRET_PREFIX = 'headcut-tokens-';
-
-/** The name that a ConfigMap of the consumer has in the twin namespace. */
-export function reflectedConfigMapName(name: string): string {
-  return name === ROOT_CA ? REFLECTED_ROOT_CA : name;
-}
 
 /** The Secret that holds the service account tokens of the pod with this UID. */
 export function tokenSecretName(podUid: string): string {
@@ -53,25 +44,40 @@ function sentSecretType(type: string | undefined): string {
     : type;
 }
 
-/** The reflected object that the provider keeps in the twin namespace. */
-export function toReflectedObject(
-  object: ConfigObject,
-  origin: { cluster: string; namespace: string },
-  twin: string,
-): ConfigObject {
-  const name = object.kind === 'ConfigMap' ? reflectedConfigMapName(object.metadata.name) : object.metadata.name;
-  const sent = toSentObject(object);
+/** The object that the provider keeps in the twin namespace under this name. */
+export function toReflectedObject(object: ConfigObject, name: string, twin: Twin): ConfigObject {
   return {
-    ...sent,
+    ...toSentObject(object),
     metadata: {
       name,
-      namespace: twin,
+      namespace: twin.name,
       labels: {
         [MANAGED_BY_LABEL]: MANAGED_BY,
-        [ORIGIN_CLUSTER_LABEL]: origin.cluster,
-        [ORIGIN_NAMESPACE_LABEL]: origin.namespace,
+        [ORIGIN_CLUSTER_LABEL]: twin.origin.cluster,
+        [ORIGIN_NAMESPACE_LABEL]: twin.origin.namespace,
         ...(isTokenSecretName(name) ? { [ORIGIN_UID_LABEL]: name.slice(TOKEN_SECRET_PREFIX.length) } : {}),
       },
     },
   };
+}
+
+/** A twin namespace, and the consumer's namespace that it stands for. */
+export interface Twin {
+  name: string;
+  origin: { cluster: string; namespace: string };
+}
+
+/** Without it pods that name no Secret for pulling images would get those of the twin's ServiceAccount, which are the provider's. */
+export const NO_CREDENTIALS = 'headcut-no-credentials';
+
+/** The Secret of that name: credentials for no registry at all. */
+export function toNoCredentials(twin: Twin): ConfigObject {
+  const config = Buffer.from('{"auths":{}}').toString('base64');
+  const secret: ConfigObject = {
+    kind: 'Secret',
+    metadata: { name: NO_CREDENTIALS },
+    type: 'kubernetes.io/dockerconfigjson',
+    data: { '.dockerconfigjson': config },
+  };
+  return toReflectedObject(secret, NO_CREDENTIALS, twin);
 }

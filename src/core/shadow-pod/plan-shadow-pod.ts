@@ -14,6 +14,7 @@ import {
   stopsInMs,
   whyRemoved,
 } from './home-lost.ts';
+import { inHomeWords, messagesInHomeWords } from './shadow-objects.ts';
 import type { ShadowPod, ShadowPodStatus } from './shadow-pod.ts';
 import { withoutGate } from './start-gate.ts';
 
@@ -214,7 +215,7 @@ export function toRemotePod(observed: Pick<ShadowPodObservation, 'shadow' | 'pod
     // Without a pod there is nothing to change yet.
     ...(own === undefined ? {} : { digest: changesDigest(shadow.spec.pod) }),
     ...(shadow.spec.fencing === undefined ? {} : { fencing: shadow.spec.fencing }),
-    ...(status === undefined ? {} : { status }),
-    ...(refusal === undefined ? {} : { refusal }),
+    ...(status === undefined ? {} : { status: messagesInHomeWords(status, shadow) }),
+    ...(refusal === undefined ? {} : { refusal: { ...refusal, message: inHomeWords(refusal.message, shadow) } }),
   };
 }

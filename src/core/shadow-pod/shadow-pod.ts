@@ -2,9 +2,11 @@ import type { KubeObject, Pod, PodStatus } from '../kube-objects.ts';
 import {
   MANAGED_BY,
   MANAGED_BY_LABEL,
+  OBJECT_NAMES_ANNOTATION,
   ORIGIN_CLUSTER_LABEL,
   ORIGIN_NAMESPACE_LABEL,
   ORIGIN_UID_LABEL,
+  OWN_OBJECT_NAMES,
 } from '../labels.ts';
 import type { ConsumerLost, Fencing, PodSubmission, RefusalKind } from '../offloading/pod-submission.ts';
 import { twinNamespaceName } from './twin-namespace.ts';
@@ -56,6 +58,7 @@ export function toShadowPod(cluster: string, submission: PodSubmission): ShadowP
         [ORIGIN_NAMESPACE_LABEL]: namespace,
         [ORIGIN_UID_LABEL]: uid,
       },
+      annotations: { [OBJECT_NAMES_ANNOTATION]: OWN_OBJECT_NAMES },
     },
     spec: {
       originCluster: cluster,

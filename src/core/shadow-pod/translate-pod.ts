@@ -22,7 +22,10 @@ import {
   ORIGIN_UID_LABEL,
   RESERVED_PREFIX,
 } from '../labels.ts';
-import { reflectedConfigMapName, tokenKey, tokenSecretName } from '../reflection/reflected-object.ts';
+import { reflectedName } from '../reflection/reflected-name.ts';
+import { NO_CREDENTIALS, tokenKey, tokenSecretName } from '../reflection/reflected-object.ts';
+import { withRenamedReferences } from '../reflection/renamed-references.ts';
+import { hasOwnObjectNames, objectNamesOf } from './shadow-objects.ts';
 import type { ShadowPod } from './shadow-pod.ts';
 import { gateContainer } from './start-gate.ts';
 
@@ -107,7 +110,8 @@ export function translatePod(shadow: ShadowPod, surroundings: PodSurroundings): 
 /** The real pod with the debuggers that its owner attached; they are no part of a pod when it is made. */
 export function translateWithDebuggers(shadow: ShadowPod, surroundings: PodSurroundings): Pod {
   const pod = translatePod(shadow, surroundings);
-  const { ephemeralContainers } = shadow.spec.pod.spec;
+  // By the names of this version also in pods of an earlier one.
+  const { ephemeralContainers } = withRenamedReferences(shadow.spec.pod.spec, reflectedName);
   if (ephemeralContainers === undefined) return pod;
   const debuggers = ephemeralContainers.map((container) => toContainer(container, surroundings));
   return { ...pod, spec: { ...pod.spec, ephemeralContainers: debuggers } };
@@ -119,7 +123,7 @@ function ownerReference(shadow: ShadowPod, uid: string) {
 
 function translateSpec(shadow: ShadowPod, surroundings: PodSurroundings): PodSpec {
   const { originUID: originUid, originNamespace: namespace, fencing } = shadow.spec;
-  const { spec } = shadow.spec.pod;
+  const spec = withRenamedReferences(shadow.spec.pod.spec, objectNamesOf(shadow));
   const kept: PodSpec = { ...spec };
   for (const field of HOME_ONLY_FIELDS) delete kept[field];
   const { volumes, tolerations } = spec;
@@ -134,11 +138,17 @@ function translateSpec(shadow: ShadowPod, surroundings: PodSurroundings): PodSpe
     ...(initContainers.length === 0 ? {} : { initContainers }),
     ...(volumes === undefined ? {} : { volumes: volumes.map((volume) => translateVolume(volume, originUid)) }),
     ...(tolerations === undefined ? {} : { tolerations: tolerations.filter(isForeignToleration) }),
+    ...(needsNoCredentials(shadow) ? { imagePullSecrets: [{ name: NO_CREDENTIALS }] } : {}),
     affinity: NOT_ON_VIRTUAL_NODES,
     serviceAccountName: 'default',
     automountServiceAccountToken: false,
     enableServiceLinks: false,
   };
+}
+
+/** The API server gives the Secrets of the ServiceAccount to a pod that names none for pulling its images. */
+export function needsNoCredentials(shadow: ShadowPod): boolean {
+  return hasOwnObjectNames(shadow) && !shadow.spec.pod.spec.imagePullSecrets?.length;
 }
 
 function gateNeeds({ image, nameserver }: PodSurroundings): { image: string; nameserver: string } {
@@ -189,27 +199,14 @@ function homeApiAlias(spec: PodSpec, { homeApi, clusterDomain }: PodSurroundings
 }
 
 function translateContainer(container: Container): Container {
-  const { env, envFrom } = container;
-  return {
-    ...container,
-    ...(env === undefined ? {} : { env: env.map(translateVariable) }),
-    ...(envFrom === undefined
-      ? {}
-      : { envFrom: envFrom.map((source) => ({ ...source, ...renamed('configMapRef', source.configMapRef) })) }),
-  };
+  const { env } = container;
+  return { ...container, ...(env === undefined ? {} : { env: env.map(translateVariable) }) };
 }
 
 function translateVariable(variable: EnvVar): EnvVar {
   const source = variable.valueFrom;
-  if (source === undefined) return variable;
-  return {
-    ...variable,
-    valueFrom: {
-      ...source,
-      ...renamed('configMapKeyRef', source.configMapKeyRef),
-      ...(source.fieldRef === undefined ? {} : { fieldRef: redirected(source.fieldRef) }),
-    },
-  };
+  if (!source?.fieldRef) return variable;
+  return { ...variable, valueFrom: { ...source, fieldRef: redirected(source.fieldRef) } };
 }
 
 function translateVolume(volume: Volume, originUid: string): Volume {
@@ -219,8 +216,7 @@ function translateVolume(volume: Volume, originUid: string): Volume {
   );
   return {
     ...volume,
-    ...renamed('configMap', volume.configMap),
-    ...(downwardAPI === undefined ? {} : { downwardAPI: withRedirectedItems(downwardAPI) }),
+    ...(!downwardAPI ? {} : { downwardAPI: withRedirectedItems(downwardAPI) }),
     ...(projected === undefined || sources === undefined ? {} : { projected: { ...projected, sources } }),
   };
 }
@@ -230,21 +226,14 @@ function translateSource(
   at: { volume: string; index: number; originUid: string },
 ): ProjectedSource {
   const { serviceAccountToken, ...rest } = source;
-  if (serviceAccountToken !== undefined) {
+  if (serviceAccountToken) {
     const items = [{ key: tokenKey(at.volume, at.index), path: serviceAccountToken.path }];
     return { ...rest, secret: { name: tokenSecretName(at.originUid), items } };
   }
   return {
     ...source,
-    ...renamed('configMap', source.configMap),
-    ...(source.downwardAPI === undefined ? {} : { downwardAPI: withRedirectedItems(source.downwardAPI) }),
+    ...(!source.downwardAPI ? {} : { downwardAPI: withRedirectedItems(source.downwardAPI) }),
   };
-}
-
-/** `{ [field]: reference }` with the name that the ConfigMap has in the twin namespace; nothing where there is no reference. */
-function renamed(field: string, reference: { name?: string } | undefined): Record<string, unknown> {
-  if (reference?.name === undefined) return {};
-  return { [field]: { ...reference, name: reflectedConfigMapName(reference.name) } };
 }
 
 function withRedirectedItems<T extends { items?: DownwardItem[] }>(source: T): T {

@@ -1,6 +1,6 @@
 import { expect, test } from 'vitest';
 import type { Pod } from '../../../src/core/kube-objects.ts';
-import { referencedObjects, referencedTokens } from '../../../src/core/reflection/references.ts';
+import { referencedByDebuggers, referencedObjects, referencedTokens } from '../../../src/core/reflection/references.ts';
 import { toReflectedObject } from '../../../src/core/reflection/reflected-object.ts';
 
 const pod: Pod = {
@@ -33,22 +33,32 @@ test('all ConfigMaps and Secrets that a pod references are found, each once', ()
   ]);
 });
 
+test('what a debugger names is found, apart from what the pod is made with', () => {
+  const debug = { name: 'd', envFrom: [{ secretRef: { name: 'from-debugger' } }] };
+  const debugged = { ...pod, spec: { ...pod.spec, ephemeralContainers: [debug] } };
+  expect(referencedByDebuggers(debugged)).toEqual([{ kind: 'Secret', name: 'from-debugger' }]);
+  expect(referencedObjects(debugged)).toEqual(referencedObjects(pod));
+});
+
 test('a mounted token is found with its place and the default life', () => {
   expect(referencedTokens(pod)).toEqual([{ volume: 't', index: 1, audience: undefined, expirationSeconds: 3600 }]);
 });
 
-test('a reflected object carries its data and nothing of the metadata of its origin but the name', () => {
+test('a reflected object carries its data and nothing of the metadata of its origin', () => {
   const secret = {
     kind: 'Secret' as const,
     metadata: { name: 's', namespace: 'demo', uid: 'x', annotations: { secret: 'note' }, ownerReferences: [] },
     type: 'kubernetes.io/service-account-token',
     data: { a: 'YQ==' },
   };
-  const reflected = toReflectedObject(secret, { cluster: 'cluster-a', namespace: 'demo' }, 'demo-1');
+  const reflected = toReflectedObject(secret, 'headcut-home.s', {
+    name: 'demo-1',
+    origin: { cluster: 'cluster-a', namespace: 'demo' },
+  });
   expect(reflected).toMatchObject({
     type: 'Opaque',
     data: { a: 'YQ==' },
-    metadata: { name: 's', namespace: 'demo-1' },
+    metadata: { name: 'headcut-home.s', namespace: 'demo-1' },
   });
   expect(reflected.metadata).not.toHaveProperty('annotations');
   expect(reflected.metadata).not.toHaveProperty('uid');

@@ -109,7 +109,7 @@ describe('the pod made on the provider', () => {
   test("mounts the home cluster's token and CA", () => {
     const sources = pod.spec.volumes?.[0]?.projected?.sources;
     expect(sources?.[0]).toEqual({ secret: { name: 'headcut-tokens-u1', items: [{ key: 'api.0', path: 'token' }] } });
-    expect(sources?.[1]?.configMap?.name).toBe('headcut-home-root-ca.crt');
+    expect(sources?.[1]?.configMap?.name).toBe('headcut-home.kube-root-ca.crt');
   });
 });
 

@@ -1,0 +1,154 @@
+import { CodedError } from '../../core/coded-error.ts';
+import { type ConfigObject, objectKey, type Pod } from '../../core/kube-objects.ts';
+import type { PodSubmission, PodVerdict } from '../../core/offloading/pod-submission.ts';
+import { type Twin, toNoCredentials } from '../../core/reflection/reflected-object.ts';
+import { refusalByPolicy } from '../../core/shadow-pod/policy.ts';
+import { inHomeWords, type WantedObject, wantedObjects } from '../../core/shadow-pod/shadow-objects.ts';
+import { type ShadowPod, toShadowPod } from '../../core/shadow-pod/shadow-pod.ts';
+import { needsNoCredentials } from '../../core/shadow-pod/translate-pod.ts';
+import { twinNamespaceName } from '../../core/shadow-pod/twin-namespace.ts';
+import type { KubeClient } from '../../kube/client.ts';
+import { SHADOW_PODS } from '../../kube/resources.ts';
+import type { Store } from '../../kube/store.ts';
+import type { Admission, PodLeases, ServiceMirrorDesk } from '../ports.ts';
+import type { PodEvents } from './pod-events.ts';
+import type { RealPods } from './real-pods.ts';
+import type { ReflectedObjects } from './reflected-objects.ts';
+import type { TwinNamespaces } from './twin-namespaces.ts';
+import { isTwinBroken, later, verdictOfError } from './verdict-of-error.ts';
+
+export interface SubmissionsDeps {
+  client: Pick<KubeClient, 'create'>;
+  pods: Store<Pod>;
+  shadowPods: Store<ShadowPod>;
+  admission: Admission;
+  services: Pick<ServiceMirrorDesk, 'prepare'>;
+  leases: Pick<PodLeases, 'ensure'>;
+}
+
+/** What is there, or is made, for the pods of a consumer. */
+export interface ProviderParts {
+  twins: TwinNamespaces;
+  objects: ReflectedObjects;
+  events: PodEvents;
+  realPods: RealPods;
+  /** Nothing came of a submission; its twin namespace may have been made for nothing. */
+  onGivenUp(twin: string): void;
+}
+
+/** Takes pods of peers, or says why not. */
+export class Submissions {
+  readonly #deps: SubmissionsDeps;
+  readonly #parts: ProviderParts;
+  /** By peer and UID of the consumer's pod. */
+  readonly #running = new Map<string, Promise<PodVerdict>>();
+
+  constructor(deps: SubmissionsDeps, parts: ProviderParts) {
+    this.#deps = deps;
+    this.#parts = parts;
+  }
+
+  get size(): number {
+    return this.#running.size;
+  }
+
+  isRunning(peerId: string, uid: string): boolean {
+    return this.#running.has(`${peerId}/${uid}`);
+  }
+
+  submit(peerId: string, uid: string, submission: PodSubmission): Promise<PodVerdict> {
+    const key = `${peerId}/${uid}`;
+    const running = this.#running.get(key);
+    if (running !== undefined) return running;
+    const work = this.#submit(peerId, uid, submission).finally(() => this.#running.delete(key));
+    this.#running.set(key, work);
+    return work;
+  }
+
+  /** Somebody deleted it, or what we put there: it is made anew with the next submission. */
+  forgetTwin(twin: string): void {
+    this.#parts.twins.forget(twin);
+    this.#parts.objects.forget(twin);
+    this.#parts.events.unfollow(twin);
+  }
+
+  async #submit(peerId: string, uid: string, submission: PodSubmission): Promise<PodVerdict> {
+    const shadow = toShadowPod(peerId, submission);
+    if (shadow.spec.originUID !== uid)
+      throw new CodedError('InvalidArgument', 'the UID in the path is not that of the pod');
+    if (!this.#deps.shadowPods.synced || !this.#deps.pods.synced) return later('Starting', 'the agent is starting');
+    const existing = this.#deps.shadowPods.get(objectKey(shadow));
+    if (existing !== undefined) return verdictOnExisting(existing, uid);
+    const refusal = refusalByPolicy(submission.pod);
+    if (refusal !== undefined) return refusal;
+    const room = this.#deps.admission.reserve(uid, submission.pod, peerId);
+    if (!room.ok) return { accepted: false, kind: 'room', reason: room.reason, message: room.message };
+    try {
+      const verdict = await this.#accept(shadow, submission);
+      if (!verdict.accepted) this.#giveUp(shadow);
+      return verdict;
+    } catch (error) {
+      this.#giveUp(shadow);
+      if (isTwinBroken(error)) this.forgetTwin(shadow.metadata.namespace ?? '');
+      return inWordsOfHome(verdictOfError(error), shadow);
+    }
+  }
+
+  #giveUp(shadow: ShadowPod): void {
+    this.#deps.admission.release(shadow.spec.originUID);
+    this.#parts.onGivenUp(shadow.metadata.namespace ?? '');
+  }
+
+  /** Namespace, a trial by the API server, referenced objects, ShadowPod, Pod. */
+  async #accept(shadow: ShadowPod, submission: PodSubmission): Promise<PodVerdict> {
+    const { twins, events, objects, realPods } = this.#parts;
+    const origin = { cluster: shadow.spec.originCluster, namespace: shadow.spec.originNamespace };
+    const twin = twinOf(origin);
+    if (shadow.spec.fencing !== undefined) await this.#deps.leases.ensure(origin.cluster);
+    await twins.ensure(origin);
+    events.follow(twin.name);
+    if (!(await realPods.tryOut(shadow))) return nameTaken(shadow);
+    const wanted = wantedObjects(submission.objects, [shadow], twin);
+    const others = needsNoCredentials(shadow) ? [toNoCredentials(twin)] : [];
+    // Before the shadow pod, from which a pod would be made also when they are not there.
+    const first = wanted.filter(({ owner }) => owner === undefined).map(({ object }) => object);
+    await objects.apply([...first, ...others], twin);
+    const created = await this.#deps.client.create(SHADOW_PODS, shadow);
+    const tokens = wanted.filter(({ owner }) => owner !== undefined).map(({ object }) => ({ object, owner: created }));
+    await Promise.all([
+      objects.apply(tokens.map(toOwned), twin),
+      submission.services === undefined
+        ? undefined
+        : this.#deps.services.prepare(origin.cluster, origin.namespace, submission.services),
+    ]);
+    await realPods.create(created);
+    return { accepted: true };
+  }
+}
+
+/** The twin namespace of a consumer's namespace. */
+export function twinOf(origin: Twin['origin']): Twin {
+  return { name: twinNamespaceName(origin), origin };
+}
+
+/** What goes with its shadow pod has it as its owner. */
+export function toOwned({ object, owner }: WantedObject): ConfigObject {
+  if (owner === undefined) return object;
+  const { name, uid = '' } = owner.metadata;
+  const reference = { apiVersion: 'headcut.dev/v1alpha1', kind: 'ShadowPod', name, uid };
+  return { ...object, metadata: { ...object.metadata, ownerReferences: [reference] } };
+}
+
+function verdictOnExisting(existing: ShadowPod, uid: string): PodVerdict {
+  if (existing.spec.originUID !== uid) return nameTaken(existing);
+  const refusal = existing.status?.refusal;
+  return refusal === undefined ? { accepted: true } : { accepted: false, ...refusal };
+}
+
+function nameTaken({ metadata }: ShadowPod): PodVerdict {
+  return later('NameTaken', `an earlier pod named ${metadata.name} is still being removed on the provider`);
+}
+
+function inWordsOfHome(verdict: PodVerdict, shadow: ShadowPod): PodVerdict {
+  return verdict.accepted ? verdict : { ...verdict, message: inHomeWords(verdict.message, shadow) };
+}

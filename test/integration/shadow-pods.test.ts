@@ -1,0 +1,179 @@
+import { afterAll, afterEach, beforeAll, expect, test } from 'vitest';
+import type { HomeContact, PodLeases } from '../../src/agent/ports.ts';
+import { ShadowPods } from '../../src/agent/shadow-pod/shadow-pods.ts';
+import type { ConfigObject, KubeObject, Pod, PodSpec } from '../../src/core/kube-objects.ts';
+import { OBJECT_NAMES_ANNOTATION, ORIGIN_CLUSTER_LABEL } from '../../src/core/labels.ts';
+import { type ShadowPod, toShadowPod } from '../../src/core/shadow-pod/shadow-pod.ts';
+import { toTwinNamespace } from '../../src/core/shadow-pod/twin-namespace.ts';
+import { Reflector } from '../../src/kube/reflector.ts';
+import { CONFIG_MAPS, NAMESPACES, PODS, SECRETS, SERVICE_ACCOUNTS, SHADOW_PODS } from '../../src/kube/resources.ts';
+import { systemClock as clock } from '../../src/runtime/clock.ts';
+import { createLogger } from '../../src/runtime/logger.ts';
+import { adminClient, applyManifests } from './cluster.ts';
+
+const client = adminClient();
+const logger = createLogger('silent');
+const stop: (() => Promise<unknown>)[] = [];
+beforeAll(() => void applyManifests());
+afterEach(async () => {
+  for (const end of stop.splice(0)) await end();
+});
+afterAll(() => client.close());
+
+const HOME = 'a'.repeat(52);
+const OTHER = 'b'.repeat(52);
+
+const leases: PodLeases = {
+  ensure: () => Promise.resolve(),
+  isFenced: () => false,
+  mayRun: () => true,
+  mayStart: () => true,
+  onChange: () => {},
+} as unknown as PodLeases;
+const homes = { lostForMs: () => undefined, goneForMs: () => undefined, onChange: () => {} } as unknown as HomeContact;
+
+/** A provider whose kubelet and scheduler do nothing. */
+async function startProvider() {
+  const pods = new Reflector<Pod>({ client, type: PODS, labelSelector: ORIGIN_CLUSTER_LABEL, clock, logger });
+  const shadowPods = new Reflector<ShadowPod>({ client, type: SHADOW_PODS, clock, logger });
+  const provider = new ShadowPods({
+    client,
+    pods,
+    shadowPods,
+    admission: { reserve: () => ({ ok: true }), release: () => {} },
+    services: { prepare: () => Promise.resolve() },
+    agent: { namespace: 'headcut-system', serviceAccount: 'headcut' },
+    podSecurityLevel: () => 'baseline',
+    surroundings: () => ({ nameserver: '10.96.7.7', homeApi: undefined, clusterDomain: 'cluster.local' }),
+    leases,
+    homes,
+    membersKnown: () => Promise.resolve(),
+    clock,
+    logger,
+  });
+  const end = new AbortController();
+  const running = Promise.all([pods, shadowPods, provider].map((one) => one.run(end.signal)));
+  stop.push(() => {
+    end.abort();
+    return running;
+  });
+  await Promise.all([pods.whenSynced(), shadowPods.whenSynced()]);
+  return { provider, shadowPods };
+}
+
+let count = 0;
+
+/** The twin of a namespace of its own, with what controllers would put there. */
+async function twinNamespace(cluster = HOME) {
+  count += 1;
+  const namespace = `demo-${process.pid}-${count}`;
+  const twin = toTwinNamespace({ cluster, namespace }, 'baseline');
+  const { name } = twin.metadata;
+  await client.create(NAMESPACES, twin);
+  await client.create(SERVICE_ACCOUNTS, { metadata: { name: 'default', namespace: name } } as KubeObject);
+  return { namespace, twin: name };
+}
+
+async function eventually(check: () => Promise<void> | void): Promise<void> {
+  const end = clock.monotonic() + 10_000;
+  for (;;) {
+    try {
+      return await check();
+    } catch (error) {
+      if (clock.monotonic() > end) throw error;
+      await clock.sleep(50);
+    }
+  }
+}
+
+const podOf = (namespace: string, uid: string, spec: Partial<PodSpec> = {}): Pod => ({
+  metadata: { name: `web-${uid}`, namespace, uid },
+  spec: { containers: [{ name: 'c', image: 'x' }], ...spec },
+});
+const reading = (name: string): Partial<PodSpec> => ({
+  containers: [{ name: 'c', image: 'x', envFrom: [{ secretRef: { name, optional: true } }] }],
+});
+const secret = (name: string, k: string): ConfigObject => ({
+  apiVersion: 'v1',
+  kind: 'Secret',
+  metadata: { name },
+  data: { k: Buffer.from(k).toString('base64') },
+});
+const submission = (pod: Pod, objects: ConfigObject[] = []) => ({ pod, virtualNode: 'headcut-b', objects });
+const secretAt = async (namespace: string, name: string): Promise<string> => {
+  const { data } = await client.get<ConfigObject>(SECRETS, { namespace, name });
+  return Buffer.from(data?.k ?? '', 'base64').toString();
+};
+
+test("a Secret of the provider's in the twin namespace is neither read by a guest nor in its way", async () => {
+  const { provider } = await startProvider();
+  const { namespace, twin } = await twinNamespace();
+  await client.create(SECRETS, {
+    ...secret('regcred', 'of-the-provider'),
+    metadata: { name: 'regcred', namespace: twin },
+  });
+  const [thief, owner] = [podOf(namespace, 'u1', reading('regcred')), podOf(namespace, 'u2', reading('regcred'))];
+  expect(await provider.submit(HOME, 'u1', submission(thief))).toEqual({ accepted: true });
+  const made = await client.get<Pod>(PODS, { namespace: twin, name: 'web-u1' });
+  const { name = '' } = made.spec.containers[0]?.envFrom?.[0]?.secretRef ?? {};
+  await expect(client.get(SECRETS, { namespace: twin, name })).rejects.toMatchObject({ status: 404 });
+  // Credentials for no registry, so that those of the ServiceAccount are not given.
+  const [credentials] = made.spec.imagePullSecrets ?? [];
+  expect(await client.get(SECRETS, { namespace: twin, name: credentials?.name ?? '' })).toMatchObject({
+    type: 'kubernetes.io/dockerconfigjson',
+  });
+  expect(await provider.submit(HOME, 'u2', submission(owner, [secret('regcred', 'of-home')]))).toEqual({
+    accepted: true,
+  });
+  expect(await secretAt(twin, name)).toBe('of-home');
+  expect(await secretAt(twin, 'regcred')).toBe('of-the-provider');
+});
+
+test('an object that no pod of that consumer here references is not taken', async () => {
+  const { provider, shadowPods } = await startProvider();
+  const { namespace, twin } = await twinNamespace();
+  const sent = [secret('mine', '1'), secret('other', '1')];
+  await provider.submit(HOME, 'u3', submission(podOf(namespace, 'u3', reading('mine')), sent));
+  await eventually(() => expect(shadowPods.get(`${twin}/web-u3`)).toBeDefined());
+  await provider.updateObjects(HOME, namespace, [secret('mine', '2'), secret('other', '2')]);
+  await provider.updateObjects(OTHER, namespace, [secret('mine', '3')]);
+  expect(await secretAt(twin, 'headcut-home.mine')).toBe('2');
+  const { items } = await client.list(SECRETS, { namespace: twin });
+  expect(items.map(({ metadata }) => metadata.name).sort()).toEqual(['headcut-home.mine', 'headcut-no-credentials']);
+});
+
+test('what a debugger names is taken once the debugger is there', async () => {
+  const { provider, shadowPods } = await startProvider();
+  const { namespace, twin } = await twinNamespace();
+  const pod = podOf(namespace, 'u4');
+  await provider.submit(HOME, 'u4', submission(pod));
+  await eventually(() => expect(shadowPods.get(`${twin}/web-u4`)).toBeDefined());
+  const debug = { name: 'd', image: 'x', envFrom: [{ secretRef: { name: 'late' } }] };
+  await eventually(() => provider.update(HOME, 'u4', { ...pod, spec: { ...pod.spec, ephemeralContainers: [debug] } }));
+  await provider.updateObjects(HOME, namespace, [secret('late', '1')]);
+  const made = await client.get<Pod>(PODS, { namespace: twin, name: 'web-u4' });
+  expect(made.spec.ephemeralContainers?.[0]?.envFrom?.[0]?.secretRef?.name).toBe('headcut-home.late');
+  expect(await secretAt(twin, 'headcut-home.late')).toBe('1');
+});
+
+test('a pod of an earlier version gets what its home changes, by the names that it has', async () => {
+  const { namespace, twin } = await twinNamespace();
+  const pod = podOf(namespace, 'u5', {
+    volumes: [{ name: 'ca', configMap: { name: 'kube-root-ca.crt' } }],
+    ...reading('mine'),
+  });
+  const shadow = toShadowPod(HOME, submission(pod));
+  const { [OBJECT_NAMES_ANNOTATION]: _, ...annotations } = shadow.metadata.annotations ?? {};
+  await client.create(SHADOW_PODS, { ...shadow, metadata: { ...shadow.metadata, annotations } });
+  const { provider } = await startProvider();
+  await eventually(async () => {
+    const made = await client.get<Pod>(PODS, { namespace: twin, name: 'web-u5' });
+    expect(made.spec.containers[0]?.envFrom?.[0]?.secretRef?.name).toBe('mine');
+  });
+  const ca: ConfigObject = { kind: 'ConfigMap', metadata: { name: 'kube-root-ca.crt' }, data: { 'ca.crt': 'x' } };
+  await provider.updateObjects(HOME, namespace, [secret('mine', '2'), ca]);
+  expect(await secretAt(twin, 'mine')).toBe('2');
+  expect(await client.get(CONFIG_MAPS, { namespace: twin, name: 'headcut-home-root-ca.crt' })).toMatchObject({
+    data: { 'ca.crt': 'x' },
+  });
+});

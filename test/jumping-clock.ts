@@ -1,4 +1,4 @@
-import type { Clock } from '../src/runtime/clock.ts';
+import { type Clock, toWaitMs } from '../src/runtime/clock.ts';
 
 /**
  * Time that passes by sleeping alone.
@@ -12,7 +12,7 @@ export function jumpingClock(startsAt = 0, onTick: (passedMs: number) => void = 
     monotonic: () => passed,
     sleep: async (ms, signal) => {
       signal?.throwIfAborted();
-      passed += ms;
+      passed += toWaitMs(ms);
       onTick(passed);
     },
   };

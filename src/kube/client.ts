@@ -36,6 +36,14 @@ export interface DeleteOptions {
 /** How many writes this client sent, by verb; API writes are the scarcest resource. */
 export type WriteObserver = (method: string, path: string, status: number) => void;
 
+export interface ListOptions {
+  namespace?: string;
+  query?: Query;
+  signal?: AbortSignal;
+  /** At most so many pages are asked for; all, if it is not given. */
+  pages?: number;
+}
+
 /**
  * A Kubernetes API client whose objects are raw JSON. Every method throws ApiError when the server says no,
  * and undici's errors when it cannot be reached.
@@ -46,7 +54,7 @@ export interface KubeClient {
   /** All objects, page by page. */
   list<T extends KubeObject>(
     type: ResourceType,
-    options?: { namespace?: string; query?: Query; signal?: AbortSignal },
+    options?: ListOptions,
   ): Promise<{ items: T[]; resourceVersion: string }>;
   create<T extends KubeObject>(
     type: ResourceType,
@@ -103,18 +111,19 @@ class UndiciKubeClient implements KubeClient {
 
   async list<T extends KubeObject>(
     type: ResourceType,
-    options: { namespace?: string; query?: Query; signal?: AbortSignal } = {},
+    options: ListOptions = {},
   ): Promise<{ items: T[]; resourceVersion: string }> {
     const items: T[] = [];
     let token: string | undefined;
-    for (;;) {
+    for (let pages = 1; ; pages += 1) {
       const page = (await this.request('GET', resourcePath(type, { namespace: options.namespace }), {
         query: { limit: 500, ...options.query, continue: token },
         signal: options.signal,
       })) as { items?: T[]; metadata: { resourceVersion: string; continue?: string } };
       items.push(...(page.items ?? []));
       token = page.metadata.continue;
-      if (token === undefined || token === '') return { items, resourceVersion: page.metadata.resourceVersion };
+      if (token === undefined || token === '' || pages === options.pages)
+        return { items, resourceVersion: page.metadata.resourceVersion };
     }
   }
 

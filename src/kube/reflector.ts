@@ -29,6 +29,14 @@ interface WatchEvent<T> {
 /** The server ends a watch after this long (plus up to as much again, at random, so that watches do not end together). */
 const WATCH_SECONDS = 300;
 
+/** A watch that ends sooner was not ended by its time: the next one waits, as after an error. */
+const SHORT_WATCH_MS = 1_000;
+
+/** Versions are numbers, each greater than those before. */
+function toVersion(text: string | undefined): bigint | undefined {
+  return text !== undefined && /^\d{1,39}$/.test(text) ? BigInt(text) : undefined;
+}
+
 /** Keeps a Store equal to a collection of the API server: list, then watch with bookmarks, from the start again when expired. */
 export class Reflector<T extends KubeObject> implements Store<T> {
   readonly #options: ReflectorOptions<T>;
@@ -67,22 +75,50 @@ export class Reflector<T extends KubeObject> implements Store<T> {
     const { clock, logger, type } = this.#options;
     let failures = 0;
     while (!signal.aborted) {
-      try {
-        if (this.#resourceVersion === undefined) await this.#relist(signal);
-        await this.#watch(signal);
+      const startedAt = clock.monotonic();
+      const problem = await this.#follow(signal);
+      if (signal.aborted) return;
+      const wasLong = clock.monotonic() - startedAt >= SHORT_WATCH_MS;
+      if (isExpired(problem)) this.#resourceVersion = undefined;
+      if (wasLong && (problem === undefined || isExpired(problem))) {
         failures = 0;
-      } catch (error) {
-        if (signal.aborted) return;
-        if (isExpired(error)) {
-          this.#resourceVersion = undefined;
-          continue;
-        }
-        failures += 1;
-        const delay = backoffDelayMs(CONNECT_BACKOFF, failures, (this.#options.random ?? Math.random)());
-        if (failures > 2) logger.warn({ resource: type.plural, failures, err: error }, 'list or watch failed');
-        await clock.sleep(delay, signal).catch(() => {});
+        continue;
       }
+      failures += 1;
+      const err = problem ?? new Error('the watch ended at once');
+      if (failures > 2) logger.warn({ resource: type.plural, failures, err }, 'list or watch failed');
+      const delay = backoffDelayMs(CONNECT_BACKOFF, failures, (this.#options.random ?? Math.random)());
+      await clock.sleep(delay, signal).catch(() => {});
     }
+  }
+
+  /** Lists if that has to be, and watches until that ends; what was thrown, or undefined where the server ended it in order. */
+  async #follow(signal: AbortSignal): Promise<unknown> {
+    try {
+      if (this.#resourceVersion === undefined || (await this.#isAhead(signal))) await this.#relist(signal);
+      await this.#watch(signal);
+      return undefined;
+    } catch (error) {
+      return error;
+    }
+  }
+
+  /**
+   * True when what is known is newer than what there is: the datastore was restored from a backup. A watch from a version of the
+   * future says nothing until that comes again, and what is known would stay as it is. Since Kubernetes 1.35 versions may be compared.
+   */
+  async #isAhead(signal: AbortSignal): Promise<boolean> {
+    const { client, type, namespace } = this.#options;
+    const known = toVersion(this.#resourceVersion);
+    if (known === undefined) return false;
+    const { resourceVersion } = await client.list<T>(type, {
+      ...(namespace === undefined ? {} : { namespace }),
+      query: { ...this.#selectors(), limit: 1 },
+      pages: 1,
+      signal,
+    });
+    const present = toVersion(resourceVersion);
+    return present !== undefined && present < known;
   }
 
   async #relist(signal: AbortSignal): Promise<void> {

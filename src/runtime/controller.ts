@@ -1,6 +1,7 @@
 import { type BackoffPolicy, backoffDelayMs, RECONCILE_BACKOFF } from './backoff.ts';
 import type { Clock } from './clock.ts';
 import type { Logger } from './logger.ts';
+import { Pace } from './pace.ts';
 
 /** What a reconcile says at its end: nothing more to do, or come back after a time. A thrown error is retried with backoff. */
 export type ReconcileResult = { requeueAfterMs: number } | undefined;
@@ -26,7 +27,10 @@ export interface ControllerStats {
   lastError: string | undefined;
 }
 
-/** A keyed, deduplicating work loop: the grammar of controller-runtime, small. */
+/**
+ * A keyed, deduplicating work loop: the grammar of controller-runtime, small. No key has turns without a pause (Pace), whatever its
+ * reconciles answer and whatever wakes it. A wait that is no number is a failure, an endless one is none.
+ */
 export interface Controller {
   enqueue(key: string): void;
   enqueueAfter(key: string, ms: number): void;
@@ -48,6 +52,7 @@ class KeyedController implements Controller {
   readonly #dirty = new Set<string>();
   readonly #delayed = new Map<string, { at: number; cancel: AbortController }>();
   readonly #failures = new Map<string, number>();
+  readonly #pace = new Pace();
   #wake: () => void = () => {};
   #reconciles = 0;
   #errors = 0;
@@ -58,6 +63,11 @@ class KeyedController implements Controller {
   }
 
   enqueue(key: string): void {
+    const waitMs = this.#pace.waitMs(key, this.#options.clock.monotonic());
+    if (waitMs > 0 && !this.#running.has(key)) {
+      this.enqueueAfter(key, waitMs);
+      return;
+    }
     this.#cancelDelay(key);
     if (this.#running.has(key)) this.#dirty.add(key);
     else this.#ready.add(key);
@@ -65,6 +75,7 @@ class KeyedController implements Controller {
   }
 
   enqueueAfter(key: string, ms: number): void {
+    if (ms === Number.POSITIVE_INFINITY) return;
     const at = this.#options.clock.monotonic() + ms;
     const waiting = this.#delayed.get(key);
     if (this.#ready.has(key) || (waiting !== undefined && waiting.at <= at)) return;
@@ -86,6 +97,7 @@ class KeyedController implements Controller {
         if (key === undefined) break;
         this.#ready.delete(key);
         this.#running.add(key);
+        this.#pace.take(key, this.#options.clock.monotonic());
         const work = this.#work(key, signal).finally(() => {
           workers.delete(work);
           this.#wake();
@@ -117,8 +129,9 @@ class KeyedController implements Controller {
     let again: number | undefined;
     try {
       const result = await this.#options.reconcile(key, signal);
+      if (Number.isNaN(result?.requeueAfterMs)) throw new Error('a reconcile asked for a wait that is no number');
       this.#failures.delete(key);
-      again = result?.requeueAfterMs;
+      again = this.#pace.returnMs(key, result?.requeueAfterMs);
     } catch (error) {
       again = this.#afterFailure(key, error, signal);
     }

@@ -1,4 +1,4 @@
-import type { Clock } from '../../src/runtime/clock.ts';
+import { type Clock, toWaitMs } from '../../src/runtime/clock.ts';
 
 interface Event {
   at: number;
@@ -81,7 +81,7 @@ export class SimulatedTime {
         reject(signal?.reason);
       };
       signal?.addEventListener('abort', onAbort, { once: true });
-      const event = this.after(ms, () => {
+      const event = this.after(toWaitMs(ms), () => {
         signal?.removeEventListener('abort', onAbort);
         resolve();
       });

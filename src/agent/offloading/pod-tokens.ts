@@ -22,6 +22,8 @@ interface Kept {
 
 /** Half of a token's life: what a former agent issued just before its end still lasts long enough after a restart. */
 const RENEW_AT_SHARE = 0.5;
+/** However soon a token ends: clocks may differ by more than its life, and each renewal is a write on both sides. */
+const RENEW_AT_MOST_EVERY_MS = 60_000;
 /** After a restart nothing is known of the tokens: they are renewed within this time, spread so that writes do not pile up. */
 const UNKNOWN_WITHIN_MS = 8 * 60_000;
 
@@ -47,7 +49,8 @@ export class PodTokens {
     const secret = await requestTokens(node, pod);
     if (secret === undefined) return [];
     const leftMs = secret.expiresAt - this.#deps.clock.now();
-    this.#issued.set(pod.metadata.uid ?? '', this.#deps.clock.monotonic() + leftMs * RENEW_AT_SHARE);
+    const renewInMs = Math.max(RENEW_AT_MOST_EVERY_MS, (Number.isNaN(leftMs) ? 0 : leftMs) * RENEW_AT_SHARE);
+    this.#issued.set(pod.metadata.uid ?? '', this.#deps.clock.monotonic() + renewInMs);
     return [secret.object];
   }
 

@@ -6,6 +6,9 @@ export interface ConsumerLostSettings {
   stopAfter?: string;
 }
 
+/** What a provider takes: at least a second, at most 30 days. */
+const [MIN_SECONDS, MAX_SECONDS] = [1, 2_592_000];
+
 /**
  * After how many seconds without contact to this cluster its providers stop a pod: as its namespace's Offloading has it, else the
  * Federation; undefined: never.
@@ -15,5 +18,6 @@ export function stopAfterSeconds(
   federation: ConsumerLostSettings | undefined,
 ): number | undefined {
   const wanted = namespace?.stopAfter ?? federation?.stopAfter ?? NEVER;
-  return wanted === NEVER ? undefined : Math.ceil(parseDuration(wanted) / 1_000);
+  if (wanted === NEVER) return undefined;
+  return Math.min(MAX_SECONDS, Math.max(MIN_SECONDS, Math.ceil(parseDuration(wanted) / 1_000)));
 }

@@ -16,6 +16,8 @@ export type FencingMode = 'Required' | 'StatefulSets' | 'None';
 export const DEFAULT_FENCING_AFTER = '30s';
 /** Below this a busy machine would be taken for a lost one. */
 export const MIN_FENCING_MS = 10_000;
+/** What a provider takes at most: a day. */
+export const MAX_FENCING_MS = 86_400_000;
 
 /** Shows at home that, and after which time, the provider stops the pod. */
 export const FENCING_CONDITION = 'headcut.dev/Fencing';
@@ -37,7 +39,7 @@ export function fencingAfterMs(
   const after = [pod.metadata.annotations?.[FENCING_AFTER_ANNOTATION], namespace?.after, federation?.after].find(
     (text) => text !== undefined && isDuration(text),
   );
-  return Math.max(MIN_FENCING_MS, parseDuration(after ?? DEFAULT_FENCING_AFTER));
+  return Math.min(MAX_FENCING_MS, Math.max(MIN_FENCING_MS, parseDuration(after ?? DEFAULT_FENCING_AFTER)));
 }
 
 /** The condition of a pod that its provider fences. */
@@ -60,7 +62,7 @@ export function withoutFencing(peer: string): PodVerdict {
 function toldFencingMs(pod: Pod): number | undefined {
   const reason = pod.status?.conditions?.find(({ type }) => type === FENCING_CONDITION)?.reason;
   const seconds = /^After(\d+)s$/.exec(reason ?? '')?.[1];
-  return seconds === undefined ? undefined : Number(seconds) * 1_000;
+  return seconds === undefined ? undefined : Math.min(MAX_FENCING_MS, Number(seconds) * 1_000);
 }
 
 /** An annotation is checked by nobody: what cannot be read does not count. */

@@ -1,4 +1,5 @@
 import { parseResolvConf } from '../core/dns/resolv-conf.ts';
+import { gatedBy } from '../core/shadow-pod/shadow-pod.ts';
 import type { PodSurroundings } from '../core/shadow-pod/translate-pod.ts';
 import type { KubeClient } from '../kube/client.ts';
 import type { Caches } from './caches.ts';
@@ -47,8 +48,8 @@ export function composeForOffloadedPods(parts: AgentParts, composed: ComposedPar
   });
   const servers = nameservers.map((host) => ({ host, port: DNS_PORT }));
   const mayStart = (uid: string): boolean => {
-    const shadow = shadowPods.list().find(({ spec }) => spec.originUID === uid);
-    return shadow !== undefined && leases.mayStart(shadow);
+    const gated = gatedBy(uid, shadowPods.list());
+    return gated.length > 0 && gated.every((shadow) => leases.mayStart(shadow));
   };
   const known = new KnownServices({ services, clock });
   const dnsGate = new DnsGate({

@@ -58,9 +58,9 @@ export interface VirtualNodes {
 
 /** Room on this cluster, given out without double counting. Implemented by the offer feature, used by the provider side. */
 export interface Admission {
-  /** Holds room for a pod until it shows up among the cluster's pods, or is released. Same UID again: same answer, held once. */
+  /** Holds room for a pod until it shows up among the cluster's pods, or is released. Same pod again: same answer, held once. */
   reserve(uid: string, pod: Pod, peerId: string): { ok: true } | { ok: false; reason: string; message: string };
-  release(uid: string): void;
+  release(uid: string, peerId: string): void;
 }
 
 /** Whether fenced pods of consumers may run here. Implemented by the fencing feature, used by the provider side. */

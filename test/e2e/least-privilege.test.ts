@@ -40,7 +40,9 @@ test("the agent's ServiceAccount reads no Secret or ConfigMap outside its own an
   expect(await as('a', [AGENT], ['-n', name, 'get', 'secret', 's'])).toContain('Forbidden');
   expect(await as('a', [AGENT], ['auth', 'can-i', 'get', 'secrets', '-n', 'headcut-system'])).toBe('yes\n');
   const [twin] = await twins('b', name);
-  expect(await as('b', [AGENT], ['-n', twin?.metadata.namespace ?? '', 'get', 'secret', 's'])).toContain('Opaque');
+  expect(await as('b', [AGENT], ['-n', twin?.metadata.namespace ?? '', 'get', 'secret', 'headcut-home.s'])).toContain(
+    'Opaque',
+  );
   expect(await as('b', [AGENT], ['auth', 'can-i', 'create', 'pods', '-n', 'default'])).toBe('no\n');
 });
 

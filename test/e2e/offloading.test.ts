@@ -193,10 +193,9 @@ describe('an offloaded pod', () => {
       /^first\nsidecar\noneweb\n1234\n.*4321/,
     );
     const [twin] = await twins('b', name);
-    expect(twin?.spec.imagePullSecrets).toEqual([{ name: 'pull' }]);
-    expect(await kubectl('b', ['-n', twin?.metadata.namespace ?? '', 'get', 'secret', 'pull', '-o', 'name'])).toBe(
-      'secret/pull\n',
-    );
+    expect(twin?.spec.imagePullSecrets).toEqual([{ name: 'headcut-home.pull' }]);
+    const copy = ['get', 'secret', 'headcut-home.pull', '-o', 'name'];
+    expect(await kubectl('b', ['-n', twin?.metadata.namespace ?? '', ...copy])).toBe('secret/headcut-home.pull\n');
   });
 
   test('has its ConfigMaps, Secrets, downward API and home credentials, and changes of them follow', async () => {
@@ -242,7 +241,7 @@ describe('an offloaded pod', () => {
         '-n',
         twin?.metadata.namespace ?? '',
         'configmap',
-        'settings',
+        'headcut-home.settings',
       ]);
       expect(copy.data).toEqual({ k: 'two' });
     });

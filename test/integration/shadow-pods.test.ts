@@ -1,4 +1,4 @@
-import { afterAll, afterEach, beforeAll, expect, test } from 'vitest';
+import { afterAll, afterEach, beforeAll, describe, expect, test } from 'vitest';
 import type { HomeContact, PodLeases } from '../../src/agent/ports.ts';
 import { ShadowPods } from '../../src/agent/shadow-pod/shadow-pods.ts';
 import type { ConfigObject, KubeObject, Pod, PodSpec } from '../../src/core/kube-objects.ts';
@@ -176,4 +176,50 @@ test('a pod of an earlier version gets what its home changes, by the names that 
   expect(await client.get(CONFIG_MAPS, { namespace: twin, name: 'headcut-home-root-ca.crt' })).toMatchObject({
     data: { 'ca.crt': 'x' },
   });
+});
+
+describe('pods of two members with one UID', () => {
+  test('are two pods: each is told, changed and deleted by its own home alone', async () => {
+    const { provider, shadowPods } = await startProvider();
+    const [own, others] = [await twinNamespace(HOME), await twinNamespace(OTHER)];
+    await provider.submit(HOME, 'same', submission(podOf(own.namespace, 'same')));
+    expect(await provider.submit(OTHER, 'same', submission(podOf(others.namespace, 'same')))).toEqual({
+      accepted: true,
+    });
+    await eventually(() => expect(shadowPods.list().filter(({ spec }) => spec.originUID === 'same')).toHaveLength(2));
+    await eventually(() => expect(provider.locate(HOME, 'same').namespace).toBe(own.twin));
+    await eventually(() => expect(provider.locate(OTHER, 'same').namespace).toBe(others.twin));
+    expect(provider.podFor(HOME, 'same')).toMatchObject({ namespace: own.namespace, deleting: false });
+    await provider.delete(OTHER, 'same', 0);
+    await eventually(() => expect(provider.podFor(OTHER, 'same')).toBeUndefined());
+    expect(provider.podFor(HOME, 'same')).toMatchObject({ namespace: own.namespace, deleting: false });
+    expect((await client.get<Pod>(PODS, { namespace: own.twin, name: 'web-same' })).metadata.deletionTimestamp).toBe(
+      undefined,
+    );
+  });
+
+  test('are submitted at once, and each is answered for itself', async () => {
+    const { provider } = await startProvider();
+    const [own, others] = [await twinNamespace(HOME), await twinNamespace(OTHER)];
+    const forbidden = podOf(others.namespace, 'at-once', { hostNetwork: true });
+    const verdicts = await Promise.all([
+      provider.submit(HOME, 'at-once', submission(podOf(own.namespace, 'at-once'))),
+      provider.submit(OTHER, 'at-once', submission(forbidden)),
+    ]);
+    expect(verdicts).toMatchObject([{ accepted: true }, { accepted: false, reason: 'NotOffloadable' }]);
+  });
+});
+
+test('a second pod of a member with the UID of the first is refused', async () => {
+  const { provider } = await startProvider();
+  const { namespace } = await twinNamespace();
+  const [first, second] = [podOf(namespace, 'u6'), podOf(namespace, 'u6')];
+  second.metadata.name = 'another';
+  const verdicts = await Promise.all([
+    provider.submit(HOME, 'u6', submission(first)),
+    provider.submit(HOME, 'u6', submission(second)),
+  ]);
+  verdicts.push(await provider.submit(HOME, 'u6', submission(second)));
+  const refused = { accepted: false, kind: 'policy', reason: 'UIDTaken' };
+  expect(verdicts).toMatchObject([{ accepted: true }, refused, refused]);
 });

@@ -1,7 +1,7 @@
 import { CodedError, messageOf } from '../../core/coded-error.ts';
 import { leaseEndsAt, RENEW_EVERY_MS } from '../../core/fencing/lease.ts';
 import { objectKey } from '../../core/kube-objects.ts';
-import type { ShadowPod } from '../../core/shadow-pod/shadow-pod.ts';
+import { guestKeyOf, type ShadowPod } from '../../core/shadow-pod/shadow-pod.ts';
 import type { Store } from '../../kube/store.ts';
 import type { Clock } from '../../runtime/clock.ts';
 import { withDeadline } from '../../runtime/deadline.ts';
@@ -38,7 +38,7 @@ export class Leases implements PodLeases {
   readonly #asking = new Map<string, Promise<void>>();
   /** When the running question was sent. */
   readonly #sentAt = new Map<string, number>();
-  /** UIDs of pods whose time is over. That is final: their replacements may run by now. */
+  /** Pods (`guestKey`) whose time is over. That is final: their replacements may run by now. */
   readonly #fenced = new Set<string>();
   readonly #listeners: ((key: string) => void)[] = [];
   /** UIDs of the pods here that the guard knows; undefined before it was told anything: it may know some of former times. */
@@ -57,7 +57,7 @@ export class Leases implements PodLeases {
   }
 
   isFenced(shadow: ShadowPod): boolean {
-    return this.#fenced.has(shadow.spec.originUID);
+    return this.#fenced.has(guestKeyOf(shadow));
   }
 
   mayRun(shadow: ShadowPod): boolean {
@@ -106,14 +106,14 @@ export class Leases implements PodLeases {
   /** Fenced pods that have not ended, by consumer. */
   #held(): Map<string, ShadowPod[]> {
     const held = new Map<string, ShadowPod[]>();
-    const uids = new Set<string>();
+    const keys = new Set<string>();
     for (const shadow of this.#deps.shadowPods.list()) {
       if (fencingMs(shadow) === undefined || shadow.status?.terminal !== undefined) continue;
-      const { originCluster, originUID } = shadow.spec;
-      uids.add(originUID);
+      const { originCluster } = shadow.spec;
+      keys.add(guestKeyOf(shadow));
       held.set(originCluster, [...(held.get(originCluster) ?? []), shadow]);
     }
-    for (const uid of this.#fenced) if (!uids.has(uid)) this.#fenced.delete(uid);
+    for (const key of this.#fenced) if (!keys.has(key)) this.#fenced.delete(key);
     return held;
   }
 
@@ -130,7 +130,7 @@ export class Leases implements PodLeases {
 
   #fence(shadow: ShadowPod, why: string): void {
     if (this.isFenced(shadow)) return;
-    this.#fenced.add(shadow.spec.originUID);
+    this.#fenced.add(guestKeyOf(shadow));
     this.#deps.logger.warn({ pod: objectKey(shadow), consumer: shadow.spec.originCluster }, why);
     this.#tell(shadow);
   }
@@ -162,8 +162,9 @@ export class Leases implements PodLeases {
     const shadows = this.#held().get(consumer) ?? [];
     // Whose time was over before the answer came stays stopped: it may run elsewhere.
     this.#expire(consumer, shadows);
+    const isEnded = new Set(ended);
     for (const shadow of shadows)
-      if (ended.includes(shadow.spec.originUID))
+      if (isEnded.has(shadow.spec.originUID))
         this.#fence(shadow, 'the home of a fenced pod has it no more; it is stopped');
     const waited = shadows.filter((shadow) => !this.mayRun(shadow));
     this.#askedAt.set(consumer, sentAt);

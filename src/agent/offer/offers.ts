@@ -1,5 +1,4 @@
 import type { Node, Pod, ResourceList } from '../../core/kube-objects.ts';
-import { ORIGIN_UID_LABEL } from '../../core/labels.ts';
 import type { FederationObject } from '../../core/membership/peer-object.ts';
 import {
   computeOffer,
@@ -13,6 +12,7 @@ import {
 import type { Offer } from '../../core/offer/offer.ts';
 import { isEqual } from '../../core/offloading/local-status.ts';
 import { type Amounts, amountsFrom, podRequests } from '../../core/quantities/resources.ts';
+import { guestKey, guestKeyOfPod } from '../../core/shadow-pod/shadow-pod.ts';
 import type { Store } from '../../kube/store.ts';
 import type { Clock } from '../../runtime/clock.ts';
 import type { Admission, PeerLinks } from '../ports.ts';
@@ -45,7 +45,7 @@ export class Offers implements Admission {
   readonly #deps: OffersDeps;
   readonly #sent = new Map<string, Sent>();
   readonly #listeners: ((peerId: string) => void)[] = [];
-  /** Admitted pods that the cluster's pod list does not show yet. */
+  /** Admitted pods (`guestKey`) that the cluster's pod list does not show yet. */
   readonly #reserved = new Map<string, Usage>();
   #wake: () => void = () => {};
   #changed = true;
@@ -59,8 +59,8 @@ export class Offers implements Admission {
       if (change === 'added' || change === 'removed') touch();
     });
     deps.pods.onChange((_key, after) => {
-      const uid = after?.metadata.labels?.[ORIGIN_UID_LABEL];
-      if (uid !== undefined) this.#reserved.delete(uid);
+      const key = after && guestKeyOfPod(after);
+      if (key !== undefined) this.#reserved.delete(key);
       touch();
     });
   }
@@ -85,20 +85,21 @@ export class Offers implements Admission {
   }
 
   reserve(uid: string, pod: Pod, peerId: string): ReturnType<Admission['reserve']> {
-    if (this.#reserved.has(uid)) return { ok: true };
+    const key = guestKey(peerId, uid);
     const requests = podRequests(pod);
+    if (isEqual(this.#reserved.get(key)?.requests, requests)) return { ok: true };
     const nodes = this.#deps.nodes.list();
     const closed = whyClosed(nodes, this.#deps.maintenance());
     if (closed !== undefined)
       return { ok: false, reason: 'PeerClosed', message: `the provider takes no pods now: ${closed}` };
     const verdict = fits(requests, freeNow(nodes, this.#usage(), this.#reserve()));
-    if (verdict.ok) this.#reserved.set(uid, { peerId, requests });
+    if (verdict.ok) this.#reserved.set(key, { peerId, requests });
     if (verdict.ok) this.#touch();
     return verdict;
   }
 
-  release(uid: string): void {
-    if (this.#reserved.delete(uid)) this.#touch();
+  release(uid: string, peerId: string): void {
+    if (this.#reserved.delete(guestKey(peerId, uid))) this.#touch();
   }
 
   #usage(): Usage[] {

@@ -1,13 +1,13 @@
 import { CodedError } from '../../core/coded-error.ts';
 import { type ConfigObject, objectKey, type Pod } from '../../core/kube-objects.ts';
-import { ORIGIN_CLUSTER_LABEL, ORIGIN_UID_LABEL } from '../../core/labels.ts';
+import { ORIGIN_CLUSTER_LABEL } from '../../core/labels.ts';
 import { changesDigest } from '../../core/offloading/pod-changes.ts';
 import type { PodSubmission, PodVerdict, RemotePod } from '../../core/offloading/pod-submission.ts';
 import { isTerminal } from '../../core/pod-phase.ts';
 import { madeAgainEvent } from '../../core/shadow-pod/home-lost.ts';
 import { planShadowPod, type ShadowPodAction, toRemotePod } from '../../core/shadow-pod/plan-shadow-pod.ts';
 import { messagesInHomeWords, wantedObjects } from '../../core/shadow-pod/shadow-objects.ts';
-import type { ShadowPod } from '../../core/shadow-pod/shadow-pod.ts';
+import { guestKey, guestKeyOf, isPodOf, type ShadowPod } from '../../core/shadow-pod/shadow-pod.ts';
 import type { PodSurroundings } from '../../core/shadow-pod/translate-pod.ts';
 import { ignoreGone } from '../../kube/api-error.ts';
 import type { KubeClient } from '../../kube/client.ts';
@@ -16,6 +16,7 @@ import type { Store } from '../../kube/store.ts';
 import type { Clock } from '../../runtime/clock.ts';
 import { type Controller, createController, type ReconcileResult } from '../../runtime/controller.ts';
 import type { Logger } from '../../runtime/logger.ts';
+import { untilSeen } from '../../runtime/until-seen.ts';
 import type { Admission, HomeContact, PodLeases, PodProvider, ServiceMirrorDesk } from '../ports.ts';
 import { applyPodChanges } from './pod-changes.ts';
 import { PodEvents } from './pod-events.ts';
@@ -48,8 +49,6 @@ export type PodsListener = (peerId: string, change: 'pods' | { podUid: string })
 
 /** A twin namespace without shadow pods is removed after this long. */
 const EMPTY_TWIN_MS = 60_000;
-/** How long the cache may take to see a change that the API server took. */
-const KNOWN_WITHIN_MS = 2_000;
 
 /**
  * The provider side of offloading: admits pods of peers, keeps a ShadowPod for each, makes the real Pod from it, and tells
@@ -64,9 +63,9 @@ export class ShadowPods implements PodProvider {
   readonly #objects: ReflectedObjects;
   readonly #events: PodEvents;
   readonly #listeners: PodsListener[] = [];
-  /** Shadow pod keys by UID of the consumer's pod. */
-  readonly #keyByUid = new Map<string, string>();
-  /** UIDs whose consumer asked for their end. In memory only: after a restart the consumer asks again. */
+  /** Keys of shadow pods by `guestKey`. */
+  readonly #keys = new Map<string, string>();
+  /** Pods (`guestKey`) whose consumer asked for their end. In memory only: after a restart the consumer asks again. */
   readonly #deleting = new Map<string, number | undefined>();
 
   constructor(deps: ShadowPodsDeps) {
@@ -83,6 +82,7 @@ export class ShadowPods implements PodProvider {
       objects: this.#objects,
       events: this.#events,
       realPods: this.#realPods,
+      keyOf: (peerId, uid) => this.#keys.get(guestKey(peerId, uid)),
       onGivenUp: (twin) => this.controller.enqueueAfter(twin, EMPTY_TWIN_MS),
     });
     this.controller = createController({
@@ -118,8 +118,8 @@ export class ShadowPods implements PodProvider {
   }
 
   podFor(peerId: string, uid: string): RemotePod | undefined {
-    const shadow = this.#shadowOf(uid);
-    return shadow?.spec.originCluster === peerId ? this.#toRemotePod(shadow) : undefined;
+    const shadow = this.#shadowOf(peerId, uid);
+    return shadow && this.#toRemotePod(shadow);
   }
 
   submit(peerId: string, uid: string, submission: PodSubmission): Promise<PodVerdict> {
@@ -128,9 +128,9 @@ export class ShadowPods implements PodProvider {
 
   async update(peerId: string, uid: string, pod: Pod): Promise<void> {
     if (pod.metadata.uid !== uid) throw new CodedError('InvalidArgument', 'the UID in the path is not that of the pod');
-    const shadow = this.#shadowOf(uid);
-    const real = shadow && this.#deps.pods.get(objectKey(shadow));
-    if (shadow?.spec.originCluster !== peerId || real?.metadata.labels?.[ORIGIN_UID_LABEL] !== uid)
+    const shadow = this.#shadowOf(peerId, uid);
+    const real = shadow && this.#realPodOf(shadow);
+    if (shadow === undefined || real === undefined)
       throw new CodedError('Unavailable', 'the pod does not exist on the provider, or not yet');
     await applyPodChanges(
       { client: this.#deps.client, surroundings: this.#realPods.surroundings() },
@@ -138,31 +138,22 @@ export class ShadowPods implements PodProvider {
       real,
       pod,
     );
-    await this.#untilKnown(objectKey(shadow), changesDigest(pod));
-  }
-
-  /** What a change names, such as the objects of a debugger, is taken as soon as the cache has the change: they follow it. */
-  async #untilKnown(key: string, digest: string): Promise<void> {
-    const { clock, shadowPods } = this.#deps;
-    const end = clock.monotonic() + KNOWN_WITHIN_MS;
-    for (;;) {
-      const shadow = shadowPods.get(key);
-      if (shadow === undefined || changesDigest(shadow.spec.pod) === digest || clock.monotonic() > end) return;
-      await clock.sleep(20);
-    }
+    // What a change names, such as the objects of a debugger, is taken when the cache has the change: they follow it.
+    const [key, digest] = [objectKey(shadow), changesDigest(pod)];
+    await untilSeen(this.#deps.clock, () => {
+      const known = this.#deps.shadowPods.get(key);
+      return known === undefined || changesDigest(known.spec.pod) === digest;
+    });
   }
 
   async delete(peerId: string, uid: string, gracePeriodSeconds: number | undefined): Promise<void> {
-    const shadow = this.#shadowOf(uid);
-    if (shadow === undefined || shadow.spec.originCluster !== peerId) return;
-    const key = objectKey(shadow);
-    this.#deleting.set(uid, gracePeriodSeconds);
-    const pod = this.#deps.pods.get(key);
-    if (pod?.metadata.labels?.[ORIGIN_UID_LABEL] === uid) {
-      await this.#realPods.delete(shadow, pod.metadata.uid ?? '', gracePeriodSeconds);
-    }
+    const shadow = this.#shadowOf(peerId, uid);
+    if (shadow === undefined) return;
+    this.#deleting.set(guestKeyOf(shadow), gracePeriodSeconds);
+    const pod = this.#realPodOf(shadow);
+    if (pod !== undefined) await this.#realPods.delete(shadow, pod.metadata.uid ?? '', gracePeriodSeconds);
     this.#announce(shadow);
-    this.controller.enqueue(key);
+    this.controller.enqueue(objectKey(shadow));
   }
 
   async updateObjects(peerId: string, namespace: string, objects: ConfigObject[]): Promise<void> {
@@ -174,11 +165,9 @@ export class ShadowPods implements PodProvider {
   }
 
   locate(peerId: string, uid: string): { namespace: string; name: string } {
-    const shadow = this.#shadowOf(uid);
-    const pod = shadow && this.#deps.pods.get(objectKey(shadow));
-    if (shadow?.spec.originCluster !== peerId || pod === undefined) {
-      throw new CodedError('NotFound', 'the pod does not exist on the provider');
-    }
+    const shadow = this.#shadowOf(peerId, uid);
+    const pod = shadow && this.#realPodOf(shadow);
+    if (pod === undefined) throw new CodedError('NotFound', 'the pod does not exist on the provider');
     return { namespace: pod.metadata.namespace ?? '', name: pod.metadata.name };
   }
 
@@ -188,7 +177,7 @@ export class ShadowPods implements PodProvider {
     if (shadow === undefined) return;
     if (this.#submissions.isRunning(shadow.spec.originCluster, shadow.spec.originUID)) return { requeueAfterMs: 1_000 };
     this.#events.follow(shadow.metadata.namespace ?? '');
-    const deleting = this.#deleting.has(shadow.spec.originUID);
+    const deleting = this.#deleting.has(guestKeyOf(shadow));
     const [fenced, mayRun] = [leases.isFenced(shadow), leases.mayRun(shadow)];
     const { originCluster } = shadow.spec;
     const home = { homeLostMs: homes.lostForMs(originCluster), homeGoneMs: homes.goneForMs(originCluster) };
@@ -207,11 +196,11 @@ export class ShadowPods implements PodProvider {
         return this.#realPods.delete(
           shadow,
           action.uid,
-          action.gracePeriodSeconds ?? this.#deleting.get(shadow.spec.originUID),
+          action.gracePeriodSeconds ?? this.#deleting.get(guestKeyOf(shadow)),
         );
       case 'delete-shadow-pod':
         await client.delete(SHADOW_PODS, { namespace, name }, uidOf(shadow)).catch(ignoreGone);
-        this.#deps.admission.release(shadow.spec.originUID);
+        this.#deps.admission.release(shadow.spec.originUID, shadow.spec.originCluster);
         return;
       case 'write-status':
         // Merge patch: the status is written by this agent only.
@@ -239,7 +228,7 @@ export class ShadowPods implements PodProvider {
         if (one.spec.originCluster === cluster) this.controller.enqueue(objectKey(one));
     });
     shadowPods.onChange((key, after, before) => {
-      if (after !== undefined) this.#keyByUid.set(after.spec.originUID, key);
+      if (after !== undefined) this.#keys.set(guestKeyOf(after), key);
       else if (before !== undefined) this.#forget(before);
       this.#announce(after ?? before);
       this.controller.enqueue(key);
@@ -252,22 +241,26 @@ export class ShadowPods implements PodProvider {
   }
 
   #forget(shadow: ShadowPod): void {
-    const uid = shadow.spec.originUID;
-    this.#keyByUid.delete(uid);
-    this.#deleting.delete(uid);
-    this.#deps.admission.release(uid);
-    const twin = shadow.metadata.namespace ?? '';
-    this.controller.enqueueAfter(twin, EMPTY_TWIN_MS);
+    const key = guestKeyOf(shadow);
+    if (this.#keys.get(key) === objectKey(shadow)) this.#keys.delete(key);
+    this.#deleting.delete(key);
+    this.#deps.admission.release(shadow.spec.originUID, shadow.spec.originCluster);
+    this.controller.enqueueAfter(shadow.metadata.namespace ?? '', EMPTY_TWIN_MS);
   }
 
-  #shadowOf(uid: string): ShadowPod | undefined {
-    const key = this.#keyByUid.get(uid);
+  #shadowOf(peerId: string, uid: string): ShadowPod | undefined {
+    const key = this.#keys.get(guestKey(peerId, uid));
     return key === undefined ? undefined : this.#deps.shadowPods.get(key);
+  }
+
+  #realPodOf(shadow: ShadowPod): Pod | undefined {
+    const pod = this.#deps.pods.get(objectKey(shadow));
+    return pod !== undefined && isPodOf(pod, shadow) ? pod : undefined;
   }
 
   #toRemotePod(shadow: ShadowPod): RemotePod {
     const pod = this.#deps.pods.get(objectKey(shadow));
-    const deleting = this.#deleting.has(shadow.spec.originUID);
+    const deleting = this.#deleting.has(guestKeyOf(shadow));
     const remote = toRemotePod({ shadow, pod, deleting });
     if (isTerminal(remote.status)) return remote;
     const warnings = this.#events.of(shadow.metadata.namespace ?? '', pod?.metadata.uid);

@@ -4,12 +4,14 @@ import type { PodSubmission, PodVerdict } from '../../core/offloading/pod-submis
 import { type Twin, toNoCredentials } from '../../core/reflection/reflected-object.ts';
 import { refusalByPolicy } from '../../core/shadow-pod/policy.ts';
 import { inHomeWords, type WantedObject, wantedObjects } from '../../core/shadow-pod/shadow-objects.ts';
-import { type ShadowPod, toShadowPod } from '../../core/shadow-pod/shadow-pod.ts';
+import { guestKey, guestKeyOf, type ShadowPod, toShadowPod } from '../../core/shadow-pod/shadow-pod.ts';
 import { needsNoCredentials } from '../../core/shadow-pod/translate-pod.ts';
 import { twinNamespaceName } from '../../core/shadow-pod/twin-namespace.ts';
 import type { KubeClient } from '../../kube/client.ts';
 import { SHADOW_PODS } from '../../kube/resources.ts';
 import type { Store } from '../../kube/store.ts';
+import type { Clock } from '../../runtime/clock.ts';
+import { untilSeen } from '../../runtime/until-seen.ts';
 import type { Admission, PodLeases, ServiceMirrorDesk } from '../ports.ts';
 import type { PodEvents } from './pod-events.ts';
 import type { RealPods } from './real-pods.ts';
@@ -24,6 +26,7 @@ export interface SubmissionsDeps {
   admission: Admission;
   services: Pick<ServiceMirrorDesk, 'prepare'>;
   leases: Pick<PodLeases, 'ensure'>;
+  clock: Clock;
 }
 
 /** What is there, or is made, for the pods of a consumer. */
@@ -32,6 +35,8 @@ export interface ProviderParts {
   objects: ReflectedObjects;
   events: PodEvents;
   realPods: RealPods;
+  /** The shadow pod that there is of this pod of a peer. */
+  keyOf(peerId: string, uid: string): string | undefined;
   /** Nothing came of a submission; its twin namespace may have been made for nothing. */
   onGivenUp(twin: string): void;
 }
@@ -40,8 +45,8 @@ export interface ProviderParts {
 export class Submissions {
   readonly #deps: SubmissionsDeps;
   readonly #parts: ProviderParts;
-  /** By peer and UID of the consumer's pod. */
-  readonly #running = new Map<string, Promise<PodVerdict>>();
+  /** By `guestKey`. */
+  readonly #running = new Map<string, { name: string; verdict: Promise<PodVerdict> }>();
 
   constructor(deps: SubmissionsDeps, parts: ProviderParts) {
     this.#deps = deps;
@@ -53,16 +58,19 @@ export class Submissions {
   }
 
   isRunning(peerId: string, uid: string): boolean {
-    return this.#running.has(`${peerId}/${uid}`);
+    return this.#running.has(guestKey(peerId, uid));
   }
 
-  submit(peerId: string, uid: string, submission: PodSubmission): Promise<PodVerdict> {
-    const key = `${peerId}/${uid}`;
+  async submit(peerId: string, uid: string, submission: PodSubmission): Promise<PodVerdict> {
+    const shadow = toShadowPod(peerId, submission);
+    if (shadow.spec.originUID !== uid)
+      throw new CodedError('InvalidArgument', 'the UID in the path is not that of the pod');
+    const [key, name] = [guestKeyOf(shadow), objectKey(shadow)];
     const running = this.#running.get(key);
-    if (running !== undefined) return running;
-    const work = this.#submit(peerId, uid, submission).finally(() => this.#running.delete(key));
-    this.#running.set(key, work);
-    return work;
+    if (running !== undefined) return running.name === name ? running.verdict : Promise.resolve(uidTaken(uid));
+    const verdict = this.#submit(shadow, submission).finally(() => this.#running.delete(key));
+    this.#running.set(key, { name, verdict });
+    return verdict;
   }
 
   /** Somebody deleted it, or what we put there: it is made anew with the next submission. */
@@ -72,13 +80,12 @@ export class Submissions {
     this.#parts.events.unfollow(twin);
   }
 
-  async #submit(peerId: string, uid: string, submission: PodSubmission): Promise<PodVerdict> {
-    const shadow = toShadowPod(peerId, submission);
-    if (shadow.spec.originUID !== uid)
-      throw new CodedError('InvalidArgument', 'the UID in the path is not that of the pod');
+  async #submit(shadow: ShadowPod, submission: PodSubmission): Promise<PodVerdict> {
+    const { originCluster: peerId, originUID: uid } = shadow.spec;
     if (!this.#deps.shadowPods.synced || !this.#deps.pods.synced) return later('Starting', 'the agent is starting');
     const existing = this.#deps.shadowPods.get(objectKey(shadow));
     if (existing !== undefined) return verdictOnExisting(existing, uid);
+    if (this.#parts.keyOf(peerId, uid) !== undefined) return uidTaken(uid);
     const refusal = refusalByPolicy(submission.pod);
     if (refusal !== undefined) return refusal;
     const room = this.#deps.admission.reserve(uid, submission.pod, peerId);
@@ -95,7 +102,7 @@ export class Submissions {
   }
 
   #giveUp(shadow: ShadowPod): void {
-    this.#deps.admission.release(shadow.spec.originUID);
+    this.#deps.admission.release(shadow.spec.originUID, shadow.spec.originCluster);
     this.#parts.onGivenUp(shadow.metadata.namespace ?? '');
   }
 
@@ -122,6 +129,7 @@ export class Submissions {
         : this.#deps.services.prepare(origin.cluster, origin.namespace, submission.services),
     ]);
     await realPods.create(created);
+    await untilSeen(this.#deps.clock, () => this.#deps.shadowPods.get(objectKey(created)) !== undefined);
     return { accepted: true };
   }
 }
@@ -143,6 +151,12 @@ function verdictOnExisting(existing: ShadowPod, uid: string): PodVerdict {
   if (existing.spec.originUID !== uid) return nameTaken(existing);
   const refusal = existing.status?.refusal;
   return refusal === undefined ? { accepted: true } : { accepted: false, ...refusal };
+}
+
+/** Refused for good: what is kept about a pod is kept by its UID. */
+function uidTaken(uid: string): PodVerdict {
+  const message = `another pod of this cluster has the UID ${uid} on the provider; a UID is that of one pod`;
+  return { accepted: false, kind: 'policy', reason: 'UIDTaken', message };
 }
 
 function nameTaken({ metadata }: ShadowPod): PodVerdict {

@@ -1,6 +1,5 @@
 import { FENCE_GRACE_SECONDS } from '../fencing/lease.ts';
 import type { Condition, Pod, PodStatus } from '../kube-objects.ts';
-import { ORIGIN_UID_LABEL } from '../labels.ts';
 import { changesDigest } from '../offloading/pod-changes.ts';
 import type { RemotePod } from '../offloading/pod-submission.ts';
 import { isTerminal } from '../pod-phase.ts';
@@ -15,7 +14,7 @@ import {
   whyRemoved,
 } from './home-lost.ts';
 import { inHomeWords, messagesInHomeWords } from './shadow-objects.ts';
-import type { ShadowPod, ShadowPodStatus } from './shadow-pod.ts';
+import { isPodOf, type ShadowPod, type ShadowPodStatus } from './shadow-pod.ts';
 import { withoutGate } from './start-gate.ts';
 
 /** How long an admitted pod may stay unschedulable before it counts as refused for want of room. */
@@ -66,7 +65,7 @@ function within(leftMs: number | undefined, plan: ShadowPodPlan): ShadowPodPlan 
 function planWanted(observed: ShadowPodObservation): ShadowPodPlan {
   const { shadow, pod, deleting, fenced, mayRun } = observed;
   const status = shadow.status ?? {};
-  if (pod !== undefined && pod.metadata.labels?.[ORIGIN_UID_LABEL] !== shadow.spec.originUID) {
+  if (pod !== undefined && !isPodOf(pod, shadow)) {
     // The pod of a former shadow pod of this name; it is on its way out or an orphan.
     const uid = pod.metadata.uid ?? '';
     return pod.metadata.deletionTimestamp === undefined ? { actions: [{ type: 'delete-pod', uid }] } : { actions: [] };
@@ -204,7 +203,7 @@ function endedHere(pod: Pod, status: ShadowPodStatus | undefined): PodStatus {
 /** What the consumer is told of a shadow pod. */
 export function toRemotePod(observed: Pick<ShadowPodObservation, 'shadow' | 'pod' | 'deleting'>): RemotePod {
   const { shadow, pod, deleting } = observed;
-  const own = pod?.metadata.labels?.[ORIGIN_UID_LABEL] === shadow.spec.originUID ? pod : undefined;
+  const own = pod !== undefined && isPodOf(pod, shadow) ? pod : undefined;
   const status = shadow.status?.terminal ?? (own && statusNow(own, shadow, deleting));
   const refusal = shadow.status?.refusal;
   return {

@@ -72,3 +72,32 @@ export function toShadowPod(cluster: string, submission: PodSubmission): ShadowP
     },
   };
 }
+
+/**
+ * What everything that is kept about a pod of a peer is kept by: its UID is the word of one member, which may say the same as another
+ * one; two clusters made from one snapshot do.
+ */
+export function guestKey(cluster: string, uid: string): string {
+  return `${cluster}/${uid}`;
+}
+
+export function guestKeyOf({ spec }: ShadowPod): string {
+  return guestKey(spec.originCluster, spec.originUID);
+}
+
+/** The guest that a pod of this cluster is; undefined for one that is none. */
+export function guestKeyOfPod({ metadata: { labels = {} } }: Pod): string | undefined {
+  const { [ORIGIN_CLUSTER_LABEL]: cluster, [ORIGIN_UID_LABEL]: uid } = labels;
+  return cluster === undefined || uid === undefined ? undefined : guestKey(cluster, uid);
+}
+
+/** Whether a pod was made from this shadow pod, and not from a former one of its name. */
+export function isPodOf(pod: Pod, shadow: ShadowPod): boolean {
+  return guestKeyOfPod(pod) === guestKeyOf(shadow);
+}
+
+/** The shadow pods whose gate asks by this UID: the one that has it, or, as earlier versions made them, those of consumers' pods. */
+export function gatedBy(uid: string, shadows: readonly ShadowPod[]): ShadowPod[] {
+  const own = shadows.filter(({ metadata }) => metadata.uid === uid);
+  return own.length > 0 ? own : shadows.filter(({ spec }) => spec.originUID === uid);
+}

@@ -19,7 +19,10 @@ export function uidOfGateName(name: string): string | undefined {
   return bare.endsWith(GATE_SUFFIX) ? bare.slice(0, -GATE_SUFFIX.length) : undefined;
 }
 
-/** @param image the agent's own, which is on the node already */
+/**
+ * @param uid of the shadow pod, which this cluster gave it: what a consumer says may be what another one says (pods of earlier
+ * versions ask by that)
+ * @param image the agent's own, which is on the node already */
 export function gateContainer(
   spec: PodSpec,
   uid: string,

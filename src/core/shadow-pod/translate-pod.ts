@@ -128,7 +128,7 @@ function translateSpec(shadow: ShadowPod, surroundings: PodSurroundings): PodSpe
   for (const field of HOME_ONLY_FIELDS) delete kept[field];
   const { volumes, tolerations } = spec;
   const initContainers = [
-    ...(fencing === undefined ? [] : [gateContainer(spec, originUid, gateNeeds(surroundings))]),
+    ...(fencing === undefined ? [] : [gateContainer(spec, shadow.metadata.uid ?? originUid, gateNeeds(surroundings))]),
     ...(spec.initContainers ?? []).map((container) => toContainer(container, surroundings)),
   ];
   return {

@@ -27,10 +27,10 @@ afterEach(async () => {
   for (const stop of stops.splice(0)) await stop();
 });
 
-function shadowOf(fencing: { afterSeconds: number } | undefined, uid = 'u1'): ShadowPod {
+function shadowOf(fencing: { afterSeconds: number } | undefined, uid = 'u1', consumer = 'consumer'): ShadowPod {
   const pod = { metadata: { name: 'db-0', namespace: 'demo', uid }, spec: { containers: [{ name: 'db' }] } };
   const submission = { pod, virtualNode: 'headcut-b', objects: [], ...(fencing === undefined ? {} : { fencing }) };
-  return toShadowPod('consumer', submission);
+  return toShadowPod(consumer, submission);
 }
 
 /** A provider with pods of a consumer that answers as `answer` says; its memory is `kept`. */
@@ -39,11 +39,12 @@ function start(
   answer: (asked: readonly string[]) => Promise<string[]>,
   kept = new Map<string, number>(),
   tell: () => Promise<void> = () => Promise.resolve(),
+  isThere: (consumer: string) => boolean = () => true,
 ): { leases: Leases; kept: Map<string, number> } {
   const link = { renewLease: answer } as unknown as PeerLink;
   const leases = new Leases({
     shadowPods: { list: () => [shadows].flat(), whenSynced: () => Promise.resolve() } as unknown as Store<ShadowPod>,
-    links: { get: () => link } as unknown as PeerLinks,
+    links: { get: (consumer: string) => (isThere(consumer) ? link : undefined) } as unknown as PeerLinks,
     memory: {
       load: () => Promise.resolve({ askedAt: new Map(kept), pods: [] }),
       save: async ({ askedAt }) => {
@@ -81,6 +82,13 @@ describe('a fenced pod', () => {
     answer = yes;
     await clock.sleep(5_000);
     expect([leases.mayRun(shadow), leases.isFenced(shadow)]).toEqual([false, true]);
+  });
+
+  test('is stopped by what its own home says, not by what another member says of a pod with the same UID', async () => {
+    const [own, others] = [shadowOf({ afterSeconds: 10 }), shadowOf({ afterSeconds: 10 }, 'u1', 'other')];
+    const { leases } = start([own, others], yes, new Map(), undefined, (consumer) => consumer !== 'other');
+    await eventually(() => leases.isFenced(others));
+    expect([leases.mayRun(own), leases.isFenced(own)]).toEqual([true, false]);
   });
 
   test('may not start before its home answered, and is stopped when it does not', async () => {

@@ -1,7 +1,7 @@
 import { describe, expect, test } from 'vitest';
 import type { Pod, PodSpec } from '../../../src/core/kube-objects.ts';
 import { planShadowPod, toRemotePod } from '../../../src/core/shadow-pod/plan-shadow-pod.ts';
-import { type ShadowPod, toShadowPod } from '../../../src/core/shadow-pod/shadow-pod.ts';
+import { gatedBy, type ShadowPod, toShadowPod } from '../../../src/core/shadow-pod/shadow-pod.ts';
 import { GATE_CONTAINER } from '../../../src/core/shadow-pod/start-gate.ts';
 import { translatePod } from '../../../src/core/shadow-pod/translate-pod.ts';
 
@@ -32,6 +32,15 @@ describe('a fenced pod on its provider', () => {
     expect(initContainers[0]).toMatchObject({ image: 'agent:1', command: expect.arrayContaining(['10.96.7.7']) });
     expect(initContainers[0]).not.toHaveProperty('resources');
     expect(() => translatePod(shadowOf(), { ...surroundings, image: undefined })).toThrow('own image');
+  });
+
+  test('asks by the UID that this cluster gave, which no other member can have said', () => {
+    const own = { ...shadowOf(), metadata: { ...shadowOf().metadata, uid: 's1' } };
+    const others = { ...own, metadata: { ...own.metadata, uid: 's2' } };
+    expect(translatePod(own, surroundings).spec.initContainers?.[0]?.command).toContain('s1.gate.headcut');
+    expect(gatedBy('s1', [others, own])).toEqual([own]);
+    // As gates of earlier versions do.
+    expect(gatedBy('u1', [others, own])).toEqual([others, own]);
   });
 
   test('keeps its class of service with the gate', () => {

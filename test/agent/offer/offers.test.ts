@@ -1,0 +1,47 @@
+import { expect, test } from 'vitest';
+import { Offers } from '../../../src/agent/offer/offers.ts';
+import type { PeerLinks } from '../../../src/agent/ports.ts';
+import type { Node, Pod } from '../../../src/core/kube-objects.ts';
+import type { FederationObject } from '../../../src/core/membership/peer-object.ts';
+import { systemClock as clock } from '../../../src/runtime/clock.ts';
+import { FakeStore } from '../../fake-store.ts';
+
+const room = { cpu: '4', memory: '8Gi', pods: '100' };
+const node: Node = {
+  metadata: { name: 'b' },
+  spec: {},
+  status: { allocatable: room, conditions: [{ type: 'Ready', status: 'True' }] },
+};
+const pod = (cpu: string): Pod => ({
+  metadata: { name: 'web', uid: 'same' },
+  spec: { containers: [{ name: 'c', resources: { requests: { cpu } } }] },
+});
+
+function start(): Offers {
+  return new Offers({
+    pods: new FakeStore<Pod>(),
+    nodes: new FakeStore<Node>([node]),
+    links: { list: () => [], onChange: () => {} } as Pick<PeerLinks, 'list' | 'onChange'>,
+    reserve: () => ({}),
+    maintenance: () => false,
+    federations: new FakeStore<FederationObject>(),
+    clock,
+  });
+}
+
+test('room is held for each of two pods of two members, whatever UIDs they say', () => {
+  const offers = start();
+  expect(offers.reserve('same', pod('3'), 'a')).toEqual({ ok: true });
+  expect(offers.reserve('same', pod('3'), 'c')).toMatchObject({ ok: false });
+  offers.release('same', 'c');
+  expect(offers.reserve('same', pod('3'), 'c')).toMatchObject({ ok: false });
+  offers.release('same', 'a');
+  expect(offers.reserve('same', pod('3'), 'c')).toEqual({ ok: true });
+});
+
+test('room that is held for a pod is not there for a larger one of its UID', () => {
+  const offers = start();
+  expect(offers.reserve('same', pod('1'), 'a')).toEqual({ ok: true });
+  expect(offers.reserve('same', pod('1'), 'a')).toEqual({ ok: true });
+  expect(offers.reserve('same', pod('100'), 'a')).toMatchObject({ ok: false });
+});

@@ -108,3 +108,44 @@ describe('a reflector', () => {
     expect(reflector.list().map((one) => one.metadata.name)).toEqual(['two']);
   });
 });
+
+describe('many watches', () => {
+  const connections = (): number => process.getActiveResourcesInfo().filter((one) => one === 'TCPSocketWrap').length;
+
+  test('share connections, are told of changes, and end without a trace', async () => {
+    const namespace = await freshNamespace(client);
+    const before = connections();
+    const stop = new AbortController();
+    const reflectors = Array.from(
+      { length: 250 },
+      (_, i) =>
+        new Reflector<ConfigObject>({
+          client,
+          type: CONFIG_MAPS,
+          namespace,
+          fieldSelector: `metadata.name=c${i}`,
+          clock: systemClock,
+          logger: silentLogger,
+        }),
+    );
+    const running = reflectors.map((reflector) => reflector.run(stop.signal));
+    try {
+      await Promise.all(reflectors.map((reflector) => reflector.whenSynced()));
+      for (const i of [0, 120, 249]) await client.create(CONFIG_MAPS, configMap(namespace, `c${i}`, 'a'));
+      await until(() => [0, 120, 249].every((i) => reflectors[i]?.get(`${namespace}/c${i}`)?.data?.k === 'a'));
+      // 100 on one, and those of the calls.
+      expect(connections() - before).toBeLessThan(20);
+    } finally {
+      stop.abort();
+    }
+    await Promise.all(running);
+    // All streams were given back: as many again find room on the same connections.
+    const again = new AbortController();
+    const second = reflectors.map((reflector) => reflector.run(again.signal));
+    await client.patch(CONFIG_MAPS, { namespace, name: 'c249' }, { data: { k: 'b' } });
+    await until(() => reflectors[249]?.get(`${namespace}/c249`)?.data?.k === 'b');
+    expect(connections() - before).toBeLessThan(20);
+    again.abort();
+    await Promise.all(second);
+  });
+});

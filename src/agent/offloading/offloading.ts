@@ -150,6 +150,7 @@ export class Offloading {
     // Everything on our own side of a pod is done as its node.
     if (local !== undefined && node === undefined) return undefined;
     const target: ApplyTarget = { uid, local, link, node };
+    if (isTerminal(local?.status)) this.#releaseObjects(uid);
     for (const action of actions) {
       if (action.type === 'submit') return this.#submit(uid, local, link, node);
       if (action.type === 'update-remote') await this.#update(target, action.digest);
@@ -168,6 +169,7 @@ export class Offloading {
   ): Promise<ReconcileResult> {
     if (local === undefined || node === undefined) return undefined;
     const objects = this.#objects.of(local);
+    if (objects !== undefined && !Array.isArray(objects)) return this.#noteVerdict(uid, local, link, objects);
     const services = this.#deps.services.servicesFor(link.id, local.metadata.namespace ?? '');
     if (objects === undefined || services === 'unknown') return { requeueAfterMs: LOOK_AGAIN_MS };
     const tokens = await this.#tokens.request(node, local);
@@ -182,6 +184,10 @@ export class Offloading {
       ...(fencedMs === undefined ? {} : { fencing: { afterSeconds: Math.ceil(fencedMs / 1_000) } }),
       ...(stopAfterSeconds === undefined ? {} : { consumerLost: { stopAfterSeconds } }),
     });
+    return this.#noteVerdict(uid, local, link, verdict);
+  }
+
+  #noteVerdict(uid: string, local: Pod, link: PeerLink, verdict: PodVerdict): ReconcileResult {
     const before = this.#attempts.get(uid);
     const sameKind = before !== undefined && kindOf(before.verdict) === kindOf(verdict);
     const tries = sameKind ? before.tries + 1 : 1;
@@ -269,13 +275,18 @@ export class Offloading {
     return this.#deps.links.list().find((link) => link.pods.has(uid));
   }
 
+  /** Of a pod that has ended nothing is sent any more. */
+  #releaseObjects(uid: string): void {
+    this.#objects.release(uid);
+    this.#tokens.release(uid);
+  }
+
   #release(uid: string): void {
     this.#keyByUid.delete(uid);
     this.#attempts.delete(uid);
     this.#events.release(uid);
     this.#refusedChanges.delete(uid);
-    this.#objects.release(uid);
-    this.#tokens.release(uid);
+    this.#releaseObjects(uid);
     this.#superseded.release(uid);
   }
 }

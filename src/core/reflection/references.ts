@@ -1,10 +1,14 @@
 import type { Container, Pod, ProjectedSource, Volume } from '../kube-objects.ts';
+import type { PodVerdict } from '../offloading/pod-submission.ts';
 
 /** A ConfigMap or Secret that a pod names. */
 export interface ObjectReference {
   kind: 'ConfigMap' | 'Secret';
   name: string;
 }
+
+/** ConfigMaps and Secrets of one pod that are sent along: each is followed by a watch of its own, as a kubelet does it. */
+export const MAX_REFERENCES = 100;
 
 /** A service account token that a pod mounts. */
 export interface TokenReference {
@@ -29,6 +33,15 @@ export function referencedObjects(pod: Pick<Pod, 'spec'>): ObjectReference[] {
     for (const container of allContainers(pod)) addEnvironment(container, add);
     for (const secret of pod.spec.imagePullSecrets ?? []) add('Secret', secret.name);
   });
+}
+
+/** Why a pod that references so many objects is not sent; undefined when it is. */
+export function refusalOfReferences(
+  references: readonly ObjectReference[],
+): Extract<PodVerdict, { accepted: false }> | undefined {
+  if (references.length <= MAX_REFERENCES) return undefined;
+  const message = `the pod cannot be offloaded: it names ${references.length} ConfigMaps and Secrets, ${MAX_REFERENCES} are sent at most; put several into one, or let it run at home`;
+  return { accepted: false, kind: 'policy', reason: 'TooManyObjects', message };
 }
 
 /** What the variables of ephemeral containers come from, which are attached to a pod that runs. */

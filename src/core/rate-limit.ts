@@ -12,9 +12,18 @@ export interface Bucket {
 
 /** The bucket after one more call, or undefined when the call is over the limit. */
 export function takeToken(limit: RateLimit, bucket: Bucket | undefined, now: number): Bucket | undefined {
+  return takeTokens(limit, bucket, { now, count: 1 });
+}
+
+/** The same for what counts as several. @param now monotonic ms */
+export function takeTokens(
+  limit: RateLimit,
+  bucket: Bucket | undefined,
+  { now, count }: { now: number; count: number },
+): Bucket | undefined {
   const filled =
     bucket === undefined
       ? limit.burst
       : Math.min(limit.burst, bucket.tokens + ((now - bucket.at) / 1000) * limit.perSecond);
-  return filled < 1 ? undefined : { tokens: filled - 1, at: now };
+  return filled < count ? undefined : { tokens: filled - count, at: now };
 }

@@ -47,6 +47,11 @@ export function isForbidden(error: unknown): boolean {
   return error instanceof ApiError && error.status === 403;
 }
 
+/** True for 422: the object breaks a rule of its kind, and does so the next time. */
+export function isInvalid(error: unknown): boolean {
+  return error instanceof ApiError && error.status === 422;
+}
+
 /** Codes of the system (ECONNREFUSED) and of undici; those of Node (ERR_…) and of OpenSSL speak of what was asked for, or of certificates. */
 const OUT_OF_REACH = /^(?:E(?!RR)|UND_ERR_)/;
 

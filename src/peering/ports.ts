@@ -140,7 +140,7 @@ export interface Roster {
   /** What a member that has these versions lacks. */
   missingFrom(versions: RosterVersions): PeerRecord[];
   /** Takes over what a member told; unknown members need a voucher. */
-  tell(records: PeerRecord[], from: string): Promise<void>;
+  tell(records: PeerRecord[], from: string): Promise<unknown>;
   /** A newcomer that spent an invitation: vouched for and stored. */
   admit(record: PeerRecord): Promise<void>;
   onChange(listener: () => void): void;

@@ -2,7 +2,6 @@ import type { KubeObject } from '../../core/kube-objects.ts';
 import type { PeerObject } from '../../core/membership/peer-object.ts';
 import type { PeerRecord } from '../../core/membership/peer-record.ts';
 import { keyGenerationOf, versionOf } from '../../core/membership/record-version.ts';
-import { considerRecords, peerObjectName } from '../../core/membership/roster.ts';
 import type { RosterVersions } from '../../core/membership/roster-digest.ts';
 import { problemOfRecord, signVouch } from '../../core/membership/signed-record.ts';
 import { type MemberLimits, VoucherTree } from '../../core/membership/voucher-tree.ts';
@@ -17,13 +16,14 @@ import { Reach } from '../../peering/reach.ts';
 import { Relays } from '../../peering/relays.ts';
 import type { Clock } from '../../runtime/clock.ts';
 import type { Logger } from '../../runtime/logger.ts';
-import { oneAtATime } from '../../runtime/one-at-a-time.ts';
 import type { PeerChange, PeerConnections, PeerLinks, PeerServing, PeerStreamServer, Roster } from '../ports.ts';
 import type { AdmissionGate } from './admission-gate.ts';
+import { DecisionWriter } from './decision-writer.ts';
 import { DisbeliefLog } from './disbelief-log.ts';
 import { sayFarewell } from './farewell.ts';
 import type { OwnRecord } from './own-record.ts';
 import { PeerObjectWriter } from './peer-object-writer.ts';
+import { type Intake, RecordIntake } from './record-intake.ts';
 import { RemovedMembers, type RemovedMembersStore } from './removed-members.ts';
 import { RosterExchange } from './roster-exchange.ts';
 import { ToldRoster } from './told-roster.ts';
@@ -66,12 +66,14 @@ export class Membership implements PeerLinks {
   readonly #relays: Relays;
   readonly #disbelief: DisbeliefLog;
   /** Writes go one after the other, so that two tellers of the same newcomer make one object. */
-  readonly #serially = oneAtATime();
+  readonly #intake: RecordIntake;
   readonly #objects: PeerObjectWriter;
+  readonly #writer: DecisionWriter;
   readonly #told: ToldRoster;
   readonly #exchange: RosterExchange;
   #signal: AbortSignal | undefined;
-  #joining: string | undefined;
+  /** Of the members as they are; made anew when one went. */
+  #voucherTree: VoucherTree | undefined;
 
   constructor(deps: MembershipDeps) {
     this.#deps = deps;
@@ -81,6 +83,15 @@ export class Membership implements PeerLinks {
     this.#objects = new PeerObjectWriter(deps.client);
     this.#disbelief = new DisbeliefLog(logger);
     this.#changes = new PeerChanges(logger);
+    this.#writer = new DecisionWriter({
+      ...deps,
+      removed: this.#removed,
+      disbelief: this.#disbelief,
+      objects: this.#objects,
+      members: this.#members,
+      adopt: (peer) => this.#adopt(peer),
+    });
+    this.#intake = this.#createIntake();
     const members = (): Map<string, PeerRecord> => this.#knownRecords();
     const refused = (): string[] => [...this.#removed.forgotten(), ...deps.gate.banned()];
     this.#told = new ToldRoster({ own, identity, members, refused, removed: this.#removed });
@@ -145,23 +156,18 @@ export class Membership implements PeerLinks {
     return this.#told.records();
   }
 
-  tell(records: PeerRecord[], from: string): Promise<void> {
-    return this.#serially(() => this.#tell(records, from));
-  }
-
-  async #tell(records: PeerRecord[], from: string): Promise<void> {
-    if (this.#deps.own.record().left === true) return;
-    const wanted = records.filter((record) => !this.#removed.refuses(record) && !this.#isBanned(record.id));
-    await this.#takeOver(wanted, from);
+  /** @returns whether all of it was looked at */
+  tell(records: PeerRecord[], from: string): Promise<Intake> {
+    return this.#intake.tell(records, from);
   }
 
   admit(record: PeerRecord): Promise<void> {
     const { own, identity, gate } = this.#deps;
     const vouched = { ...record, vouch: signVouch(record.id, own.id, identity.key) };
-    return this.#serially(async () => {
+    return this.#intake.serially(async () => {
       gate.mustNotBeBanned(record, own.record().name);
       await this.#removed.welcome([record.id]);
-      await this.#takeOver([vouched], own.id);
+      await this.#intake.takeWanted([vouched], own.id);
       this.get(record.id)?.hurry();
     });
   }
@@ -169,10 +175,10 @@ export class Membership implements PeerLinks {
   /** Approvals and bans may be others: who waits and who is a member is looked at again. */
   reconsider(): Promise<void> {
     const { gate, own } = this.#deps;
-    return this.#serially(async () => {
+    return this.#intake.serially(async () => {
       for (const { objectName, record } of [...this.#members.values()])
         if (this.#isBanned(record.id)) await this.#objects.delete(objectName);
-      await this.#takeOver(gate.takeApproved(), own.id);
+      await this.#intake.takeWanted(gate.takeApproved(), own.id);
     });
   }
 
@@ -181,11 +187,10 @@ export class Membership implements PeerLinks {
     const records = told.filter(({ id }) => id === inviterId || !this.#isBanned(id));
     const inviter = records.find((record) => record.id === inviterId);
     if (inviter !== undefined) await this.admit(inviter);
-    await this.#serially(async () => {
+    await this.#intake.serially(async () => {
       await this.#removed.welcome(records.map((record) => record.id));
-      this.#joining = inviterId;
-      await this.#takeOver(records, inviterId);
-      this.#joining = undefined;
+      // Who joins takes the federation as it is.
+      await this.#intake.takeWanted(records, inviterId);
     });
     for (const { id } of records) this.get(id)?.hurry();
   }
@@ -200,7 +205,7 @@ export class Membership implements PeerLinks {
     const { own, clock, logger } = this.#deps;
     await own.leave();
     const told = await sayFarewell(this.list(), own.record(), clock);
-    await this.#serially(async () => {
+    await this.#intake.serially(async () => {
       for (const { objectName } of this.#members.values()) await this.#objects.delete(objectName);
       await this.#removed.clear();
     });
@@ -215,52 +220,32 @@ export class Membership implements PeerLinks {
     for (const { stop } of this.#members.values()) stop.abort();
   }
 
-  async #takeOver(told: PeerRecord[], from: string): Promise<void> {
-    const { own, gate, limits } = this.#deps;
-    let vouchers: VoucherTree | undefined;
-    for (const decision of considerRecords(told, this.#knownRecords(), own.record(), this.#knownRecords(false))) {
-      // The same story comes with each session.
-      if (decision.type === 'reject') this.#disbelief.say(decision, from);
-      else if (decision.type === 'leave') await this.#onLeft(decision.record);
-      else if (decision.type === 'add') {
-        const { record } = decision;
-        // Who joins takes the federation as it is.
-        const isWanted = from === own.id || from === this.#joining;
-        vouchers ??= new VoucherTree(this.#knownRecords(), own.id, limits);
-        const reason = vouchers.problemOf(record, isWanted);
-        if (reason !== undefined) this.#disbelief.say({ id: record.id, reason }, from);
-        else if (isWanted || gate.admits(record)) {
-          await this.#create(record, from);
-          vouchers.add(record);
-        }
-      } else await this.#update(decision.record);
-    }
+  #createIntake(): RecordIntake {
+    const { own, clock, logger } = this.#deps;
+    return new RecordIntake({
+      known: {
+        get: (id) => (id === own.id ? own.record() : this.#recordOf(id, true)),
+        unusable: (id) => this.#recordOf(id, false),
+      },
+      isIgnored: ({ id }) =>
+        id === own.id || own.record().left === true || this.#removed.isForgotten(id) || this.#isBanned(id),
+      removed: this.#removed,
+      problemOf: (newcomer, isWanted) => this.#vouchers().problemOf(newcomer, isWanted),
+      carryOut: (decision, told) => this.#writer.carryOut(decision, told),
+      clock,
+      logger,
+    });
   }
 
-  async #onLeft(record: PeerRecord): Promise<void> {
-    const member = this.#members.get(record.id);
-    await this.#removed.leave(record);
-    if (member === undefined) return;
-    this.#deps.logger.info({ peer: member.objectName, id: record.id }, 'member left');
-    await this.#objects.delete(member.objectName);
+  #vouchers(): VoucherTree {
+    const { own, limits } = this.#deps;
+    this.#voucherTree ??= new VoucherTree(this.#knownRecords(), own.id, limits);
+    return this.#voucherTree;
   }
 
-  async #create(record: PeerRecord, from: string): Promise<void> {
-    await this.#removed.welcome([record.id]);
-    const { own, logger, peers } = this.#deps;
-    const taken = new Map<string, string>(peers.list().map((peer) => [peer.metadata.name, peer.spec.id]));
-    for (const member of this.#members.values()) taken.set(member.objectName, member.record.id);
-    taken.set(own.record().name, own.id);
-    const name = peerObjectName(record, taken);
-    const created = await this.#objects.create(name, record);
-    logger.info({ peer: name, id: record.id, from }, 'new member');
-    this.#adopt(created);
-  }
-
-  async #update(record: PeerRecord): Promise<void> {
-    const member = this.#members.get(record.id);
-    if (member === undefined) return;
-    this.#adopt(await this.#objects.update(member.objectName, member.record, record));
+  #recordOf(id: string, usable: boolean): PeerRecord | undefined {
+    const member = this.#members.get(id);
+    return member !== undefined && (member.link.unusable === undefined) === usable ? member.record : undefined;
   }
 
   #onObject(name: string, after: PeerObject | undefined, before: PeerObject | undefined): void {
@@ -297,6 +282,7 @@ export class Membership implements PeerLinks {
     member.record = record;
     member.link.update(record);
     this.#expectKeys(member);
+    if (wasUnusable) this.#voucherTree = undefined;
     if (wasUnusable) this.#start(member);
     this.#rosterChanged();
   }
@@ -313,7 +299,7 @@ export class Membership implements PeerLinks {
       dialAlone: (latest, endpoint, signal) => dialing.alone(latest, endpoint, signal),
       serve: (stream) => serving.serve(id, stream),
       onChange: (change) => this.#onLinkChange(id, change),
-      onRecords: (records) => this.#soon(() => this.#tell(records, id), 'members not stored'),
+      onRecords: (records) => void this.#tell(records, id),
       onDigest: (digest) => this.#exchange.heard(id, digest),
       onWay: () => this.reach.refresh(),
       onReach: () => this.#hearsayChanged(),
@@ -321,6 +307,7 @@ export class Membership implements PeerLinks {
     link.unusable = problem;
     const member: Member = { objectName, uid, record, link, stop: new AbortController() };
     this.#members.set(id, member);
+    if (problem === undefined) this.#voucherTree?.add(record);
     this.#expectKeys(member);
     this.#changes.tell(id, 'added');
     this.#start(member);
@@ -336,6 +323,7 @@ export class Membership implements PeerLinks {
     const member = this.#members.get(id);
     if (member === undefined || (member.uid !== undefined && member.uid !== object.metadata.uid)) return;
     this.#members.delete(id);
+    this.#voucherTree = undefined;
     const { own, logger } = this.#deps;
     // By hand; not when it left, or we did.
     if (!this.#removed.has(id) && own.record().left !== true)
@@ -343,6 +331,7 @@ export class Membership implements PeerLinks {
     member.stop.abort();
     this.#exchange.gone(id);
     this.#disbelief.forget(id);
+    this.#intake.forget(id);
     logger.info({ peer: member.objectName, id }, 'member removed');
     this.#changes.tell(id, 'removed');
     this.#rosterChanged();
@@ -371,10 +360,10 @@ export class Membership implements PeerLinks {
     return this.#deps.gate.banned().includes(id);
   }
 
-  /** @param usable false: what is stored in place of records that can be used */
-  #knownRecords(usable = true): Map<string, PeerRecord> {
-    const chosen = [...this.#members].filter(([, { link }]) => (link.unusable === undefined) === usable);
-    return new Map(chosen.map(([id, { record }]) => [id, record]));
+  /** Those that can be used. */
+  #knownRecords(): Map<string, PeerRecord> {
+    const usable = [...this.#members].filter(([, { link }]) => link.unusable === undefined);
+    return new Map(usable.map(([id, { record }]) => [id, record]));
   }
 
   /** How to ask a peer for what is missing here. */
@@ -393,8 +382,14 @@ export class Membership implements PeerLinks {
     if (change === 'state') this.#exchange.look();
   }
 
+  #tell(records: PeerRecord[], from: string): Promise<unknown> {
+    return this.#intake
+      .tell(records, from)
+      .catch((err: unknown) => this.#deps.logger.warn({ err }, 'members not stored'));
+  }
+
   /** After what is under way. */
   #soon(write: () => Promise<unknown>, failure: string): void {
-    this.#serially(write).catch((err: unknown) => this.#deps.logger.warn({ err }, failure));
+    this.#intake.serially(write).catch((err: unknown) => this.#deps.logger.warn({ err }, failure));
   }
 }

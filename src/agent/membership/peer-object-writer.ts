@@ -1,5 +1,6 @@
 import type { PeerObject } from '../../core/membership/peer-object.ts';
 import type { PeerRecord } from '../../core/membership/peer-record.ts';
+import { peerObjectName } from '../../core/membership/roster.ts';
 import { isAlreadyExists, isNotFound } from '../../kube/api-error.ts';
 import type { KubeClient } from '../../kube/client.ts';
 import { PEERS } from '../../kube/resources.ts';
@@ -12,8 +13,12 @@ export class PeerObjectWriter {
     this.#client = client;
   }
 
-  /** Under `name`, or told apart by its ID when another member has that name by now. */
-  async create(name: string, spec: PeerRecord): Promise<PeerObject> {
+  /**
+   * Under the member's name, or told apart by its ID where another one has that name.
+   * @param taken IDs by the names that are taken, as far as is known here
+   */
+  async create(spec: PeerRecord, taken: ReadonlyMap<string, string>): Promise<PeerObject> {
+    const name = peerObjectName(spec, taken);
     try {
       return await this.#client.create<PeerObject>(PEERS, { metadata: { name }, spec });
     } catch (error) {

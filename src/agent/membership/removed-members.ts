@@ -34,6 +34,11 @@ export class RemovedMembers {
     return this.#forgotten.has(id) || this.#left.has(id);
   }
 
+  /** True for a member that was removed here by hand. */
+  isForgotten(id: string): boolean {
+    return this.#forgotten.has(id);
+  }
+
   /** True when a record is about a removed member, and says nothing that brings it back. */
   refuses(record: PeerRecord): boolean {
     const left = this.#left.get(record.id);

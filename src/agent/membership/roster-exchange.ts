@@ -9,8 +9,8 @@ export interface RosterExchangeDeps {
   own: { digest(): string; versions(): RosterVersions };
   /** What a peer has that is missing here; undefined when it cannot be asked now. */
   ask(peerId: string): ((versions: RosterVersions, signal: AbortSignal) => Promise<RosterDifference>) | undefined;
-  /** Takes over what a peer told. */
-  tell(records: PeerRecord[], peerId: string): Promise<void>;
+  /** Takes over what a peer told; gives `part` where it did not look at all of it. */
+  tell(records: PeerRecord[], peerId: string): Promise<unknown>;
   clock: Clock;
   logger: Logger;
 }
@@ -21,6 +21,8 @@ const ASK_WITHIN_MS = 3_000;
 /** The next question to the same peer: whatever digests it says, it does not keep us busy. */
 const REST_MS = 100;
 const REST_AFTER_FAILURE_MS = 2_000;
+/** It said more than is looked at, at once. */
+const REST_AFTER_MUCH_MS = 10_000;
 
 /**
  * Anti-entropy: each peer says the digest of what it knows, and is asked for what is missing here where that is another one.
@@ -68,8 +70,9 @@ export class RosterExchange {
     let restMs = REST_MS;
     try {
       const answer = await withDeadline(clock, { ms: ASK_WITHIN_MS }, (signal) => ask(own.versions(), signal));
-      await tell(answer.records, peerId);
-      if (this.#theirs.has(peerId)) {
+      const taken = await tell(answer.records, peerId);
+      if (taken === 'part') restMs = REST_AFTER_MUCH_MS;
+      else if (this.#theirs.has(peerId)) {
         this.#theirs.set(peerId, answer.digest);
         this.#settled.set(peerId, pairOf(answer.digest, own.digest()));
       }

@@ -57,6 +57,19 @@ export function memberKeysOf(certificate: string | Uint8Array | X509Certificate)
   return claimed.keys;
 }
 
+/** As memberKeysOf, where the chain up to the last of the `known` keys was verified before: that part of it costs nothing. */
+export function laterKeysOf(certificate: string | Uint8Array | X509Certificate, known: MemberKeys): MemberKeys {
+  const claimed = claimedKeysOf(toCertificate(certificate));
+  const isKnown = known.fingerprints.every((fingerprint, at) => claimed.keys.fingerprints[at] === fingerprint);
+  mustFollowEachOther(claimed, isKnown ? generationOf(known) : 0);
+  return claimed.keys;
+}
+
+/** The keys of a certificate that was verified before; nothing is verified again. Throws when it is no certificate. */
+export function claimedKeysIn(certificate: string | Uint8Array | X509Certificate): MemberKeys {
+  return claimedKeysOf(toCertificate(certificate)).keys;
+}
+
 /** What a certificate says of its member's keys, none of whose signatures is verified. */
 interface ClaimedKeys {
   keys: MemberKeys;

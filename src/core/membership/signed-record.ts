@@ -1,6 +1,6 @@
 import { createPrivateKey, sign, verify, X509Certificate } from 'node:crypto';
 import { messageOf } from '../coded-error.ts';
-import { keyFingerprintOf, memberKeysOf } from './member-keys.ts';
+import { claimedKeysIn, keyFingerprintOf, laterKeysOf, memberKeysOf } from './member-keys.ts';
 import type { PeerRecord } from './peer-record.ts';
 
 /** The bytes that an owner signs: the fields in a fixed order, with a prefix that no other signature of ours has. */
@@ -49,11 +49,14 @@ export function isJoinSignedBy(record: PeerRecord, inviterId: string, invitation
   return verifyBytes(joinBytes(inviterId, invitation), record.certificate, signature);
 }
 
-/** Why a record is not its owner's own word, or undefined when it is. */
-export function problemOfRecord(record: PeerRecord): string | undefined {
+/**
+ * Why a record is not its owner's own word, or undefined when it is.
+ * @param before a verified record of the same ID: what both have of the chain of keys is not verified again
+ */
+export function problemOfRecord(record: PeerRecord, before?: PeerRecord): string | undefined {
   try {
     const certificate = new X509Certificate(Buffer.from(record.certificate, 'base64'));
-    if (memberKeysOf(certificate).id !== record.id) return 'its ID is not the fingerprint of its first key';
+    if (keysOf(certificate, record, before).id !== record.id) return 'its ID is not the fingerprint of its first key';
     // TLS libraries find pinned certificates by subject: two alike would shut each other out.
     if (certificate.subject !== `CN=${keyFingerprintOf(certificate)}`)
       return 'its certificate does not carry the fingerprint of its key as its name';
@@ -63,6 +66,12 @@ export function problemOfRecord(record: PeerRecord): string | undefined {
   } catch (error) {
     return `its certificate cannot be read: ${messageOf(error)}`;
   }
+}
+
+function keysOf(certificate: X509Certificate, record: PeerRecord, before: PeerRecord | undefined): { id: string } {
+  if (before === undefined) return memberKeysOf(certificate);
+  if (record.certificate === before.certificate) return before;
+  return laterKeysOf(certificate, claimedKeysIn(Buffer.from(before.certificate, 'base64')));
 }
 
 /** True when `voucher` signed that it admitted `newcomer`. */

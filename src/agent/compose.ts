@@ -43,7 +43,7 @@ import { createMembershipStatus } from './membership/membership-status.ts';
 import { OwnRecord } from './membership/own-record.ts';
 import type { RemovedMember } from './membership/removed-members.ts';
 import { Network } from './network/network.ts';
-import { loadNetworkKey } from './network/network-key.ts';
+import { NetworkMemory } from './network/network-memory.ts';
 import { NetworkState } from './network/network-state.ts';
 import { NetworkStatus } from './network/network-status.ts';
 import { NodeNetworkClient } from './network/node-network-client.ts';
@@ -232,9 +232,12 @@ async function composeNetwork(
   const { config, clock, logger } = parts;
   const { namespace, networkFolder, probePort } = config;
   const { nodes, pods, federations, peers } = caches;
-  const [keys, serviceCidrs] = await Promise.all([loadNetworkKey(client, namespace), readServiceCidrs(client)]);
+  const [memory, serviceCidrs] = await Promise.all([
+    NetworkMemory.load({ client, namespace, ownId: own.id }),
+    readServiceCidrs(client),
+  ]);
   const nonce = (): bigint => randomBytes(8).readBigUInt64BE();
-  const prober = new UdpProber({ ...keys, port: probePort, nonce, clock, logger });
+  const prober = new UdpProber({ ...memory.keys, port: probePort, nonce, clock, logger });
   const paths = new PeerPaths({
     prober,
     links: membership,
@@ -255,7 +258,7 @@ async function composeNetwork(
   const resolve = async (host: string): Promise<string[]> =>
     (await lookup(host, { all: true })).map(({ address }) => address);
   const network = new Network({
-    keys,
+    memory,
     own,
     roster: membership.roster,
     links: membership,
@@ -264,7 +267,7 @@ async function composeNetwork(
     federations,
     peersSynced: () => peers.whenSynced(),
     node: new NodeNetworkClient(join(networkFolder, NETWORK_SOCKET), clock),
-    hosts: new PeerHosts({ resolve, clock }),
+    hosts: new PeerHosts({ resolve, onChange: () => network.touch(), clock }),
     paths,
     probePort,
     serviceCidrs,

@@ -3,33 +3,38 @@ import { messageOf } from '../../core/coded-error.ts';
 import type { Node, Pod } from '../../core/kube-objects.ts';
 import { FEDERATION_NAME, type FederationObject } from '../../core/membership/peer-object.ts';
 import type { PeerRecord } from '../../core/membership/peer-record.ts';
+import { mustMove } from '../../core/network/claim-holders.ts';
 import { type ClaimPlan, type NetworkClaim, planClaim } from '../../core/network/network-claim.ts';
 import type { NodeNetwork, TunnelReport } from '../../core/network/node-network.ts';
 import {
-  claimsOf,
+  claimLimits,
   findPodCidr,
+  holderContext,
   NETWORK_OFF,
   type NetworkSettings,
   networkSettings,
+  type PeerNetwork,
   planPeerNetworks,
   problemOfRange,
+  usedNetworks,
+  wellFormed,
 } from '../../core/network/plan-network.ts';
-import { parsePrefix } from '../../core/network/prefix.ts';
+import { overlaps, type Prefix, parsePrefix } from '../../core/network/prefix.ts';
 import { reachablePods } from '../../core/network/reachable-pods.ts';
-import type { WireGuardKeys } from '../../core/network/wireguard-key.ts';
 import { isTerminal } from '../../core/pod-phase.ts';
 import type { Store } from '../../kube/store.ts';
 import type { Clock } from '../../runtime/clock.ts';
 import { type Controller, createController, type ReconcileResult } from '../../runtime/controller.ts';
 import type { Logger } from '../../runtime/logger.ts';
 import type { OwnIdentity, PeerLinks, Roster } from '../ports.ts';
+import type { NetworkMemory } from './network-memory.ts';
 import type { NetworkState } from './network-state.ts';
 import type { NodeNetworkClient } from './node-network-client.ts';
 import type { PeerHosts } from './peer-hosts.ts';
 import type { PeerPaths } from './peer-paths.ts';
 
 export interface NetworkDeps {
-  keys: WireGuardKeys;
+  memory: Pick<NetworkMemory, 'keys' | 'holders' | 'keep' | 'store' | 'isStored' | 'isFresh'>;
   own: OwnIdentity & { setNetwork(claim: NetworkClaim | undefined): Promise<void> };
   roster: Pick<Roster, 'records' | 'onChange'>;
   links: Pick<PeerLinks, 'onChange'>;
@@ -38,7 +43,7 @@ export interface NetworkDeps {
   federations: Store<FederationObject>;
   /** Resolves when the stored members are known: a claim made before could clash with theirs. */
   peersSynced(): Promise<void>;
-  node: Pick<NodeNetworkClient, 'ask' | 'generation' | 'close'>;
+  node: Pick<NodeNetworkClient, 'ask' | 'routes' | 'generation' | 'close'>;
   hosts: PeerHosts;
   paths: PeerPaths;
   probePort: number;
@@ -59,8 +64,10 @@ const REPORT_EVERY_MS = 5_000;
 const WAITING_EVERY_MS = 2_000;
 /** How often the whole state is compared with what is there, in case somebody else changed it. */
 const VERIFY_EVERY_MS = 30_000;
-/** A prefix that was lost to an older claim is replaced at most this often, so that nobody can chase us through the range. */
+/** A prefix that cannot be kept is replaced at most this often. */
 const RECLAIM_EVERY_MS = 5_000;
+/** Who holds what is written at most this often, whoever changes its claim however often. */
+const STORE_EVERY_MS = 10_000;
 
 /**
  * This member's part of the pod network: claims its prefix, and has the node's tunnels and rules made for all members with a
@@ -71,6 +78,8 @@ export class Network {
   readonly #deps: NetworkDeps;
   #applied: { network: NodeNetwork | undefined; generation: number; at: number } | undefined;
   #claimedAt = Number.NEGATIVE_INFINITY;
+  #storedAt = Number.NEGATIVE_INFINITY;
+  #used: { networks: Prefix[]; range: string; at: number } | undefined;
 
   constructor(deps: NetworkDeps) {
     this.#deps = deps;
@@ -121,9 +130,11 @@ export class Network {
     const { federations, state, onLook } = this.#deps;
     const settings = networkSettings(federations.get(FEDERATION_NAME)?.spec);
     try {
-      const claim = await this.#claim(settings);
+      const used = settings.enabled ? await this.#usedNetworks(settings) : [];
+      const claim = await this.#claim(settings, used);
       if (claim === 'later') return { requeueAfterMs: RECLAIM_EVERY_MS };
-      await this.#carryOut(claim, settings);
+      await this.#carryOut(claim, settings, used);
+      await this.#store();
       state.failure = undefined;
       state.settle();
     } catch (error) {
@@ -136,11 +147,23 @@ export class Network {
     return { requeueAfterMs: isWaiting(state.report) ? WAITING_EVERY_MS : REPORT_EVERY_MS };
   }
 
+  /** What this node uses beside the pod network, as far as that is known. */
+  async #usedNetworks(settings: NetworkSettings): Promise<Prefix[]> {
+    const { node, serviceCidrs, clock } = this.#deps;
+    const { range } = settings;
+    const known = this.#used;
+    const now = clock.monotonic();
+    const isKnown = known?.range === range && now - known.at < VERIFY_EVERY_MS;
+    const networks = isKnown ? known.networks : usedNetworks({ reserved: [] }, await node.routes(range), serviceCidrs);
+    if (!isKnown) this.#used = { networks, range, at: now };
+    return [...networks, ...usedNetworks(settings, [], [])];
+  }
+
   /** The own claim, made known to all; undefined when this cluster takes no part. */
-  async #claim(settings: NetworkSettings): Promise<NetworkClaim | undefined | 'later'> {
+  async #claim(settings: NetworkSettings, used: Prefix[]): Promise<NetworkClaim | undefined | 'later'> {
     const { own, state, clock, logger } = this.#deps;
     const present = own.record().network;
-    const plan = this.#planClaim(settings, present);
+    const plan = this.#planClaim(settings, used, present);
     if ('refused' in plan) {
       if (state.refused?.reason !== plan.refused.reason) logger.info(plan.refused, 'no part in the pod network');
       state.refused = plan.refused;
@@ -158,45 +181,94 @@ export class Network {
     return claim;
   }
 
-  #planClaim(settings: NetworkSettings, present: NetworkClaim | undefined): ClaimPlan {
-    const { own, roster, nodes, keys, clock } = this.#deps;
+  #planClaim(settings: NetworkSettings, used: Prefix[], present: NetworkClaim | undefined): ClaimPlan {
+    const { own, nodes, clock } = this.#deps;
     if (!settings.enabled) return { refused: NETWORK_OFF };
     const found = findPodCidr(nodes.list());
     if ('refused' in found) return found;
+    const { podCidr } = found;
     const { range, port } = settings;
-    const refused = problemOfRange(range, found.podCidr, nodes.list());
+    const refused = problemOfRange(range, podCidr, nodes.list());
     if (refused !== undefined) return { refused };
-    const others = claimsOf(roster.records()).filter(({ id }) => id !== own.id);
-    const { publicKey } = keys;
-    return planClaim({ id: own.id, present, publicKey, port, podCidr: found.podCidr, range, others, now: clock.now() });
-  }
-
-  async #carryOut(claim: NetworkClaim | undefined, settings: NetworkSettings): Promise<void> {
-    const { roster, own, paths, state } = this.#deps;
-    const others = roster.records().filter((record) => record.id !== own.id);
-    const peers = claim === undefined ? new Map() : planPeerNetworks({ id: own.id, claim }, others, settings.range);
-    state.peers = peers;
-    const usable = others.filter(({ id }) => 'claim' in (peers.get(id) ?? {}));
-    paths.setTargets(await this.#targets(usable));
-    await this.#make(claim === undefined ? undefined : this.#wanted(claim, usable, settings));
-  }
-
-  async #targets(records: PeerRecord[]) {
-    const targets = records.map(async (record) => {
-      const candidates = await this.#deps.hosts.candidatesOf(record);
-      return [record.id, { publicKey: record.network?.publicKey ?? '', candidates }] as const;
+    const { memory } = this.#deps;
+    const claims = wellFormed(this.#others(), claimLimits(settings, podCidr));
+    return planClaim({
+      ...{ id: own.id, present, publicKey: memory.keys.publicKey, port, podCidr, range, used, now: clock.now() },
+      mustMove: present !== undefined && this.#mustMove(present, settings),
+      held: memory.holders().held.map(({ prefix }) => parsePrefix(prefix)),
+      claimed: claims.map(({ claim }) => parsePrefix(claim.prefix)),
     });
-    return new Map(await Promise.all(targets));
+  }
+
+  #others(): PeerRecord[] {
+    const { roster, own } = this.#deps;
+    return roster.records().filter((record) => record.id !== own.id);
+  }
+
+  /** The claims of others seen from a claim of our own. */
+  #claimsInput(claim: NetworkClaim, settings: NetworkSettings, used: Prefix[]) {
+    const { own, memory, clock } = this.#deps;
+    const members = this.#others();
+    const kept = memory.holders();
+    // A build that stored nothing knew its peers before.
+    const holders = memory.isFresh && members.length > 0 ? { ...kept, met: true } : kept;
+    const limits = claimLimits(settings, claim.podCidr);
+    return { own: { id: own.id, claim }, members, limits, used, holders, now: clock.now() };
+  }
+
+  #mustMove(present: NetworkClaim, settings: NetworkSettings): boolean {
+    const { memory, clock } = this.#deps;
+    const input = this.#claimsInput(present, settings, []);
+    const claims = wellFormed(input.members, input.limits);
+    const prefix = parsePrefix(present.prefix);
+    if (!claims.some(({ claim }) => overlaps(prefix, parsePrefix(claim.prefix)))) return false;
+    const { holders: after } = planPeerNetworks(input);
+    const moves = mustMove({ before: input.holders, after, claims, context: holderContext(input) });
+    if (moves) memory.keep({ ...after, movedAt: clock.now() });
+    return moves;
+  }
+
+  async #carryOut(claim: NetworkClaim | undefined, settings: NetworkSettings, used: Prefix[]): Promise<void> {
+    const { paths, hosts, memory, state } = this.#deps;
+    let planned = new Map<string, PeerNetwork>();
+    if (claim !== undefined) {
+      const { peers, holders } = planPeerNetworks(this.#claimsInput(claim, settings, used));
+      memory.keep(holders);
+      planned = peers;
+    }
+    const usable = this.#others().filter(({ id }) => 'claim' in (planned.get(id) ?? {}));
+    hosts.retain(usable);
+    paths.setTargets(
+      new Map(
+        usable.map((record) => [
+          record.id,
+          { publicKey: record.network?.publicKey ?? '', candidates: hosts.candidatesOf(record) },
+        ]),
+      ),
+    );
+    await this.#make(claim === undefined ? undefined : this.#wanted(claim, usable, settings));
+    state.peers = withProblems(planned, state.report);
+  }
+
+  /** Who holds what is known over restarts; a store that does not answer stops nothing. */
+  async #store(): Promise<void> {
+    const { memory, clock, logger } = this.#deps;
+    const now = clock.monotonic();
+    if (memory.isStored || now - this.#storedAt < STORE_EVERY_MS) return;
+    this.#storedAt = now;
+    await memory
+      .store()
+      .catch((err: unknown) => logger.warn({ err }, 'who holds which part of the pod network was not stored'));
   }
 
   #wanted(claim: NetworkClaim, usable: PeerRecord[], settings: NetworkSettings): NodeNetwork {
-    const { keys, probePort, paths, serviceCidrs } = this.#deps;
+    const { memory, probePort, paths, serviceCidrs } = this.#deps;
     const peers = usable.flatMap(({ id, network }) =>
       network === undefined ? [] : [{ publicKey: network.publicKey, prefix: network.prefix, ...paths.endpointOf(id) }],
     );
     const { port, podCidr, prefix } = claim;
     const reachable = settings.reachable === 'All' ? undefined : this.#reachable(podCidr);
-    return { privateKey: keys.privateKey, port, probePort, podCidr, prefix, reachable, serviceCidrs, peers };
+    return { privateKey: memory.keys.privateKey, port, probePort, podCidr, prefix, reachable, serviceCidrs, peers };
   }
 
   #reachable(podCidr: string): string[] {
@@ -226,6 +298,20 @@ export class Network {
 
 function isWaiting(report: TunnelReport | undefined): boolean {
   return report?.peers.some((peer) => peer.handshakeAt === undefined) === true;
+}
+
+/** As planned, but for those peers of whom the node could not make anything. */
+function withProblems(planned: Map<string, PeerNetwork>, report: TunnelReport | undefined): Map<string, PeerNetwork> {
+  const problems = new Map(report?.problems?.map((problem) => [problem.publicKey, problem]));
+  if (problems.size === 0) return planned;
+  return new Map(
+    [...planned].map(([id, peer]): [string, PeerNetwork] => {
+      const problem = 'claim' in peer ? problems.get(peer.claim.publicKey) : undefined;
+      if (problem === undefined) return [id, peer];
+      const { reason, message } = problem;
+      return [id, { refused: { reason, message: `its part of the network could not be made here: ${message}` } }];
+    }),
+  );
 }
 
 function aborted(signal: AbortSignal): Promise<void> {

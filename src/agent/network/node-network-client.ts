@@ -1,5 +1,5 @@
 import { CodedError } from '../../core/coded-error.ts';
-import type { NodeNetworkAnswer, NodeNetworkRequest, TunnelReport } from '../../core/network/node-network.ts';
+import type { NodeNetworkAnswer, NodeNetworkCall, TunnelReport } from '../../core/network/node-network.ts';
 import type { Clock } from '../../runtime/clock.ts';
 import { LineRequests } from '../../runtime/line-requests.ts';
 
@@ -20,9 +20,18 @@ export class NodeNetworkClient {
   }
 
   /** Throws Unavailable when nobody answers, Internal with what went wrong there. */
-  async ask(request: NodeNetworkRequest): Promise<TunnelReport | undefined> {
+  async ask(request: NodeNetworkCall): Promise<TunnelReport | undefined> {
+    return (await this.#ask(request)).report;
+  }
+
+  /** The networks within a range that the node has routes to beside ours; throws as `ask`. */
+  async routes(range: string): Promise<string[]> {
+    return (await this.#ask({ type: 'routes', range })).routes ?? [];
+  }
+
+  async #ask(request: NodeNetworkCall): Promise<NodeNetworkAnswer & { ok: true }> {
     const answer = JSON.parse(await this.#requests.ask(JSON.stringify(request))) as NodeNetworkAnswer;
-    if (answer.ok) return answer.report;
+    if (answer.ok) return answer;
     throw new CodedError('Internal', `the network part of the agent failed: ${answer.message}`);
   }
 

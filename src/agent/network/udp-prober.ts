@@ -1,7 +1,7 @@
 import { createSocket, type Socket } from 'node:dgram';
 import { isIP } from 'node:net';
 import { decodeProbe, encodeProbe, probeTag, readProbeSender } from '../../core/network/probe-message.ts';
-import { sharedSecret } from '../../core/network/wireguard-key.ts';
+import { problemOfPublicKey, sharedSecret } from '../../core/network/wireguard-key.ts';
 import { type RateLimit, takeToken } from '../../core/rate-limit.ts';
 import { backoffDelayMs, RECONCILE_BACKOFF } from '../../runtime/backoff.ts';
 import type { Clock } from '../../runtime/clock.ts';
@@ -84,8 +84,10 @@ export class UdpProber {
     this.#sockets = {};
   }
 
+  /** A target whose key cannot be used has no answers; that is its own trouble. */
   setTarget(id: string, target: ProbeTarget | undefined): void {
-    if (target === undefined) return void this.#targets.delete(id);
+    if (target === undefined || problemOfPublicKey(target.publicKey) !== undefined)
+      return void this.#targets.delete(id);
     const known = this.#targets.get(id);
     if (known?.publicKey === target.publicKey) {
       known.candidates = target.candidates;

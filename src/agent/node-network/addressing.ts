@@ -3,13 +3,33 @@ import { LINK, type NodeNetwork } from '../../core/network/node-network.ts';
 import { type Addressing, planAddressing, toBatch } from '../../core/network/plan-addressing.ts';
 import { execute, runCommand } from '../../runtime/command.ts';
 
-/** Makes the link's size, address and routes as wanted; does nothing where they are. */
-export async function applyAddressing(network: NodeNetwork): Promise<{ mtu: number }> {
+/** Makes the link's size, address and routes as wanted; does nothing where they are. @returns why single prefixes have no route */
+export async function applyAddressing(
+  network: NodeNetwork,
+): Promise<{ mtu: number; failures: ReadonlyMap<string, string> }> {
   const carrierMtus = await Promise.all(udpAddresses(network).map(mtuTowards));
-  const plan = planAddressing(network, await readAddressing(), carrierMtus);
-  // Without -force it stops at the first line that fails.
-  if (plan.commands.length > 0) await execute(['ip', '-batch', '-'], { input: toBatch(plan.commands) });
-  return { mtu: plan.mtu };
+  const plan = await planned(network, carrierMtus);
+  const failures = new Map<string, string>();
+  if (plan.commands.length === 0) return { mtu: plan.mtu, failures };
+  // Without -force it stops at the first line that fails; then each route is made by itself.
+  const all = await runCommand(['ip', '-batch', '-'], { input: toBatch(plan.commands) });
+  if (all.exitCode !== 0) await oneByOne((await planned(network, carrierMtus)).commands, failures);
+  return { mtu: plan.mtu, failures };
+}
+
+async function planned(network: NodeNetwork, carrierMtus: readonly (number | undefined)[]) {
+  return planAddressing(network, await readAddressing(), carrierMtus);
+}
+
+async function oneByOne(commands: readonly string[][], failures: Map<string, string>): Promise<void> {
+  for (const command of commands) {
+    const [object, , network = ''] = command;
+    if (object !== 'route') await execute(['ip', ...command]);
+    else {
+      const { exitCode, stderr } = await runCommand(['ip', ...command]);
+      if (exitCode !== 0) failures.set(network, stderr.trim());
+    }
+  }
 }
 
 function udpAddresses(network: NodeNetwork): string[] {

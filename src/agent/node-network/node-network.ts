@@ -1,11 +1,14 @@
 import { CodedError } from '../../core/coded-error.ts';
-import type { NodeNetwork, TunnelReport } from '../../core/network/node-network.ts';
+import type { EntryProblem, NodeNetwork, TunnelReport } from '../../core/network/node-network.ts';
 import { isNothing, planTunnel } from '../../core/network/plan-tunnel.ts';
+import { formatPrefix, overlaps, parsePrefix } from '../../core/network/prefix.ts';
+import { coveringNetwork } from '../../core/network/used-routes.ts';
 import { publicKeyOf } from '../../core/network/wireguard-key.ts';
 import type { Clock } from '../../runtime/clock.ts';
 import type { Logger } from '../../runtime/logger.ts';
 import { applyAddressing } from './addressing.ts';
 import { PacketRules } from './packet-rules.ts';
+import { readUsedRoutes } from './routes.ts';
 import { type TunnelKind, TunnelLink } from './tunnel-link.ts';
 
 export interface NodeNetworkDeps {
@@ -14,6 +17,9 @@ export interface NodeNetworkDeps {
   logger: Logger;
 }
 
+/** Of a range that has more in it nothing is left anyway. */
+const MAX_ROUTES = 1_000;
+
 /** Keeps the node's network as it was last told: rules, tunnels, addresses and routes. One thing at a time. */
 export class NodeNetworkKeeper {
   readonly #deps: NodeNetworkDeps;
@@ -21,6 +27,7 @@ export class NodeNetworkKeeper {
   readonly #rules = new PacketRules();
   #wanted: NodeNetwork | undefined;
   #kind: TunnelKind | undefined;
+  #problems: EntryProblem[] = [];
   #mtu = 0;
   #busy: Promise<unknown> = Promise.resolve();
 
@@ -29,13 +36,23 @@ export class NodeNetworkKeeper {
     this.#link = new TunnelLink({ ...deps, onReset: () => this.#again() });
   }
 
-  /** Makes the whole state as wanted, and checks that it is. Nothing is written where it is already. */
-  apply(network: NodeNetwork): Promise<TunnelReport> {
+  /**
+   * Makes the whole state as wanted, and checks that it is. Nothing is written where it is already. A peer whose entry cannot
+   * be made is named in the report, and all others are made.
+   * @param refused what the reader left out
+   */
+  apply(network: NodeNetwork, refused: readonly EntryProblem[] = []): Promise<TunnelReport> {
     return this.#serially(async () => {
       this.#wanted = network;
-      await this.#apply(network);
+      this.#problems = [...refused, ...(await this.#apply(network))];
       return this.#report();
     });
+  }
+
+  /** The networks within a range that this node has routes to beside ours. */
+  async routes(range: string): Promise<string[]> {
+    const used = (await readUsedRoutes(parsePrefix(range))).map(formatPrefix);
+    return [...new Set(used)].sort().slice(0, MAX_ROUTES);
   }
 
   report(): Promise<TunnelReport | undefined> {
@@ -57,25 +74,45 @@ export class NodeNetworkKeeper {
     return this.#serially(() => this.#link.stop());
   }
 
-  async #apply(network: NodeNetwork): Promise<void> {
+  async #apply(wanted: NodeNetwork): Promise<EntryProblem[]> {
+    const { network, problems } = await withoutUsed(wanted);
     // The rules first: not a packet is to pass unmapped.
     const wrote = await this.#rules.apply(network);
     if (wrote) this.#deps.logger.info({ prefix: network.prefix, podCidr: network.podCidr }, 'packet rules written');
     this.#kind = await this.#link.ensure();
+    const failed = await this.#setTunnels(network);
+    const { mtu, failures } = await applyAddressing(network);
+    this.#mtu = mtu;
+    const entryFailed = (publicKey: string, message: string): EntryProblem => ({
+      publicKey,
+      reason: 'EntryFailed',
+      message,
+    });
+    const routeless = network.peers.flatMap(({ publicKey, prefix }) => {
+      const message = failures.get(prefix);
+      return message === undefined ? [] : [entryFailed(publicKey, message)];
+    });
+    return [...problems, ...[...failed].map(([key, message]) => entryFailed(key, message)), ...routeless];
+  }
+
+  /** @returns why single peers, by their keys, are not as they were set */
+  async #setTunnels(network: NodeNetwork): Promise<ReadonlyMap<string, string>> {
     const publicKey = publicKeyOf(network.privateKey);
-    const plan = planTunnel(network, await this.#link.state(), publicKey, this.#deps.clock.now());
-    if (!isNothing(plan)) {
-      await this.#link.configure(plan, network);
-      const after = planTunnel(network, await this.#link.state(), publicKey, this.#deps.clock.now());
-      // Endpoints may be learned anew between the two looks.
-      const open = { ...after, set: after.set.filter((one) => one.allowedIps !== undefined) };
-      if (!isNothing(open)) throw new CodedError('Internal', 'the tunnels are not as they were set');
-      this.#deps.logger.info(
-        { peers: network.peers.length, set: plan.set.length, removed: plan.remove.length },
-        'tunnels set',
-      );
-    }
-    this.#mtu = (await applyAddressing(network)).mtu;
+    const planNow = async () => planTunnel(network, await this.#link.state(), publicKey, this.#deps.clock.now());
+    const plan = await planNow();
+    if (isNothing(plan)) return new Map();
+    const failures = new Map(await this.#link.configure(plan, network));
+    const after = await planNow();
+    if (after.setKey || after.setPort || after.remove.length > 0)
+      throw new CodedError('Internal', 'the tunnels are not as they were set');
+    // Endpoints may be learned anew between the two looks.
+    for (const { publicKey: key, allowedIps } of after.set)
+      if (allowedIps !== undefined && !failures.has(key)) failures.set(key, 'its tunnel is not as it was set');
+    this.#deps.logger.info(
+      { peers: network.peers.length, set: plan.set.length, removed: plan.remove.length, failed: failures.size },
+      'tunnels set',
+    );
+    return failures;
   }
 
   async #report(): Promise<TunnelReport> {
@@ -84,6 +121,7 @@ export class NodeNetworkKeeper {
       kind: this.#kind ?? 'kernel',
       mtu: this.#mtu,
       peers: peers.map(({ allowedIps: _, keepaliveSeconds: __, ...traffic }) => traffic),
+      problems: this.#problems,
     };
   }
 
@@ -98,4 +136,18 @@ export class NodeNetworkKeeper {
     this.#busy = done.catch(() => {});
     return done;
   }
+}
+
+/** Without the peers whose prefix this node uses for something else: nothing is routed that is somebody's. */
+async function withoutUsed(network: NodeNetwork): Promise<{ network: NodeNetwork; problems: EntryProblem[] }> {
+  const cover = coveringNetwork(network.peers.map(({ prefix }) => parsePrefix(prefix)));
+  const used = cover === undefined ? [] : await readUsedRoutes(cover);
+  const problems = network.peers.flatMap(({ publicKey, prefix }): EntryProblem[] => {
+    const use = used.find((one) => overlaps(one, parsePrefix(prefix)));
+    if (use === undefined) return [];
+    const message = `this node has a route to ${formatPrefix(use)} beside ours, which ${prefix} meets; another spec.network.range on all members avoids that`;
+    return [{ publicKey, reason: 'InUse', message }];
+  });
+  const left = new Set(problems.map(({ publicKey }) => publicKey));
+  return { network: { ...network, peers: network.peers.filter(({ publicKey }) => !left.has(publicKey)) }, problems };
 }

@@ -32,11 +32,13 @@ async function answerTo(line: string, { keeper, logger }: RequestSocketDeps): Pr
 async function carryOut(request: NodeNetworkRequest, keeper: NodeNetworkKeeper): Promise<NodeNetworkAnswer> {
   switch (request.type) {
     case 'apply':
-      return { ok: true, report: await keeper.apply(request.network) };
+      return { ok: true, report: await keeper.apply(request.network, request.problems) };
     case 'report': {
       const report = await keeper.report();
       return report === undefined ? { ok: true } : { ok: true, report };
     }
+    case 'routes':
+      return { ok: true, routes: await keeper.routes(request.range) };
     case 'remove':
       await keeper.remove();
       return { ok: true };

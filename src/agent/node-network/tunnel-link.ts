@@ -57,26 +57,32 @@ export class TunnelLink {
     return parseTunnelState(await execute(['wg', 'show', LINK, 'dump']));
   }
 
-  /** Carries out a plan. */
-  async configure(plan: TunnelPlan, { privateKey, port }: { privateKey: string; port: number }): Promise<void> {
+  /** Carries out a plan. @returns why single peers, by their keys, were not set */
+  async configure(
+    plan: TunnelPlan,
+    { privateKey, port }: { privateKey: string; port: number },
+  ): Promise<ReadonlyMap<string, string>> {
     const keyFile = join(this.#deps.scratch, 'key');
-    const argv: string[] = [];
-    if (plan.setPort) argv.push('listen-port', String(port));
-    if (plan.setKey) argv.push('private-key', keyFile);
-    for (const key of plan.remove) argv.push('peer', key, 'remove');
-    for (const { publicKey, allowedIps, endpoint, keepaliveSeconds } of plan.set) {
-      argv.push('peer', publicKey);
-      if (endpoint !== undefined) argv.push('endpoint', endpoint);
-      if (keepaliveSeconds !== undefined) argv.push('persistent-keepalive', String(keepaliveSeconds));
-      if (allowedIps !== undefined) argv.push('allowed-ips', allowedIps);
-    }
+    const link: string[] = [];
+    if (plan.setPort) link.push('listen-port', String(port));
+    if (plan.setKey) link.push('private-key', keyFile);
+    for (const key of plan.remove) link.push('peer', key, 'remove');
     // Not by standard input: `wg` opens it by name, which a socket does not allow.
     if (plan.setKey) writeFileSync(keyFile, privateKey, { mode: 0o600 });
     try {
-      await execute(['wg', 'set', LINK, ...argv]);
+      const all = await runCommand(['wg', 'set', LINK, ...link, ...plan.set.flatMap(peerArguments)]);
+      if (all.exitCode === 0) return new Map();
+      // One entry that `wg` does not take ends the command for all: each by itself.
+      if (link.length > 0) await execute(['wg', 'set', LINK, ...link]);
     } finally {
       rmSync(keyFile, { force: true });
     }
+    const failures = new Map<string, string>();
+    for (const peer of plan.set) {
+      const { exitCode, stderr } = await runCommand(['wg', 'set', LINK, ...peerArguments(peer)]);
+      if (exitCode !== 0) failures.set(peer.publicKey, stderr.trim());
+    }
+    return failures;
   }
 
   /** Removes the link with its addresses and routes, whether it is there or not. */
@@ -139,4 +145,13 @@ export class TunnelLink {
     this.#resetting = false;
     this.#deps.onReset();
   }
+}
+
+function peerArguments({ publicKey, allowedIps, endpoint, keepaliveSeconds }: TunnelPlan['set'][number]): string[] {
+  return [
+    ...['peer', publicKey],
+    ...(endpoint === undefined ? [] : ['endpoint', endpoint]),
+    ...(keepaliveSeconds === undefined ? [] : ['persistent-keepalive', String(keepaliveSeconds)]),
+    ...(allowedIps === undefined ? [] : ['allowed-ips', allowedIps]),
+  ];
 }

@@ -157,7 +157,7 @@ function uniqueCondition(cloned: boolean, lastTransitionTime: string): Condition
     status: cloned ? 'False' : 'True',
     reason: cloned ? 'Cloned' : 'OneAgent',
     message: cloned
-      ? `two agents with this member's key are up at once, as after the copy of a machine; on the copy, delete the Secret headcut-identity and its agent's pod, then join it anew`
+      ? `two agents with this member's key are up at once, as after the copy of a machine; on the copy, delete the Secrets headcut-identity and headcut-network and its agent's pod, then join it anew`
       : 'one agent has this key',
     lastTransitionTime,
   };

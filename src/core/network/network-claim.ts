@@ -1,5 +1,6 @@
-import { createHash } from 'node:crypto';
-import { contains, formatPrefix, type Prefix, parsePrefix, sizeOf } from './prefix.ts';
+import { DERIVED_TRIES, derivedPrefix } from './derived-prefix.ts';
+import { contains, formatPrefix, overlaps, type Prefix, parsePrefix, readPrefix, sizeOf } from './prefix.ts';
+import { problemOfPublicKey } from './wireguard-key.ts';
 
 /** What a member says in its record about its part of the pod network. */
 export interface NetworkClaim {
@@ -11,7 +12,10 @@ export interface NetworkClaim {
   podCidr: string;
   /** Its image: the addresses under which the other members know these pods; as large as `podCidr`. */
   prefix: string;
-  /** Since when the member claims this prefix, in milliseconds since 1970; of two that overlap the older one stands. */
+  /**
+   * Since when the member claims this prefix, in milliseconds since 1970, as it says. Members of the former build let the older
+   * of two claims stand; here that one does which was known first (core/network/claim-holders).
+   */
   since: number;
 }
 
@@ -29,11 +33,17 @@ export interface ClaimInput {
   id: string;
   /** What this member claims now, if anything. */
   present: NetworkClaim | undefined;
+  /** The present prefix has to be given up for another member's. */
+  mustMove?: boolean;
   publicKey: string;
   port: number;
   podCidr: string;
   range: string;
-  others: readonly ClaimOfMember[];
+  /** What other members hold, and what they claim. */
+  held: readonly Prefix[];
+  claimed: readonly Prefix[];
+  /** What this node uses for other things. */
+  used: readonly Prefix[];
   /** Milliseconds since 1970. */
   now: number;
 }
@@ -42,10 +52,10 @@ export type ClaimPlan = { claim: NetworkClaim } | { refused: { reason: string; m
 
 /**
  * The claim that this member should make: the present one while it stands, else the next one that its ID leads to and nobody
- * has. Needs no coordinator: everybody settles a clash the same way, and the loser derives another prefix.
+ * has. Needs no coordinator.
  */
 export function planClaim(input: ClaimInput): ClaimPlan {
-  const { present, publicKey, port, podCidr } = input;
+  const { present, publicKey, port, podCidr, used, held, claimed } = input;
   const range = parsePrefix(input.range);
   const { length } = parsePrefix(podCidr);
   if (length < range.length) {
@@ -55,7 +65,11 @@ export function planClaim(input: ClaimInput): ClaimPlan {
   if (present !== undefined && isTenable({ ...input, present }, range, length)) {
     return { claim: { publicKey, port, podCidr, prefix: present.prefix, since: present.since } };
   }
-  const prefix = findFree(input, range, length);
+  const former = present === undefined || input.mustMove !== true ? [] : [parsePrefix(present.prefix)];
+  const search = { id: input.id, range, length };
+  // What is claimed beside what is held may get its owner later; only a range that is full makes it one of ours.
+  const prefix =
+    findFree(search, [...held, ...used, ...former, ...claimed]) ?? findFree(search, [...held, ...used, ...former]);
   if (prefix === undefined) {
     const message = `no free network of size /${length} is left in spec.network.range ${input.range}; choose a larger range on all members`;
     return { refused: { reason: 'RangeFull', message } };
@@ -64,73 +78,79 @@ export function planClaim(input: ClaimInput): ClaimPlan {
 }
 
 function isTenable(input: ClaimInput & { present: NetworkClaim }, range: Prefix, length: number): boolean {
-  const prefix = parsePrefix(input.present.prefix);
-  return prefix.length === length && contains(range, prefix) && !losesTo(input, input.present, input.others);
+  const prefix = readPrefix(input.present.prefix);
+  if (prefix === undefined || input.mustMove === true) return false;
+  return prefix.length === length && contains(range, prefix) && !input.used.some((one) => overlaps(prefix, one));
 }
 
-/** Tries derived from the ID before the free networks are counted off from the start of the range. */
-const DERIVED_TRIES = 64;
-
-function findFree(input: ClaimInput, range: Prefix, length: number): Prefix | undefined {
+function findFree(
+  { id, range, length }: { id: string; range: Prefix; length: number },
+  taken: readonly Prefix[],
+): Prefix | undefined {
   const size = 2 ** (32 - length);
-  const slots = sizeOf(range) / size;
-  const taken = input.others.map(({ claim }) => parsePrefix(claim.prefix));
-  const at = (slot: number): Prefix => ({ base: range.base + slot * size, length });
   const isFree = (prefix: Prefix): boolean => !taken.some((other) => overlaps(prefix, other));
   for (let attempt = 0; attempt < DERIVED_TRIES; attempt += 1) {
-    const prefix = at(slotOf(input.id, attempt, slots));
+    const prefix = derivedPrefix(id, attempt, { range, length });
     if (isFree(prefix)) return prefix;
   }
-  // Each other claim covers few slots, so this ends after as many steps as there are claims, unless the range is full.
-  for (let slot = 0; slot < slots; slot += 1) if (isFree(at(slot))) return at(slot);
+  // What is taken is stepped over as a whole, so this ends after as many steps as there are claims.
+  const end = range.base + sizeOf(range);
+  for (let base = range.base; base < end; ) {
+    const prefix = { base, length };
+    const other = taken.find((one) => overlaps(prefix, one));
+    if (other === undefined) return prefix;
+    base = Math.max(base + size, other.base + sizeOf(other));
+  }
   return undefined;
 }
 
-function slotOf(id: string, attempt: number, slots: number): number {
-  const digest = createHash('sha256').update(`headcut-network-v1\n${id}\n${attempt}`).digest();
-  return digest.readUIntBE(0, 6) % slots;
-}
-
-export function overlaps(a: Prefix, b: Prefix): boolean {
-  return contains(a, b) || contains(b, a);
-}
-
-/** The older claim stands; of two made in the same millisecond that of the smaller ID. */
-function losesTo(own: { id: string }, claim: NetworkClaim, others: readonly ClaimOfMember[]): boolean {
-  const prefix = parsePrefix(claim.prefix);
-  return others.some(
-    (other) =>
-      other.id !== own.id &&
-      overlaps(prefix, parsePrefix(other.claim.prefix)) &&
-      (other.claim.since < claim.since || (other.claim.since === claim.since && other.id < own.id)),
-  );
-}
-
-/** The claims that stand against all others, by member. */
-export function standingClaims(claims: readonly ClaimOfMember[]): Map<string, NetworkClaim> {
-  return new Map(claims.filter((one) => !losesTo(one, one.claim, claims)).map(({ id, claim }) => [id, claim] as const));
-}
-
-/** Pod networks of one node: anything larger or smaller is a mistake, or a grab for addresses. */
-const LARGEST_CLAIM = 16;
+/**
+ * The largest pod network that another member may have here unless the Federation says otherwise: what controller managers give
+ * a node by default, and k0s and k3s with them (`--node-cidr-mask-size` 24).
+ */
+export const DEFAULT_LARGEST_CLAIM = 24;
+/** Anything smaller is a mistake. */
 const SMALLEST_CLAIM = 30;
 
-/** Why what a member claims cannot be used here, or undefined. Its prefix becomes a route of ours: it must lie in our own range. */
-export function problemOfClaim(claim: NetworkClaim, range: string): { reason: string; message: string } | undefined {
+export interface ClaimLimits {
+  range: string;
+  /** Length of the prefix of the largest pod network that is taken. */
+  largest: number;
+}
+
+type Problem = { reason: string; message: string };
+
+/**
+ * Why what a member claims could be nobody's claim here, or undefined. A claim is bounded in size, one a member: so many members
+ * as there can be do not use up the range.
+ */
+export function problemOfForm(claim: NetworkClaim, { largest }: ClaimLimits): Problem | undefined {
+  const invalid = (message: string): Problem => ({ reason: 'InvalidClaim', message });
+  const prefix = readPrefix(claim.prefix);
+  const podCidr = readPrefix(claim.podCidr);
+  if (prefix === undefined || podCidr === undefined) return invalid('its record names no valid networks');
+  const keyProblem = problemOfPublicKey(claim.publicKey);
+  if (keyProblem !== undefined) return invalid(`its WireGuard key cannot be used: ${keyProblem}`);
+  if (prefix.length !== podCidr.length)
+    return invalid(`its pod network ${claim.podCidr} and image ${claim.prefix} differ in size`);
+  if (prefix.length > SMALLEST_CLAIM)
+    return invalid(`its pod network has the size /${prefix.length}; /${SMALLEST_CLAIM} is the smallest`);
+  if (prefix.length < largest) {
+    const message = `its pod network has the size /${prefix.length}; this member takes /${largest} at most, and more with spec.network.largestClaim of its Federation`;
+    return { reason: 'TooLarge', message };
+  }
+  return undefined;
+}
+
+/** Why a well-formed claim cannot be used here, or undefined. Its prefix becomes a route of ours: it must lie in our own range. */
+export function problemOfPlace(claim: NetworkClaim, range: string, used: readonly Prefix[]): Problem | undefined {
   const prefix = parsePrefix(claim.prefix);
-  if (prefix.length !== parsePrefix(claim.podCidr).length)
-    return {
-      reason: 'InvalidClaim',
-      message: `its pod network ${claim.podCidr} and image ${claim.prefix} differ in size`,
-    };
-  if (prefix.length < LARGEST_CLAIM || prefix.length > SMALLEST_CLAIM)
-    return {
-      reason: 'InvalidClaim',
-      message: `its pod network has the size /${prefix.length}; /16 to /30 are supported`,
-    };
   if (!contains(parsePrefix(range), prefix)) {
     const message = `its pods are known as ${claim.prefix}, which is outside of spec.network.range ${range} of this member; use one range on all members`;
     return { reason: 'OtherRange', message };
   }
-  return undefined;
+  const use = used.find((one) => overlaps(prefix, one));
+  if (use === undefined) return undefined;
+  const message = `its prefix ${claim.prefix} meets ${formatPrefix(use)}, which this member's node uses for something else; another spec.network.range on all members avoids that`;
+  return { reason: 'InUse', message };
 }

@@ -1,6 +1,7 @@
 import { isIP, isIPv4 } from 'node:net';
-import { CodedError } from '../coded-error.ts';
-import { parsePrefix } from './prefix.ts';
+import { CodedError, messageOf } from '../coded-error.ts';
+import { formatPrefix, overlaps, type Prefix, parsePrefix } from './prefix.ts';
+import { problemOfPublicKey, publicKeyOf } from './wireguard-key.ts';
 
 /** The names of what headcut makes in a node's network namespace. Nothing else there is ever touched. */
 export const LINK = 'headcut0';
@@ -41,6 +42,15 @@ export interface TunnelReport {
   kind: 'kernel' | 'wireguard-go';
   mtu: number;
   peers: PeerTraffic[];
+  /** Peers of whom nothing was made; all others are as wanted. */
+  problems?: EntryProblem[];
+}
+
+/** Why the entry of one peer was not made. */
+export interface EntryProblem {
+  publicKey: string;
+  reason: 'InvalidEntry' | 'InUse' | 'EntryFailed';
+  message: string;
 }
 
 export interface PeerTraffic {
@@ -54,46 +64,99 @@ export interface PeerTraffic {
 
 /** What the agent asks of the process that holds the right to change the node's network. */
 export type NodeNetworkRequest =
-  | { type: 'apply'; network: NodeNetwork }
+  | { type: 'apply'; network: NodeNetwork; problems: EntryProblem[] }
   | { type: 'report' }
+  /** The networks within a range that the node has routes to beside ours. */
+  | { type: 'routes'; range: string }
   /** Removes all that was ever made. */
   | { type: 'remove' };
 
-export type NodeNetworkAnswer = { ok: true; report?: TunnelReport } | { ok: false; message: string };
+/** As it is written: what the reader finds wrong with single peers is none of it. */
+export type NodeNetworkCall = { type: 'apply'; network: NodeNetwork } | Exclude<NodeNetworkRequest, { type: 'apply' }>;
+
+export type NodeNetworkAnswer = { ok: true; report?: TunnelReport; routes?: string[] } | { ok: false; message: string };
 
 const KEY = /^[A-Za-z0-9+/]{43}=$/;
 /** A member of a larger federation than this would have to be told in parts. */
 const MAX_PEERS = 1_000;
 const MAX_SERVICE_CIDRS = 100;
 
-/** Reads a request; throws InvalidArgument. All that gets into a command or a rule is checked here, as the reader has more rights than the writer. */
+/**
+ * Reads a request; throws InvalidArgument. All that gets into a command or a rule is checked here, and written anew, as the
+ * reader has more rights than the writer. A peer's entry that cannot be made is named, and the others are.
+ */
 export function parseNodeNetworkRequest(line: string): NodeNetworkRequest {
-  const value = JSON.parse(line) as { type?: unknown; network?: unknown };
+  const value = JSON.parse(line) as { type?: unknown; network?: unknown; range?: unknown };
   if (value.type === 'report' || value.type === 'remove') return { type: value.type };
+  if (value.type === 'routes') return { type: 'routes', range: canonical(value.range) };
   if (value.type !== 'apply') throw new CodedError('InvalidArgument', 'unknown request');
-  return { type: 'apply', network: parseNodeNetwork(value.network) };
+  return { type: 'apply', ...parseNodeNetwork(value.network) };
 }
 
-function parseNodeNetwork(value: unknown): NodeNetwork {
+function parseNodeNetwork(value: unknown): { network: NodeNetwork; problems: EntryProblem[] } {
   const network = value as NodeNetwork;
-  const { privateKey, port, probePort, podCidr, prefix, reachable, serviceCidrs, peers } = network;
-  check(KEY.test(privateKey), 'privateKey');
+  const { privateKey, port, probePort, reachable, serviceCidrs } = network;
+  check(typeof privateKey === 'string' && KEY.test(privateKey), 'privateKey');
   check(isPort(port) && isPort(probePort) && port !== probePort, 'port');
+  const [podCidr, prefix] = [canonical(network.podCidr), canonical(network.prefix)];
   check(parsePrefix(podCidr).length === parsePrefix(prefix).length, 'prefix');
-  check(Array.isArray(peers) && peers.length <= MAX_PEERS, 'peers');
+  check(Array.isArray(network.peers) && network.peers.length <= MAX_PEERS, 'peers');
   check(reachable === undefined || (Array.isArray(reachable) && reachable.every((one) => isIPv4(one))), 'reachable');
   check(Array.isArray(serviceCidrs) && serviceCidrs.length <= MAX_SERVICE_CIDRS, 'serviceCidrs');
-  for (const cidr of serviceCidrs) parsePrefix(cidr);
-  return { privateKey, port, probePort, podCidr, prefix, reachable, serviceCidrs, peers: peers.map(parsePeer) };
+  const { peers, problems } = parsePeers({ privateKey, own: [podCidr, prefix] }, network.peers);
+  return {
+    network: {
+      privateKey,
+      port,
+      probePort,
+      podCidr,
+      prefix,
+      reachable,
+      serviceCidrs: serviceCidrs.map(canonical),
+      peers,
+    },
+    problems,
+  };
 }
 
-function parsePeer(peer: TunnelPeer): TunnelPeer {
-  const { publicKey, prefix, path, endpoint } = peer;
-  check(KEY.test(publicKey), 'publicKey');
-  parsePrefix(prefix);
+function canonical(text: unknown): string {
+  check(typeof text === 'string', 'prefix');
+  return formatPrefix(parsePrefix(text as string));
+}
+
+/** Each peer by itself; of two that meet the first. */
+function parsePeers(
+  { privateKey, own }: { privateKey: string; own: readonly string[] },
+  told: readonly unknown[],
+): { peers: TunnelPeer[]; problems: EntryProblem[] } {
+  const keys = new Set([publicKeyOf(privateKey)]);
+  const taken: Prefix[] = own.map(parsePrefix);
+  const peers: TunnelPeer[] = [];
+  const problems: EntryProblem[] = [];
+  for (const one of told) {
+    try {
+      const peer = parsePeer(one);
+      const network = parsePrefix(peer.prefix);
+      check(!keys.has(peer.publicKey), 'publicKey (another one has it)');
+      check(!taken.some((other) => overlaps(network, other)), 'prefix (another one has it)');
+      keys.add(peer.publicKey);
+      taken.push(network);
+      peers.push(peer);
+    } catch (error) {
+      const publicKey = String((one as Partial<TunnelPeer> | null)?.publicKey).slice(0, 64);
+      problems.push({ publicKey, reason: 'InvalidEntry', message: messageOf(error) });
+    }
+  }
+  return { peers, problems };
+}
+
+function parsePeer(told: unknown): TunnelPeer {
+  check(typeof told === 'object' && told !== null, 'peers');
+  const { publicKey, prefix, path, endpoint } = told as TunnelPeer;
+  check(problemOfPublicKey(publicKey) === undefined, 'publicKey');
   check(path === 'udp' || path === 'relay', 'path');
-  check(endpoint === undefined || isSocketAddress(endpoint), 'endpoint');
-  return { publicKey, prefix, path, endpoint };
+  check(endpoint === undefined || (typeof endpoint === 'string' && isSocketAddress(endpoint)), 'endpoint');
+  return { publicKey, prefix: canonical(prefix), path, endpoint };
 }
 
 /** `192.0.2.1:51820` or `[2001:db8::1]:51820` */
@@ -107,5 +170,5 @@ function isPort(value: unknown): boolean {
 }
 
 function check(holds: boolean, field: string): void {
-  if (!holds) throw new CodedError('InvalidArgument', `the field ${field} of the node's network is invalid`);
+  if (!holds) throw new CodedError('InvalidArgument', `the node's network has no valid ${field}`);
 }

@@ -31,16 +31,18 @@ export function planAddressing(
   // Routes appear as `ip` writes them, without the length of a single address; prefixes of pods are never that small.
   const wanted = network.peers.map((peer) => peer.prefix).sort();
   const link = actual.mtu === mtu && actual.up ? [] : [['link', 'set', 'dev', LINK, 'mtu', String(mtu), 'up']];
-  const missing = wanted.filter((to) => !actual.routes.some((route) => route.to === to && route.from === node));
-  const surplus = actual.routes.filter((route) => !wanted.includes(route.to));
+  const isRight = ({ to, from }: { to: string; from: string }): boolean => wanted.includes(to) && from === node;
+  const missing = wanted.filter((to) => !actual.routes.some((route) => route.to === to && isRight(route)));
+  const surplus = actual.routes.filter((route) => !isRight(route));
   const address = `${node}/32`;
   return {
     mtu,
     commands: [
       ...link,
       ...(actual.addresses.includes(address) ? [] : [['address', 'add', address, 'dev', LINK]]),
-      ...missing.map((to) => ['route', 'replace', to, 'dev', LINK, 'src', node]),
       ...surplus.map((route) => ['route', 'delete', route.to, 'dev', LINK]),
+      // Added, not replaced: a route of somebody else for the same network stays.
+      ...missing.map((to) => ['route', 'add', to, 'dev', LINK, 'src', node]),
       // Last, as routes go with their source address.
       ...actual.addresses.filter((one) => one !== address).map((one) => ['address', 'delete', one, 'dev', LINK]),
     ],

@@ -1,16 +1,18 @@
 import { messageOf } from '../coded-error.ts';
 import type { Node } from '../kube-objects.ts';
 import { PEER_LABEL } from '../labels.ts';
+import { type HolderContext, type Holders, planHolders } from './claim-holders.ts';
 import {
+  type ClaimLimits,
   type ClaimOfMember,
+  DEFAULT_LARGEST_CLAIM,
   DEFAULT_NETWORK_PORT,
   DEFAULT_NETWORK_RANGE,
   type NetworkClaim,
-  overlaps,
-  problemOfClaim,
-  standingClaims,
+  problemOfForm,
+  problemOfPlace,
 } from './network-claim.ts';
-import { contains, parseIpv4, parsePrefix } from './prefix.ts';
+import { contains, overlaps, type Prefix, parseIpv4, parsePrefix, readPrefix } from './prefix.ts';
 
 /** `spec.network` of the Federation, with its defaults. */
 export interface NetworkSettings {
@@ -19,6 +21,10 @@ export interface NetworkSettings {
   port: number;
   /** Which pods here other members may open connections to. */
   reachable: 'Offloaded' | 'All';
+  /** Length of the prefix of the largest pod network that another member may have here. */
+  largestClaim: number;
+  /** Networks that this cluster uses otherwise and that its node's routes do not show. */
+  reserved: string[];
 }
 
 export function networkSettings(spec: Record<string, unknown> | undefined): NetworkSettings {
@@ -28,8 +34,10 @@ export function networkSettings(spec: Record<string, unknown> | undefined): Netw
     range = DEFAULT_NETWORK_RANGE,
     port = DEFAULT_NETWORK_PORT,
     reachable = 'Offloaded',
+    largestClaim = DEFAULT_LARGEST_CLAIM,
+    reserved = [],
   } = network;
-  return { enabled, range, port, reachable };
+  return { enabled, range, port, reachable, largestClaim, reserved };
 }
 
 /** Why something takes no part in the pod network: for a condition. */
@@ -88,44 +96,63 @@ export function problemOfRange(range: string, podCidr: string, nodes: readonly N
 
 export type PeerNetwork = { claim: NetworkClaim } | { refused: Refusal };
 
-/** For each other member, its usable claim, or why there is none. @param own as it stands in the own record */
-export function planPeerNetworks(
-  own: ClaimOfMember,
-  members: readonly { id: string; network?: NetworkClaim }[],
-  range: string,
-): Map<string, PeerNetwork> {
-  // A claim that could never be used here must not put others in the wrong.
-  const sensible = claimsOf(members).filter(({ claim }) => problemOfClaim(claim, range) === undefined);
-  const standing = standingClaims([own, ...sensible]);
-  return new Map(
-    members.map(({ id, network: claim }): [string, PeerNetwork] => {
-      if (claim === undefined) return [id, refused('NoClaim', 'the member takes no part in the pod network')];
-      const problem = isReadable(claim) ? problemOfClaim(claim, range) : INVALID;
-      if (problem !== undefined) return [id, { refused: problem }];
-      if (standing.has(id)) return [id, { claim }];
-      return [
-        id,
-        refused('Clash', `its prefix ${claim.prefix} belongs to another member; it is to choose another one`),
-      ];
-    }),
-  );
+/** What is known of the claims of others before it is decided about them. */
+export interface ClaimsInput {
+  /** As it stands in the own record. */
+  own: ClaimOfMember;
+  members: readonly { id: string; name?: string; network?: NetworkClaim }[];
+  limits: ClaimLimits;
+  /** What this node uses for other things. */
+  used: readonly Prefix[];
+  holders: Holders;
+  /** Milliseconds since 1970. */
+  now: number;
 }
 
-/** The claims in records; one that names no networks is none. */
-export function claimsOf(records: readonly { id: string; network?: NetworkClaim }[]): ClaimOfMember[] {
+/** For each other member, its usable claim, or why there is none; and who holds what from now on. */
+export function planPeerNetworks(input: ClaimsInput): { peers: Map<string, PeerNetwork>; holders: Holders } {
+  const { members, limits, used } = input;
+  const { holders, refusals } = planHolders(input.holders, wellFormed(members, limits), holderContext(input));
+  const peers = members.map(({ id, network: claim }): [string, PeerNetwork] => {
+    if (claim === undefined) return [id, refused('NoClaim', 'the member takes no part in the pod network')];
+    const problem = problemOfForm(claim, limits) ?? refusals.get(id) ?? problemOfPlace(claim, limits.range, used);
+    return [id, problem === undefined ? { claim } : { refused: problem }];
+  });
+  return { peers: new Map(peers), holders };
+}
+
+/** What claim-holders need to know beside the claims. */
+export function holderContext({ own, members, limits, now }: Omit<ClaimsInput, 'holders' | 'used'>): HolderContext {
+  const names = new Map(members.map(({ id, name }) => [id, name ?? id]));
+  return { own, range: limits.range, members: new Set(names.keys()), nameOf: (id) => names.get(id) ?? id, now };
+}
+
+/** The claims in records that are well-formed; others can put nobody in the wrong. */
+export function wellFormed(
+  records: readonly { id: string; network?: NetworkClaim }[],
+  limits: ClaimLimits,
+): ClaimOfMember[] {
   return records.flatMap(({ id, network }) =>
-    network === undefined || !isReadable(network) ? [] : [{ id, claim: network }],
+    network === undefined || problemOfForm(network, limits) !== undefined ? [] : [{ id, claim: network }],
   );
 }
 
-const INVALID: Refusal = { reason: 'InvalidClaim', message: 'its record names no valid networks' };
+/** What others may have of the same size as this cluster has itself: a federation of larger networks needs no setting. */
+export function claimLimits({ range, largestClaim }: NetworkSettings, podCidr: string): ClaimLimits {
+  return { range, largest: Math.min(largestClaim, parsePrefix(podCidr).length) };
+}
 
-function isReadable(claim: NetworkClaim): boolean {
-  try {
-    parsePrefix(claim.podCidr);
-    parsePrefix(claim.prefix);
-    return true;
-  } catch {
-    return false;
-  }
+/**
+ * Networks of the shared address space in which clouds have services that no route of a node tells of, and an overlay network
+ * its resolver: 100.100.2.136 and .138 (resolvers), 100.100.100.200 (metadata), 100.100.100.100 (resolver).
+ */
+const WELL_KNOWN = ['100.100.2.0/24', '100.100.100.0/24'];
+
+/** What prefixes of members must not meet. @param routed what the node's routes tell of @param services networks of Services */
+export function usedNetworks(
+  { reserved }: Pick<NetworkSettings, 'reserved'>,
+  routed: readonly string[],
+  services: readonly string[],
+): Prefix[] {
+  return [...new Set([...WELL_KNOWN, ...reserved, ...routed, ...services])].flatMap((text) => readPrefix(text) ?? []);
 }

@@ -6,9 +6,12 @@ export interface Prefix {
   length: number;
 }
 
-/** The 32-bit number of a dotted IPv4 address; undefined for anything else. */
+/** Without leading zeros, which some programs read as octal: one text for each address. */
+const IPV4 = /^(0|[1-9]\d{0,2})\.(0|[1-9]\d{0,2})\.(0|[1-9]\d{0,2})\.(0|[1-9]\d{0,2})$/;
+
+/** The 32-bit number of a dotted IPv4 address in its canonical form; undefined for anything else. */
 export function parseIpv4(text: string): number | undefined {
-  const parts = /^(\d{1,3})\.(\d{1,3})\.(\d{1,3})\.(\d{1,3})$/.exec(text)?.slice(1).map(Number);
+  const parts = IPV4.exec(text)?.slice(1).map(Number);
   if (parts === undefined || parts.some((part) => part > 255)) return undefined;
   return parts.reduce((number, part) => number * 256 + part, 0);
 }
@@ -22,11 +25,11 @@ export function sizeOf(prefix: Prefix): number {
   return 2 ** (32 - prefix.length);
 }
 
-/** Reads `10.244.0.0/24`; throws InvalidArgument when it is none, or has host bits set. */
+/** Reads `10.244.0.0/24`; throws InvalidArgument when it is none, is not in its canonical form, or has host bits set. */
 export function parsePrefix(text: string): Prefix {
-  const [address = '', bits = ''] = text.split('/');
-  const base = parseIpv4(address);
-  const length = /^\d{1,2}$/.test(bits) ? Number(bits) : 33;
+  const [address = '', bits = '', ...more] = text.split('/');
+  const base = more.length > 0 ? undefined : parseIpv4(address);
+  const length = /^(0|[1-9]\d?)$/.test(bits) ? Number(bits) : 33;
   if (base === undefined || length > 32 || base % 2 ** (32 - length) !== 0) {
     throw new CodedError('InvalidArgument', `"${text}" is no IPv4 network; write it like 100.64.0.0/10`);
   }
@@ -35,6 +38,20 @@ export function parsePrefix(text: string): Prefix {
 
 export function formatPrefix(prefix: Prefix): string {
   return `${formatIpv4(prefix.base)}/${prefix.length}`;
+}
+
+/** The prefix in its canonical form, whatever was told; undefined when it is none. */
+export function readPrefix(text: unknown): Prefix | undefined {
+  if (typeof text !== 'string') return undefined;
+  try {
+    return parsePrefix(text);
+  } catch {
+    return undefined;
+  }
+}
+
+export function overlaps(a: Prefix, b: Prefix): boolean {
+  return contains(a, b) || contains(b, a);
 }
 
 /** True when `inner` (a network, or an address as a number) lies in `outer`. */

@@ -1,30 +1,23 @@
-import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
 import {
   type ClaimInput,
-  type ClaimOfMember,
   DEFAULT_NETWORK_RANGE,
   type NetworkClaim,
-  overlaps,
   planClaim,
-  problemOfClaim,
-  standingClaims,
+  problemOfForm,
+  problemOfPlace,
 } from '../../../src/core/network/network-claim.ts';
 import { contains, parsePrefix } from '../../../src/core/network/prefix.ts';
+import { createWireGuardKeys } from '../../../src/core/network/wireguard-key.ts';
 
-const KEY = 'AAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA=';
+const { publicKey: KEY } = createWireGuardKeys();
 
 function input(overrides: Partial<ClaimInput> = {}): ClaimInput {
   const range = DEFAULT_NETWORK_RANGE;
+  const nobody = { held: [], claimed: [], used: [] };
   return {
-    id: 'aa',
-    present: undefined,
-    publicKey: KEY,
-    port: 51820,
-    podCidr: '10.244.0.0/24',
-    range,
-    others: [],
-    now: 1_000,
+    ...{ id: 'aa', present: undefined, publicKey: KEY, port: 51820, podCidr: '10.244.0.0/24', range, now: 1_000 },
+    ...nobody,
     ...overrides,
   };
 }
@@ -35,13 +28,7 @@ function claimed(overrides: Partial<ClaimInput> = {}): NetworkClaim {
   return plan.claim;
 }
 
-const claim = (prefix: string, since: number): NetworkClaim => ({
-  publicKey: KEY,
-  port: 51820,
-  podCidr: '10.244.0.0/24',
-  prefix,
-  since,
-});
+const networks = (...texts: string[]) => texts.map(parsePrefix);
 
 describe('the claim of a prefix', () => {
   it('follows from the ID alone where nobody else is', () => {
@@ -50,34 +37,25 @@ describe('the claim of a prefix', () => {
     expect(contains(parsePrefix(DEFAULT_NETWORK_RANGE), parsePrefix(claimed().prefix))).toBe(true);
   });
 
-  it('stays as it is over restarts and later newcomers', () => {
+  it('stays as it is, whatever others claim', () => {
     const first = claimed();
-    const others = [{ id: 'bb', claim: { ...first, since: 2_000 } }];
-    expect(claimed({ present: first, others, now: 9_000 })).toEqual(first);
+    expect(
+      claimed({ present: first, claimed: networks(first.prefix), held: networks(first.prefix), now: 9_000 }),
+    ).toEqual(first);
   });
 
-  it('gives way to an older claim, with another prefix and a new date', () => {
+  it('is another one, with a new date, where it has to be given up', () => {
     const first = claimed({ now: 5_000 });
-    const others = [{ id: 'bb', claim: { ...first, since: 4_000 } }];
-    const second = claimed({ present: first, others, now: 9_000 });
+    const second = claimed({ present: first, mustMove: true, now: 9_000 });
     expect(second.prefix).not.toBe(first.prefix);
     expect(second.since).toBe(9_000);
   });
 
-  it('gives way to the smaller ID where both were made in the same millisecond', () => {
+  it('keeps off what this node uses for something else, also when it does so later', () => {
     const first = claimed();
-    expect(claimed({ id: 'aa', present: first, others: [{ id: 'bb', claim: first }] }).prefix).toBe(first.prefix);
-    expect(claimed({ id: 'cc', present: first, others: [{ id: 'bb', claim: first }] }).prefix).not.toBe(first.prefix);
-  });
-
-  it('gives way to an older claim that only overlaps', () => {
-    const first = claimed({ now: 5_000 });
-    const wide = { ...claim('100.64.0.0/11', 1), podCidr: '10.0.0.0/11' };
-    const others = [
-      { id: 'bb', claim: wide },
-      { id: 'cc', claim: claim('100.96.0.0/11', 1) },
-    ];
-    expect(planClaim(input({ present: first, others }))).toMatchObject({ refused: { reason: 'RangeFull' } });
+    const second = claimed({ present: first, used: networks(first.prefix) });
+    expect(second.prefix).not.toBe(first.prefix);
+    expect(claimed({ used: networks(first.prefix) }).prefix).toBe(second.prefix);
   });
 
   it('is made anew when the range or the size of the pod network changes', () => {
@@ -96,64 +74,39 @@ describe('the claim of a prefix', () => {
     });
   });
 
-  it('finds the last free network of a full range', () => {
-    const others = ['0', '1', '3'].map((n) => ({ id: `m${n}`, claim: claim(`192.168.${n}.0/24`, 1) }));
-    expect(claimed({ range: '192.168.0.0/22', others }).prefix).toBe('192.168.2.0/24');
-  });
-
-  it('ends without overlaps, however the members hear of each other', () => {
-    const ids = fc.uniqueArray(fc.string({ minLength: 1, maxLength: 8 }), { minLength: 2, maxLength: 12 });
-    fc.assert(
-      fc.property(ids, fc.infiniteStream(fc.nat({ max: 3 })), (members, times) => {
-        const claims = new Map<string, NetworkClaim>();
-        const others = (id: string): ClaimOfMember[] =>
-          [...claims].filter(([other]) => other !== id).map(([other, one]) => ({ id: other, claim: one }));
-        // Everybody claims alone first, out of a small range, then all meet.
-        for (const id of members) claims.set(id, claimed({ id, range: '10.0.0.0/20', now: times.next().value }));
-        for (let round = 0; round < members.length; round += 1)
-          for (const id of members) {
-            const present = claims.get(id);
-            claims.set(id, claimed({ id, present, range: '10.0.0.0/20', others: others(id), now: 100 + round }));
-          }
-        const all = [...claims].map(([id, one]) => ({ id, claim: one }));
-        expect(standingClaims(all).size).toBe(members.length);
-      }),
-      { numRuns: 50 },
+  it('finds the last free network of a full range, past any number of addresses that are taken', () => {
+    const held = networks('192.168.0.0/24', '192.168.1.0/24', '192.168.3.0/24');
+    expect(claimed({ range: '192.168.0.0/22', held }).prefix).toBe('192.168.2.0/24');
+    expect(claimed({ range: '10.0.0.0/8', podCidr: '10.1.0.0/30', held: networks('10.0.0.0/9') }).prefix).toMatch(
+      /\/30$/,
     );
   });
-});
 
-describe('standing claims', () => {
-  it('are the same for everybody, whatever order they came in', () => {
-    const claims = fc.array(
-      fc.record({ id: fc.string({ minLength: 1, maxLength: 4 }), slot: fc.nat({ max: 5 }), since: fc.nat({ max: 3 }) }),
-      { maxLength: 10 },
-    );
-    fc.assert(
-      fc.property(claims, (list) => {
-        const all = [...new Map(list.map((one) => [one.id, one])).values()].map(({ id, slot, since }) => ({
-          id,
-          claim: claim(`100.64.${slot}.0/24`, since),
-        }));
-        const forwards = standingClaims(all);
-        const backwards = standingClaims([...all].reverse());
-        expect([...forwards.keys()].sort()).toEqual([...backwards.keys()].sort());
-        const prefixes = [...forwards.values()].map((one) => parsePrefix(one.prefix));
-        for (const [i, a] of prefixes.entries())
-          for (const b of prefixes.slice(i + 1)) expect(overlaps(a, b)).toBe(false);
-      }),
-    );
+  it('takes what others only claim before it goes without', () => {
+    const range = '192.168.0.0/23';
+    const held = networks('192.168.0.0/24');
+    expect(claimed({ range, held, claimed: networks('192.168.1.0/24') }).prefix).toBe('192.168.1.0/24');
+    expect(planClaim(input({ range, held, used: networks('192.168.1.7/32') }))).toMatchObject({
+      refused: { reason: 'RangeFull' },
+    });
   });
 });
 
 describe('the claim of another member', () => {
+  const limits = { range: DEFAULT_NETWORK_RANGE, largest: 24 };
   it.each([
     ['100.64.5.0/24', '10.244.0.0/24', undefined],
+    ['100.64.5.0/26', '10.244.0.0/26', undefined],
     ['10.96.0.0/24', '10.244.0.0/24', 'OtherRange'],
-    ['0.0.0.0/0', '0.0.0.0/0', 'InvalidClaim'],
-    ['100.64.0.0/10', '10.64.0.0/10', 'InvalidClaim'],
+    ['0.0.0.0/0', '0.0.0.0/0', 'TooLarge'],
+    ['100.64.0.0/16', '10.244.0.0/16', 'TooLarge'],
+    ['100.64.5.4/31', '10.244.0.0/31', 'InvalidClaim'],
     ['100.64.5.0/24', '10.244.0.0/23', 'InvalidClaim'],
+    ['100.064.5.0/24', '10.244.0.0/24', 'InvalidClaim'],
+    ['100.99.5.0/24', '10.244.0.0/24', 'InUse'],
   ])('%s for %s: %s', (prefix, podCidr, reason) => {
-    expect(problemOfClaim({ ...claim(prefix, 1), podCidr }, DEFAULT_NETWORK_RANGE)?.reason).toBe(reason);
+    const claim = { publicKey: KEY, port: 51820, podCidr, prefix, since: 1 };
+    const problem = problemOfForm(claim, limits) ?? problemOfPlace(claim, limits.range, networks('100.99.5.128/25'));
+    expect(problem?.reason).toBe(reason);
   });
 });

@@ -1,26 +1,32 @@
 import { describe, expect, it } from 'vitest';
 import { isSocketAddress, type NodeNetwork, parseNodeNetworkRequest } from '../../../src/core/network/node-network.ts';
+import { createWireGuardKeys } from '../../../src/core/network/wireguard-key.ts';
 
-const KEY = 'AAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA=';
+const [own, first, second] = [1, 2, 3].map(() => createWireGuardKeys());
 const network: NodeNetwork = {
-  privateKey: KEY,
+  privateKey: own?.privateKey ?? '',
   port: 51820,
   probePort: 7445,
   podCidr: '10.244.0.0/24',
   prefix: '100.64.7.0/24',
   reachable: ['10.244.0.5'],
   serviceCidrs: ['10.96.0.0/12'],
-  peers: [{ publicKey: KEY, prefix: '100.64.2.0/24', path: 'udp', endpoint: '192.0.2.2:51820' }],
+  peers: [{ publicKey: first?.publicKey ?? '', prefix: '100.64.2.0/24', path: 'udp', endpoint: '192.0.2.2:51820' }],
 };
 const [peer] = network.peers;
+const other = { ...peer, publicKey: second?.publicKey, prefix: '100.64.3.0/24' };
 
-const apply = (overrides: object) => () =>
+const parse = (overrides: object) =>
   parseNodeNetworkRequest(JSON.stringify({ type: 'apply', network: { ...network, ...overrides } }));
 
 describe('what the agent asks of the network part', () => {
   it('is taken when it is complete', () => {
-    expect(apply({})()).toEqual({ type: 'apply', network });
+    expect(parse({})).toEqual({ type: 'apply', network, problems: [] });
     expect(parseNodeNetworkRequest('{"type":"remove"}')).toEqual({ type: 'remove' });
+    expect(parseNodeNetworkRequest('{"type":"routes","range":"100.64.0.0/10"}')).toEqual({
+      type: 'routes',
+      range: '100.64.0.0/10',
+    });
   });
 
   it.each([
@@ -29,13 +35,33 @@ describe('what the agent asks of the network part', () => {
     ['the port of the probes as the port', { probePort: 51820 }],
     ['networks of two sizes', { prefix: '100.64.0.0/16' }],
     ['a prefix with a rule in it', { prefix: '100.64.7.0/24 } ; flush ruleset' }],
+    ['a prefix with leading zeros', { prefix: '100.064.7.0/24' }],
     ['a reachable address that is none', { reachable: ['10.244.0.5 }'] }],
     ['a network of Services that is none', { serviceCidrs: ['10.96.0.0/12 }'] }],
-    ['a peer key that is none', { peers: [{ ...peer, publicKey: '-' }] }],
-    ['an endpoint that is a name', { peers: [{ ...peer, endpoint: 'example.org:51820' }] }],
-    ['a path that is none', { peers: [{ ...peer, path: 'tcp' }] }],
+    ['peers that are no list', { peers: { length: 1 } }],
   ])('is refused with %s', (_what, overrides) => {
-    expect(apply(overrides)).toThrow();
+    expect(() => parse(overrides)).toThrow();
+  });
+
+  it.each([
+    ['a key that is none', { ...other, publicKey: '-' }],
+    ['a key of zeros', { ...other, publicKey: Buffer.alloc(32).toString('base64') }],
+    ["another peer's key", { ...other, publicKey: peer?.publicKey }],
+    ['our own key', { ...other, publicKey: own?.publicKey }],
+    ["another peer's prefix", { ...other, prefix: '100.64.2.0/25' }],
+    ['our own prefix', { ...other, prefix: '100.64.7.0/24' }],
+    ['our own pod network', { ...other, prefix: '10.244.0.0/24' }],
+    ['a prefix with leading zeros', { ...other, prefix: '100.064.5.0/24' }],
+    ['an option for a prefix', { ...other, prefix: '-batch' }],
+    ['an endpoint that is a name', { ...other, endpoint: 'example.org:51820' }],
+    ['a path that is none', { ...other, path: 'tcp' }],
+    ['no fields at all', null],
+  ])('leaves out a peer with %s, by name, and takes all others', (_what, spoiled) => {
+    const { network: taken, problems } = parse({ peers: [peer, spoiled] }) as ReturnType<typeof parse> & {
+      type: 'apply';
+    };
+    expect(taken).toEqual(network);
+    expect(problems).toMatchObject([{ reason: 'InvalidEntry' }]);
   });
 
   it('names endpoints by address', () => {

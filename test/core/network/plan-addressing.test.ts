@@ -26,8 +26,8 @@ describe('addresses and routes of the link', () => {
     expect(commands(network('100.64.3.0/24', '100.64.2.0/24'), BARE)).toEqual([
       'link set dev headcut0 mtu 1420 up',
       'address add 100.64.1.0/32 dev headcut0',
-      'route replace 100.64.2.0/24 dev headcut0 src 100.64.1.0',
-      'route replace 100.64.3.0/24 dev headcut0 src 100.64.1.0',
+      'route add 100.64.2.0/24 dev headcut0 src 100.64.1.0',
+      'route add 100.64.3.0/24 dev headcut0 src 100.64.1.0',
     ]);
   });
 
@@ -53,8 +53,9 @@ describe('addresses and routes of the link', () => {
     };
     expect(commands(network('100.64.2.0/24'), before)).toEqual([
       'address add 100.64.1.0/32 dev headcut0',
-      'route replace 100.64.2.0/24 dev headcut0 src 100.64.1.0',
+      'route delete 100.64.2.0/24 dev headcut0',
       'route delete 100.64.3.0/24 dev headcut0',
+      'route add 100.64.2.0/24 dev headcut0 src 100.64.1.0',
       'address delete 100.64.9.0/32 dev headcut0',
     ]);
   });

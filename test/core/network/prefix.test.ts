@@ -18,12 +18,19 @@ describe('an IPv4 network', () => {
     expect(formatPrefix(parsePrefix(text))).toBe(text);
   });
 
-  test.each(['10.244.0.1/24', '10.244.0.0', '10.244.0.0/33', '300.0.0.0/8', 'fd00::/64', ''])(
-    '"%s" is none',
-    (text) => {
-      expect(() => parsePrefix(text)).toThrow('no IPv4 network');
-    },
-  );
+  test.each([
+    '10.244.0.1/24',
+    '100.064.5.0/24',
+    '10.244.0.0/08',
+    '10.0.0.0/8/8',
+    '10.244.0.0',
+    '10.244.0.0/33',
+    '300.0.0.0/8',
+    'fd00::/64',
+    '',
+  ])('"%s" is none', (text) => {
+    expect(() => parsePrefix(text)).toThrow('no IPv4 network');
+  });
 
   test('is mapped one to one to another of its size, and back', () => {
     fc.assert(

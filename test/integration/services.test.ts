@@ -94,7 +94,8 @@ async function startProvider() {
   const origin = { cluster: 'a', namespace: `demo-${process.pid}-${count}` };
   const twin = twinNamespaceName(origin);
   await client.create(NAMESPACES, { metadata: { name: twin } });
-  const shadow = { metadata: { name: 'away', namespace: twin }, spec: {} } as ShadowPod;
+  const spec = { originCluster: origin.cluster, originNamespace: origin.namespace };
+  const shadow = { metadata: { name: 'away', namespace: twin }, spec } as ShadowPod;
   const pod: Pod = {
     metadata: { name: 'away', namespace: twin, uid: 'r1', labels: { [ORIGIN_CLUSTER_LABEL]: 'a' } },
     spec: { nodeName: 'b', containers: [{ name: 'c' }] },

@@ -4,7 +4,7 @@ import { ShadowPods } from '../../src/agent/shadow-pod/shadow-pods.ts';
 import type { ConfigObject, KubeObject, Pod, PodSpec } from '../../src/core/kube-objects.ts';
 import { OBJECT_NAMES_ANNOTATION, ORIGIN_CLUSTER_LABEL } from '../../src/core/labels.ts';
 import { type ShadowPod, toShadowPod } from '../../src/core/shadow-pod/shadow-pod.ts';
-import { toTwinNamespace } from '../../src/core/shadow-pod/twin-namespace.ts';
+import { formerTwinName, toTwinNamespace, twinNamespaceName } from '../../src/core/shadow-pod/twin-namespace.ts';
 import { Reflector } from '../../src/kube/reflector.ts';
 import { CONFIG_MAPS, NAMESPACES, PODS, SECRETS, SERVICE_ACCOUNTS, SHADOW_PODS } from '../../src/kube/resources.ts';
 import { systemClock as clock } from '../../src/runtime/clock.ts';
@@ -64,14 +64,14 @@ async function startProvider() {
 let count = 0;
 
 /** The twin of a namespace of its own, with what controllers would put there. */
-async function twinNamespace(cluster = HOME) {
+async function twinNamespace(cluster = HOME, nameOf = twinNamespaceName) {
   count += 1;
   const namespace = `demo-${process.pid}-${count}`;
-  const twin = toTwinNamespace({ cluster, namespace }, 'baseline');
-  const { name } = twin.metadata;
-  await client.create(NAMESPACES, twin);
-  await client.create(SERVICE_ACCOUNTS, { metadata: { name: 'default', namespace: name } } as KubeObject);
-  return { namespace, twin: name };
+  const origin = { cluster, namespace };
+  const twin = nameOf(origin);
+  await client.create(NAMESPACES, toTwinNamespace({ name: twin, origin }, 'baseline'));
+  await client.create(SERVICE_ACCOUNTS, { metadata: { name: 'default', namespace: twin } } as KubeObject);
+  return { namespace, twin };
 }
 
 async function eventually(check: () => Promise<void> | void): Promise<void> {
@@ -156,13 +156,13 @@ test('what a debugger names is taken once the debugger is there', async () => {
   expect(await secretAt(twin, 'headcut-home.late')).toBe('1');
 });
 
-test('a pod of an earlier version gets what its home changes, by the names that it has', async () => {
-  const { namespace, twin } = await twinNamespace();
+test('a pod of an earlier version gets what its home changes, by the names that it has, and company in its namespace', async () => {
+  const { namespace, twin } = await twinNamespace(HOME, formerTwinName);
   const pod = podOf(namespace, 'u5', {
     volumes: [{ name: 'ca', configMap: { name: 'kube-root-ca.crt' } }],
     ...reading('mine'),
   });
-  const shadow = toShadowPod(HOME, submission(pod));
+  const shadow = toShadowPod(HOME, submission(pod), twin);
   const { [OBJECT_NAMES_ANNOTATION]: _, ...annotations } = shadow.metadata.annotations ?? {};
   await client.create(SHADOW_PODS, { ...shadow, metadata: { ...shadow.metadata, annotations } });
   const { provider } = await startProvider();
@@ -176,6 +176,17 @@ test('a pod of an earlier version gets what its home changes, by the names that 
   expect(await client.get(CONFIG_MAPS, { namespace: twin, name: 'headcut-home-root-ca.crt' })).toMatchObject({
     data: { 'ca.crt': 'x' },
   });
+  await provider.submit(HOME, 'u7', submission(podOf(namespace, 'u7')));
+  await eventually(() => expect(provider.locate(HOME, 'u7')).toMatchObject({ namespace: twin }));
+});
+
+test('a namespace that stands for another one, or that is no twin, takes no pods', async () => {
+  const { provider } = await startProvider();
+  const { namespace, twin } = await twinNamespace();
+  const labels = { metadata: { labels: { [ORIGIN_CLUSTER_LABEL]: OTHER } } };
+  await client.patch(NAMESPACES, { name: twin }, labels);
+  const verdict = await provider.submit(HOME, 'u8', submission(podOf(namespace, 'u8')));
+  expect(verdict).toMatchObject({ accepted: false, kind: 'policy', reason: 'NamespaceTaken' });
 });
 
 describe('pods of two members with one UID', () => {

@@ -3,7 +3,7 @@ import { CodedError, errorCodeOfHttpStatus, messageOf } from '../../core/coded-e
 import type { Node, Pod } from '../../core/kube-objects.ts';
 import { ORIGIN_CLUSTER_LABEL, ORIGIN_NAMESPACE_LABEL, ORIGIN_UID_LABEL } from '../../core/labels.ts';
 import { onlyCpuAndMemory, type RemotePodStats, type Summary, statsOfPods } from '../../core/pod-stats/summary.ts';
-import { twinNamespaceName } from '../../core/shadow-pod/twin-namespace.ts';
+import { isTwinName } from '../../core/shadow-pod/twin-namespace.ts';
 import type { KubeClient } from '../../kube/client.ts';
 import type { Store } from '../../kube/store.ts';
 import { createCachedCall } from '../../runtime/cached-call.ts';
@@ -61,7 +61,7 @@ function reduced({ uid, stats }: RemotePodStats): RemotePodStats {
 function isOf(pod: Pod, peerId: string): boolean {
   const { labels = {}, namespace } = pod.metadata;
   if (labels[ORIGIN_CLUSTER_LABEL] !== peerId || labels[ORIGIN_UID_LABEL] === undefined) return false;
-  return namespace === twinNamespaceName({ cluster: peerId, namespace: labels[ORIGIN_NAMESPACE_LABEL] ?? '' });
+  return isTwinName(namespace, { cluster: peerId, namespace: labels[ORIGIN_NAMESPACE_LABEL] ?? '' });
 }
 
 async function readSummary(deps: KubeletStatsDeps, dispatcher: Agent, name: string): Promise<Summary> {

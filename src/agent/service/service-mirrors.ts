@@ -1,12 +1,14 @@
 import { CodedError } from '../../core/coded-error.ts';
 import { type KubeObject, objectKey, type Pod } from '../../core/kube-objects.ts';
-import { ORIGIN_CLUSTER_LABEL } from '../../core/labels.ts';
+import { ORIGIN_CLUSTER_LABEL, ORIGIN_NAMESPACE_LABEL } from '../../core/labels.ts';
+import { isEqual } from '../../core/offloading/local-status.ts';
 import { isTerminal } from '../../core/pod-phase.ts';
+import type { Origin } from '../../core/reflection/reflected-object.ts';
 import { type MirrorAction, planMirrors, planWithdrawal } from '../../core/service/plan-mirrors.ts';
 import type { SentService, ServiceProblem } from '../../core/service/sent-service.ts';
 import { type EndpointSlice, SERVICE_NAME_LABEL, type Service } from '../../core/service/service-objects.ts';
 import type { ShadowPod } from '../../core/shadow-pod/shadow-pod.ts';
-import { twinNamespaceName } from '../../core/shadow-pod/twin-namespace.ts';
+import { isOfOrigin, twinNameAmong } from '../../core/shadow-pod/twin-namespace.ts';
 import { ApiError, ignoreGone, isAlreadyExists } from '../../kube/api-error.ts';
 import type { KubeClient } from '../../kube/client.ts';
 import { ENDPOINT_SLICES, type ResourceType, SERVICES } from '../../kube/resources.ts';
@@ -33,7 +35,7 @@ export interface ServiceMirrorsDeps {
 }
 
 interface Twin {
-  origin: { cluster: string; namespace: string };
+  origin: Origin;
   wanted: SentService[];
   /** Those who wait for the end of the next reconcile. */
   waiting: ((problems: ServiceProblem[]) => void)[];
@@ -80,7 +82,7 @@ export class ServiceMirrors implements ServiceMirrorDesk {
   }
 
   async update(peerId: string, namespace: string, services: SentService[]): Promise<ServiceProblem[]> {
-    if (!this.#hasPods(twinNamespaceName({ cluster: peerId, namespace }))) {
+    if (!this.#hasPods(this.#nameOf({ cluster: peerId, namespace }))) {
       throw new CodedError('FailedPrecondition', `no pod of namespace ${namespace} is here; send one first`);
     }
     return this.#set({ cluster: peerId, namespace }, services);
@@ -88,15 +90,22 @@ export class ServiceMirrors implements ServiceMirrorDesk {
 
   async prepare(peerId: string, namespace: string, services: SentService[]): Promise<void> {
     // What came by `update` is newer than what was packed together with a pod.
-    if (this.#twins.has(twinNamespaceName({ cluster: peerId, namespace }))) return;
+    if (this.#twins.has(this.#nameOf({ cluster: peerId, namespace }))) return;
     await this.#set({ cluster: peerId, namespace }, services).catch((error) => {
       this.#deps.logger.warn({ peer: peerId, namespace, err: error }, 'a pod starts before its Services are there');
     });
   }
 
-  #set(origin: Twin['origin'], services: SentService[]): Promise<ServiceProblem[]> {
-    const name = twinNamespaceName(origin);
-    const waiting = this.#twins.get(name)?.waiting ?? [];
+  #nameOf(origin: Origin): string {
+    return twinNameAmong(this.#deps.shadowPods.list(), origin);
+  }
+
+  async #set(origin: Origin, services: SentService[]): Promise<ServiceProblem[]> {
+    const name = this.#nameOf(origin);
+    const known = this.#twins.get(name);
+    if (known !== undefined && !isEqual(known.origin, origin))
+      throw new CodedError('Conflict', `namespace ${name} on the provider stands for a namespace of another cluster`);
+    const waiting = known?.waiting ?? [];
     const done = new Promise<ServiceProblem[]>((resolve) => waiting.push(resolve));
     this.#twins.set(name, { origin, wanted: services, waiting });
     this.controller.enqueue(name);
@@ -188,8 +197,10 @@ export class ServiceMirrors implements ServiceMirrorDesk {
       origin,
       clusterDomain,
       wanted,
-      services: this.#services.list(name),
-      slices: this.#slices.list(name),
+      // Those of another origin are not ours to change: one of their name stands in the way.
+      services: this.#services.list(name).filter((service) => isOfOrigin(service, origin)),
+      slices: this.#slices.list(name).filter((slice) => isOfOrigin(slice, origin)),
+      twinOf: (namespace) => (namespace === origin.namespace ? name : this.#nameOf({ ...origin, namespace })),
       toLocal: (image) => addresses.toLocal(image),
       podAt: (local) => {
         const pod = this.#podsByAddress.get(local);
@@ -255,8 +266,10 @@ export class ServiceMirrors implements ServiceMirrorDesk {
       if (!isAlreadyExists(error)) throw error;
     }
     const existing = await client.get<T>(type, addressOf(object));
-    if (existing.metadata.labels?.[ORIGIN_CLUSTER_LABEL] === undefined) {
-      const message = `${type.kind} ${objectKey(object)} exists there and is not headcut's; it is left alone`;
+    const { [ORIGIN_CLUSTER_LABEL]: cluster = '', [ORIGIN_NAMESPACE_LABEL]: namespace = '' } =
+      object.metadata.labels ?? {};
+    if (!isOfOrigin(existing, { cluster, namespace })) {
+      const message = `${type.kind} ${objectKey(object)} exists there and is not headcut's, or of another origin; it is left alone`;
       return { reason: 'NameTaken', message };
     }
     // Ours, and the cache is behind: now it can be compared.

@@ -2,7 +2,7 @@ import type { Pod } from '../../core/kube-objects.ts';
 import { ORIGIN_CLUSTER_LABEL, ORIGIN_NAMESPACE_LABEL, ORIGIN_UID_LABEL } from '../../core/labels.ts';
 import { isTerminal } from '../../core/pod-phase.ts';
 import type { ShadowPod } from '../../core/shadow-pod/shadow-pod.ts';
-import { twinNamespaceName } from '../../core/shadow-pod/twin-namespace.ts';
+import { formerTwinName, twinNamespaceName } from '../../core/shadow-pod/twin-namespace.ts';
 import type { Store } from '../../kube/store.ts';
 import type { Clock } from '../../runtime/clock.ts';
 import type { OffloadedPod, OffloadedPods } from '../ports.ts';
@@ -45,8 +45,11 @@ export class OffloadedPodIndex implements OffloadedPods {
   }
 
   twinOf(cluster: string, namespace: string): string | undefined {
-    const name = twinNamespaceName({ cluster, namespace });
-    return this.#twins.has(name) ? name : undefined;
+    const origin = { cluster, namespace };
+    return [twinNamespaceName(origin), formerTwinName(origin)].find((name) => {
+      const known = this.#twins.get(name);
+      return known?.cluster === cluster && known.namespace === namespace;
+    });
   }
 
   namespaceOf(cluster: string, twin: string): string | undefined {

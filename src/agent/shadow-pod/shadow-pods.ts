@@ -9,6 +9,7 @@ import { planShadowPod, type ShadowPodAction, toRemotePod } from '../../core/sha
 import { messagesInHomeWords, wantedObjects } from '../../core/shadow-pod/shadow-objects.ts';
 import { guestKey, guestKeyOf, isPodOf, type ShadowPod } from '../../core/shadow-pod/shadow-pod.ts';
 import type { PodSurroundings } from '../../core/shadow-pod/translate-pod.ts';
+import { twinNameAmong } from '../../core/shadow-pod/twin-namespace.ts';
 import { ignoreGone } from '../../kube/api-error.ts';
 import type { KubeClient } from '../../kube/client.ts';
 import { SHADOW_PODS } from '../../kube/resources.ts';
@@ -22,7 +23,7 @@ import { applyPodChanges } from './pod-changes.ts';
 import { PodEvents } from './pod-events.ts';
 import { RealPods } from './real-pods.ts';
 import { ReflectedObjects } from './reflected-objects.ts';
-import { Submissions, toOwned, twinOf } from './submissions.ts';
+import { Submissions, toOwned } from './submissions.ts';
 import { TwinNamespaces } from './twin-namespaces.ts';
 
 export interface ShadowPodsDeps {
@@ -157,10 +158,12 @@ export class ShadowPods implements PodProvider {
   }
 
   async updateObjects(peerId: string, namespace: string, objects: ConfigObject[]): Promise<void> {
-    const twin = twinOf({ cluster: peerId, namespace });
-    const shadows = this.#deps.shadowPods
-      .list()
-      .filter(({ metadata, spec }) => metadata.namespace === twin.name && spec.originCluster === peerId);
+    const origin = { cluster: peerId, namespace };
+    const all = this.#deps.shadowPods.list();
+    const twin = { name: twinNameAmong(all, origin), origin };
+    const shadows = all.filter(
+      ({ metadata, spec }) => metadata.namespace === twin.name && spec.originCluster === peerId,
+    );
     await this.#objects.apply(wantedObjects(objects, shadows, twin).map(toOwned), twin);
   }
 

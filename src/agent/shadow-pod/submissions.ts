@@ -6,7 +6,7 @@ import { refusalByPolicy } from '../../core/shadow-pod/policy.ts';
 import { inHomeWords, type WantedObject, wantedObjects } from '../../core/shadow-pod/shadow-objects.ts';
 import { guestKey, guestKeyOf, type ShadowPod, toShadowPod } from '../../core/shadow-pod/shadow-pod.ts';
 import { needsNoCredentials } from '../../core/shadow-pod/translate-pod.ts';
-import { twinNamespaceName } from '../../core/shadow-pod/twin-namespace.ts';
+import { twinNameAmong } from '../../core/shadow-pod/twin-namespace.ts';
 import type { KubeClient } from '../../kube/client.ts';
 import { SHADOW_PODS } from '../../kube/resources.ts';
 import type { Store } from '../../kube/store.ts';
@@ -62,7 +62,8 @@ export class Submissions {
   }
 
   async submit(peerId: string, uid: string, submission: PodSubmission): Promise<PodVerdict> {
-    const shadow = toShadowPod(peerId, submission);
+    const origin = { cluster: peerId, namespace: submission.pod.metadata.namespace ?? '' };
+    const shadow = toShadowPod(peerId, submission, twinNameAmong(this.#deps.shadowPods.list(), origin));
     if (shadow.spec.originUID !== uid)
       throw new CodedError('InvalidArgument', 'the UID in the path is not that of the pod');
     const [key, name] = [guestKeyOf(shadow), objectKey(shadow)];
@@ -84,7 +85,7 @@ export class Submissions {
     const { originCluster: peerId, originUID: uid } = shadow.spec;
     if (!this.#deps.shadowPods.synced || !this.#deps.pods.synced) return later('Starting', 'the agent is starting');
     const existing = this.#deps.shadowPods.get(objectKey(shadow));
-    if (existing !== undefined) return verdictOnExisting(existing, uid);
+    if (existing !== undefined) return verdictOnExisting(existing, shadow);
     if (this.#parts.keyOf(peerId, uid) !== undefined) return uidTaken(uid);
     const refusal = refusalByPolicy(submission.pod);
     if (refusal !== undefined) return refusal;
@@ -110,9 +111,9 @@ export class Submissions {
   async #accept(shadow: ShadowPod, submission: PodSubmission): Promise<PodVerdict> {
     const { twins, events, objects, realPods } = this.#parts;
     const origin = { cluster: shadow.spec.originCluster, namespace: shadow.spec.originNamespace };
-    const twin = twinOf(origin);
+    const twin: Twin = { name: shadow.metadata.namespace ?? '', origin };
     if (shadow.spec.fencing !== undefined) await this.#deps.leases.ensure(origin.cluster);
-    await twins.ensure(origin);
+    await twins.ensure(twin);
     events.follow(twin.name);
     if (!(await realPods.tryOut(shadow))) return nameTaken(shadow);
     const wanted = wantedObjects(submission.objects, [shadow], twin);
@@ -134,11 +135,6 @@ export class Submissions {
   }
 }
 
-/** The twin namespace of a consumer's namespace. */
-export function twinOf(origin: Twin['origin']): Twin {
-  return { name: twinNamespaceName(origin), origin };
-}
-
 /** What goes with its shadow pod has it as its owner. */
 export function toOwned({ object, owner }: WantedObject): ConfigObject {
   if (owner === undefined) return object;
@@ -147,8 +143,8 @@ export function toOwned({ object, owner }: WantedObject): ConfigObject {
   return { ...object, metadata: { ...object.metadata, ownerReferences: [reference] } };
 }
 
-function verdictOnExisting(existing: ShadowPod, uid: string): PodVerdict {
-  if (existing.spec.originUID !== uid) return nameTaken(existing);
+function verdictOnExisting(existing: ShadowPod, wanted: ShadowPod): PodVerdict {
+  if (guestKeyOf(existing) !== guestKeyOf(wanted)) return nameTaken(existing);
   const refusal = existing.status?.refusal;
   return refusal === undefined ? { accepted: true } : { accepted: false, ...refusal };
 }

@@ -1,16 +1,12 @@
 import { CodedError } from '../../core/coded-error.ts';
 import type { KubeObject } from '../../core/kube-objects.ts';
 import { MANAGED_BY, MANAGED_BY_LABEL, ORIGIN_CLUSTER_LABEL, ORIGIN_NAMESPACE_LABEL } from '../../core/labels.ts';
-import { toTwinNamespace, twinNamespaceName } from '../../core/shadow-pod/twin-namespace.ts';
-import { isAlreadyExists, isForbidden, isNotFound } from '../../kube/api-error.ts';
+import type { Twin } from '../../core/reflection/reflected-object.ts';
+import { isOfOrigin, isTwinName, toTwinNamespace } from '../../core/shadow-pod/twin-namespace.ts';
+import { ignoreGone, isAlreadyExists, isForbidden, isNotFound } from '../../kube/api-error.ts';
 import type { KubeClient } from '../../kube/client.ts';
 import { NAMESPACES, ROLE_BINDINGS, SERVICE_ACCOUNTS } from '../../kube/resources.ts';
 import type { Clock } from '../../runtime/clock.ts';
-
-export interface Origin {
-  cluster: string;
-  namespace: string;
-}
 
 export interface TwinNamespacesDeps {
   client: Pick<KubeClient, 'get' | 'create' | 'delete'>;
@@ -30,21 +26,24 @@ const POLL_MS = 50;
 /** Makes twin namespaces, each with the agent's RoleBinding, and says when they can take pods. */
 export class TwinNamespaces {
   readonly #deps: TwinNamespacesDeps;
-  readonly #ready = new Map<string, Promise<string>>();
+  readonly #ready = new Map<string, { twin: Twin; made: Promise<void> }>();
 
   constructor(deps: TwinNamespacesDeps) {
     this.#deps = deps;
   }
 
-  /** The name of the twin namespace, which then exists and works. Throws Unavailable while one of that name is being removed. */
-  ensure(origin: Origin): Promise<string> {
-    const name = twinNamespaceName(origin);
-    const known = this.#ready.get(name);
-    if (known !== undefined) return known;
-    const making = this.#make(origin, name);
-    this.#ready.set(name, making);
-    making.catch(() => this.#ready.delete(name));
-    return making;
+  /** Resolves when the namespace exists and works. Throws Unavailable while one of that name is being removed. */
+  async ensure(twin: Twin): Promise<void> {
+    const known = this.#ready.get(twin.name);
+    if (known !== undefined) {
+      const { cluster, namespace } = known.twin.origin;
+      if (cluster !== twin.origin.cluster || namespace !== twin.origin.namespace) throw taken(twin.name);
+      return known.made;
+    }
+    const made = this.#make(twin);
+    this.#ready.set(twin.name, { twin, made });
+    made.catch(() => this.forget(twin.name));
+    return made;
   }
 
   /** To be called when a namespace went away or is going. */
@@ -52,38 +51,34 @@ export class TwinNamespaces {
     this.#ready.delete(name);
   }
 
-  /** Removes a twin namespace with all that is in it. */
+  /** Removes a twin namespace with all that is in it. What has no labels of one is left alone. */
   async remove(name: string): Promise<void> {
     this.forget(name);
-    await this.#deps.client.delete(NAMESPACES, { name }).catch((error) => {
-      if (!isNotFound(error)) throw error;
-    });
+    const { client } = this.#deps;
+    const existing = await client.get(NAMESPACES, { name }).catch(ignoreGone);
+    if (existing === undefined || !isTwin(existing)) return;
+    const { uid } = existing.metadata;
+    await client.delete(NAMESPACES, { name }, uid === undefined ? {} : { uid }).catch(ignoreGone);
   }
 
-  async #make(origin: Origin, name: string): Promise<string> {
-    const existing = await this.#getOrCreate(origin, name);
+  async #make(twin: Twin): Promise<void> {
+    const { name, origin } = twin;
+    const existing = await this.#getOrCreate(twin);
     if (existing.metadata.deletionTimestamp !== undefined) {
       throw new CodedError('Unavailable', `namespace ${name} is being removed; it is made anew when that is done`);
     }
-    const { labels = {} } = existing.metadata;
-    if (labels[ORIGIN_CLUSTER_LABEL] !== origin.cluster || labels[ORIGIN_NAMESPACE_LABEL] !== origin.namespace) {
-      throw new CodedError(
-        'Conflict',
-        `namespace ${name} exists on the provider and is not headcut's; it is left alone`,
-      );
-    }
+    if (!isOfOrigin(existing, origin)) throw taken(name);
     await this.#bind(name);
     await this.#waitUntilUsable(name);
-    return name;
   }
 
-  async #getOrCreate(origin: Origin, name: string): Promise<KubeObject> {
-    const wanted = toTwinNamespace(origin, this.#deps.podSecurityLevel());
+  async #getOrCreate(twin: Twin): Promise<KubeObject> {
+    const wanted = toTwinNamespace(twin, this.#deps.podSecurityLevel());
     try {
       return await this.#deps.client.create(NAMESPACES, wanted);
     } catch (error) {
       if (!isAlreadyExists(error)) throw error;
-      return this.#deps.client.get(NAMESPACES, { name });
+      return this.#deps.client.get(NAMESPACES, { name: twin.name });
     }
   }
 
@@ -116,4 +111,16 @@ export class TwinNamespaces {
       await clock.sleep(POLL_MS);
     }
   }
+}
+
+function isTwin({ metadata }: KubeObject): boolean {
+  const { [ORIGIN_CLUSTER_LABEL]: cluster, [ORIGIN_NAMESPACE_LABEL]: namespace } = metadata.labels ?? {};
+  return cluster !== undefined && namespace !== undefined && isTwinName(metadata.name, { cluster, namespace });
+}
+
+function taken(name: string): CodedError {
+  return new CodedError(
+    'Conflict',
+    `namespace ${name} exists on the provider and is not of this origin; it is left alone`,
+  );
 }

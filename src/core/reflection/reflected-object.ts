@@ -7,6 +7,13 @@ import {
   ORIGIN_UID_LABEL,
 } from '../labels.ts';
 
+/** A namespace of a consumer. */
+export interface Origin {
+  /** ID of the consumer. */
+  cluster: string;
+  namespace: string;
+}
+
 /** Prefix of the Secrets in which the consumer sends the service account tokens of a pod. */
 const TOKEN_SECRET_PREFIX = 'headcut-tokens-';
 
@@ -64,7 +71,7 @@ export function toReflectedObject(object: ConfigObject, name: string, twin: Twin
 /** A twin namespace, and the consumer's namespace that it stands for. */
 export interface Twin {
   name: string;
-  origin: { cluster: string; namespace: string };
+  origin: Origin;
 }
 
 /** Without it pods that name no Secret for pulling images would get those of the twin's ServiceAccount, which are the provider's. */

@@ -2,7 +2,6 @@ import { createHash } from 'node:crypto';
 import { isReady, type Pod } from '../kube-objects.ts';
 import { MANAGED_BY, MANAGED_BY_LABEL, ORIGIN_CLUSTER_LABEL, ORIGIN_NAMESPACE_LABEL } from '../labels.ts';
 import { isEqual } from '../offloading/local-status.ts';
-import { twinNamespaceName } from '../shadow-pod/twin-namespace.ts';
 import type { SentEndpoint, SentEndpoints, SentService } from './sent-service.ts';
 import {
   type Endpoint,
@@ -20,6 +19,8 @@ export interface MirrorObservation {
   origin: { cluster: string; namespace: string };
   clusterDomain: string;
   wanted: readonly SentService[];
+  /** The twin of a namespace of this consumer, whether it is there or not. */
+  twinOf(namespace: string): string;
   /** Our own objects in the twin namespace. */
   services: readonly Service[];
   slices: readonly EndpointSlice[];
@@ -68,15 +69,15 @@ export function planMirrors(observed: MirrorObservation): MirrorAction[] {
 }
 
 /** The Service without a selector, so that controllers here make no endpoints of their own. */
-function toMirrorService(sent: SentService, { origin, clusterDomain }: MirrorObservation): Service {
+function toMirrorService(sent: SentService, { origin, twinOf, clusterDomain }: MirrorObservation): Service {
   const metadata = {
     name: sent.name,
-    namespace: twinNamespaceName(origin),
+    namespace: twinOf(origin.namespace),
     labels: { ...sent.labels, ...marks(origin) },
   };
   const ports = sent.ports.map((port) => ({ ...port, targetPort: port.port }));
   if (sent.type === 'ExternalName') {
-    const externalName = toExternalName(sent.externalName ?? '', origin.cluster, clusterDomain);
+    const externalName = toExternalName(sent.externalName ?? '', twinOf, clusterDomain);
     return { metadata, spec: { type: 'ExternalName', externalName, ...(ports.length === 0 ? {} : { ports }) } };
   }
   return {
@@ -98,13 +99,13 @@ function toMirrorService(sent: SentService, { origin, clusterDomain }: MirrorObs
 }
 
 /** A name inside the consumer's cluster leads to the twin of that namespace; one outside is the same everywhere. */
-function toExternalName(name: string, cluster: string, clusterDomain: string): string {
+function toExternalName(name: string, twinOf: MirrorObservation['twinOf'], clusterDomain: string): string {
   const suffix = `.svc.${clusterDomain}`;
   const bare = name.replace(/\.$/, '');
   if (!bare.toLowerCase().endsWith(suffix)) return name;
   const labels = bare.slice(0, -suffix.length).split('.');
   const namespace = (labels.pop() ?? '').toLowerCase();
-  return [...labels, `${twinNamespaceName({ cluster, namespace })}${suffix}`].join('.');
+  return [...labels, `${twinOf(namespace)}${suffix}`].join('.');
 }
 
 function toMirrorSlices(sent: SentService, observed: MirrorObservation): EndpointSlice[] {
@@ -120,13 +121,13 @@ function toMirrorSlice(
   sent: SentService,
   group: SentEndpoints,
   { part, index }: { part: Endpoint[]; index: number },
-  { origin }: MirrorObservation,
+  { origin, twinOf }: MirrorObservation,
 ): EndpointSlice {
   const hash = createHash('sha256').update(JSON.stringify(group.ports)).digest('hex').slice(0, 8);
   return {
     metadata: {
       name: `${sent.name.slice(0, MAX_SLICE_PREFIX)}-${hash}-${index}`,
-      namespace: twinNamespaceName(origin),
+      namespace: twinOf(origin.namespace),
       labels: {
         ...marks(origin),
         [SERVICE_NAME_LABEL]: sent.name,

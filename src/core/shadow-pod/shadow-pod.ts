@@ -42,8 +42,8 @@ export interface ShadowPodStatus {
   refusal?: { kind: RefusalKind; reason: string; message: string };
 }
 
-/** The shadow pod of a submission; it has the name of the pod. */
-export function toShadowPod(cluster: string, submission: PodSubmission): ShadowPod {
+/** The shadow pod of a submission; it has the name of the pod. @param twin the namespace for it */
+export function toShadowPod(cluster: string, submission: PodSubmission, twin?: string): ShadowPod {
   const { pod, virtualNode, fencing, consumerLost } = submission;
   const { name, namespace = '', uid = '' } = pod.metadata;
   // A pod is made without debuggers; they follow as a change of it.
@@ -51,7 +51,7 @@ export function toShadowPod(cluster: string, submission: PodSubmission): ShadowP
   return {
     metadata: {
       name,
-      namespace: twinNamespaceName({ cluster, namespace }),
+      namespace: twin ?? twinNamespaceName({ cluster, namespace }),
       labels: {
         [MANAGED_BY_LABEL]: MANAGED_BY,
         [ORIGIN_CLUSTER_LABEL]: cluster,

@@ -2,7 +2,7 @@ import { messageOf } from '../../core/coded-error.ts';
 import { firstDifference } from '../../core/first-difference.ts';
 import { isReady, type KubeObject, type Pod } from '../../core/kube-objects.ts';
 import { MANAGED_BY_LABEL, ORIGIN_CLUSTER_LABEL, PEER_LABEL, VIRTUAL_NODE_TAINT } from '../../core/labels.ts';
-import { twinNamespaceName } from '../../core/shadow-pod/twin-namespace.ts';
+import { isTwinName } from '../../core/shadow-pod/twin-namespace.ts';
 import { virtualNodeName } from '../../core/virtual-node/plan-node.ts';
 import { isForbidden, isNotFound } from '../../kube/api-error.ts';
 import type { KubeClient } from '../../kube/client.ts';
@@ -225,7 +225,7 @@ const foreign: Check = {
 function isTakenTwin({ metadata }: KubeObject): boolean {
   const { [ORIGIN_CLUSTER_LABEL]: cluster, 'headcut.dev/origin-namespace': namespace } = metadata.labels ?? {};
   if (cluster === undefined || namespace === undefined) return false;
-  return twinNamespaceName({ cluster, namespace }) !== metadata.name;
+  return !isTwinName(metadata.name, { cluster, namespace });
 }
 
 export const CLUSTER_CHECKS: Check[] = [api, kinds, agent, admission, foreign];

@@ -26,6 +26,7 @@ const sent = (name: string, endpoints: SentEndpoint[] = [], more: Partial<SentSe
 /** On b: its own pods are 100.64.2.x elsewhere; a is 100.64.1.x and c, which is unreachable, 100.64.3.x. */
 const observe = (wanted: SentService[], more: Partial<MirrorObservation> = {}): MirrorObservation => ({
   origin: ORIGIN,
+  twinOf: (namespace) => twinNamespaceName({ ...ORIGIN, namespace }),
   clusterDomain: 'cluster.local',
   wanted,
   services: [],

@@ -54,7 +54,12 @@ export async function complete(
   const last = words.at(-1) ?? '';
   const before = words.slice(0, -1);
   const found = await candidates(last, before, commands, sources).catch(() => []);
-  return found.filter((one) => one.startsWith(last)).sort();
+  return found.filter((one) => one.startsWith(last) && isWord(one)).sort();
+}
+
+/** What a shell takes for one word and nothing else: names come from other members too. */
+function isWord(text: string): boolean {
+  return text.length <= 253 && /^[\p{L}\p{N}_.:/@=+,%-]+$/u.test(text);
 }
 
 async function candidates(

@@ -1,5 +1,6 @@
 import { parseArgs } from 'node:util';
 import { messageOf } from '../core/coded-error.ts';
+import { plainText } from '../core/plain-text.ts';
 import { agentVersion } from './agent-version.ts';
 import { type CliDeps, type ConnectOptions, EXIT } from './cli-deps.ts';
 import { type Command, type CommandContext, type OutputForm, UsageError } from './command.ts';
@@ -12,7 +13,8 @@ import { runInstallCommand } from './install-commands.ts';
 export type { CliDeps } from './cli-deps.ts';
 
 /** Runs one command; the result is the exit code. */
-export async function runCli(argv: string[], deps: CliDeps): Promise<number> {
+export async function runCli(argv: string[], raw: CliDeps): Promise<number> {
+  const deps = withPlainTexts(raw);
   if (argv[0] === 'lab') return runLab(argv.slice(1), deps);
   const installExit = await runInstallCommand(argv, deps);
   if (installExit !== undefined) return installExit;
@@ -37,6 +39,11 @@ export async function runCli(argv: string[], deps: CliDeps): Promise<number> {
     deps.error('run headcut help to see the commands');
     return EXIT.usage;
   }
+}
+
+/** Nothing that others have written reaches the terminal as something to act on; JSON that is escaped means the same. */
+function withPlainTexts(deps: CliDeps): CliDeps {
+  return { ...deps, out: (text) => deps.out(plainText(text)), error: (text) => deps.error(plainText(text)) };
 }
 
 /** The lab has arguments and help of its own. */

@@ -1,6 +1,7 @@
 import { request as httpRequest, type IncomingMessage } from 'node:http';
 import type { Duplex } from 'node:stream';
 import { CodedError, type ErrorCode, errorCodeOfHttpStatus } from '../core/coded-error.ts';
+import { plainLine } from '../core/plain-text.ts';
 import { PEER_SERVER_NAME } from '../wire/endpoints.ts';
 
 export interface PeerRequest {
@@ -120,9 +121,9 @@ export function toPeerError(status: number, text: string): CodedError {
   try {
     const { code, message } = JSON.parse(text) as { code?: unknown; message?: unknown };
     if (typeof code === 'string' && CODES.has(code))
-      return new CodedError(code as ErrorCode, String(message).slice(0, 2000));
+      return new CodedError(code as ErrorCode, plainLine(String(message)));
   } catch {
     // No JSON: the status says what there is to say.
   }
-  return new CodedError(errorCodeOfHttpStatus(status), `the peer answered ${status}: ${text.slice(0, 200)}`);
+  return new CodedError(errorCodeOfHttpStatus(status), `the peer answered ${status}: ${plainLine(text, 200)}`);
 }

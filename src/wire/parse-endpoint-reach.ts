@@ -2,6 +2,7 @@ import Type from 'typebox';
 import { Check } from 'typebox/value';
 import { CodedError } from '../core/coded-error.ts';
 import type { EndpointReach } from '../core/diagnosis/diagnosis.ts';
+import { plainLine } from '../core/plain-text.ts';
 
 const Answer = Type.Object({
   endpoints: Type.Array(
@@ -19,6 +20,6 @@ export function parseEndpointReach(answer: unknown): EndpointReach[] {
   if (!Check(Answer, answer))
     throw new CodedError('Internal', 'the peer answered something that is no list of endpoints');
   return answer.endpoints.map(({ endpoint, ok, problem = 'it does not say why' }) =>
-    ok ? { endpoint, ok } : { endpoint, ok, problem },
+    ok ? { endpoint: plainLine(endpoint), ok } : { endpoint: plainLine(endpoint), ok, problem: plainLine(problem) },
   );
 }

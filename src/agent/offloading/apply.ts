@@ -1,5 +1,6 @@
 import type { Pod } from '../../core/kube-objects.ts';
 import type { OffloadingAction } from '../../core/offloading/plan-offloaded-pod.ts';
+import { plainLine, plainReason } from '../../core/plain-text.ts';
 import { podRequests, toResourceList } from '../../core/quantities/resources.ts';
 import { ignoreGone, isNotFound } from '../../kube/api-error.ts';
 import type { KubeClient } from '../../kube/client.ts';
@@ -78,8 +79,6 @@ export interface PodEventRecord {
   at: number;
 }
 
-const MAX_MESSAGE = 1_000;
-
 /** Records an event on a pod as its node. An event of the same ID is left as it is. */
 export async function recordEvent(node: Pick<KubeClient, 'create'>, pod: Pod, event: PodEventRecord): Promise<void> {
   const { namespace = '', name, uid = '' } = pod.metadata;
@@ -93,9 +92,9 @@ export async function recordEvent(node: Pick<KubeClient, 'create'>, pod: Pod, ev
     .create(EVENTS, {
       metadata: { name: `${name.slice(0, 150)}.${uid.slice(0, 8)}.${suffix}`, namespace },
       involvedObject: { apiVersion: 'v1', kind: 'Pod', namespace, name, uid },
-      type: event.eventType,
-      reason: event.reason,
-      message: event.message.slice(0, MAX_MESSAGE),
+      type: event.eventType === 'Normal' ? 'Normal' : 'Warning',
+      reason: plainReason(event.reason),
+      message: plainLine(event.message),
       source: { component: 'headcut', host: nodeName },
       count: event.count,
       firstTimestamp: at,

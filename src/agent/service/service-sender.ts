@@ -1,6 +1,7 @@
 import { createHash } from 'node:crypto';
 import { hasCode } from '../../core/coded-error.ts';
 import { objectKey, type Pod } from '../../core/kube-objects.ts';
+import { plainLine } from '../../core/plain-text.ts';
 import { isTerminal } from '../../core/pod-phase.ts';
 import type { SentService, ServiceProblem } from '../../core/service/sent-service.ts';
 import { toSentServices } from '../../core/service/to-sent-services.ts';
@@ -207,7 +208,7 @@ export class ServiceSender implements ServiceSource {
         involvedObject: { apiVersion: 'v1', kind: 'Service', namespace, name, uid },
         type: 'Warning',
         reason: problem.reason,
-        message: `on ${link.name}: ${problem.message}`.slice(0, 1_000),
+        message: plainLine(`on ${link.name}: ${problem.message}`),
         source: { component: 'headcut' },
         count: 1,
         firstTimestamp: at,

@@ -1,6 +1,7 @@
 import { isDeepStrictEqual } from 'node:util';
 import type { Condition, KubeObject, ResourceList } from '../kube-objects.ts';
 import type { Offer } from '../offer/offer.ts';
+import { plainLine } from '../plain-text.ts';
 import type { PeerRecord } from './peer-record.ts';
 
 /** The `Peer` object: one other member. Its spec is the member's record, written by the agent alone. */
@@ -143,7 +144,7 @@ export function planPeerStatus(peer: PeerObject, contact: PeerContact, now: stri
         type: 'Connected',
         status,
         reason: reasonOf(contact),
-        message: messageOf(contact).slice(0, 500),
+        message: plainLine(messageOf(contact), 500),
         lastTransitionTime,
         observedGeneration: generation,
       },

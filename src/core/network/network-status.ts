@@ -1,6 +1,7 @@
 import { isDeepStrictEqual } from 'node:util';
 import type { Condition } from '../kube-objects.ts';
 import type { FederationObject, PeerObject } from '../membership/peer-object.ts';
+import { plainLine } from '../plain-text.ts';
 import type { PacketPath } from './path.ts';
 import type { Refusal } from './plan-network.ts';
 
@@ -54,7 +55,7 @@ function pick(condition: { status?: unknown; reason?: unknown; message?: unknown
 function conditionOf(view: NetworkView, messageOf: (view: NetworkView & { ready: true }) => Refusal) {
   const { reason, message } = view.ready ? messageOf(view) : view.problem;
   const status = view.ready ? ('True' as const) : ('False' as const);
-  return { type: NETWORK_READY, status, reason, message: message.slice(0, MAX_MESSAGE_CHARS) };
+  return { type: NETWORK_READY, status, reason, message: plainLine(message, MAX_MESSAGE_CHARS) };
 }
 
 function peerMessage({ path }: NetworkView & { ready: true }): Refusal {

@@ -8,6 +8,7 @@ import {
   VIRTUAL_NODE_TAINT,
 } from '../labels.ts';
 import type { Offer } from '../offer/offer.ts';
+import { plainLine } from '../plain-text.ts';
 import { amountsFrom, clampedTo, subtract, toResourceList } from '../quantities/resources.ts';
 
 export type PeerReachability = 'Connected' | 'Suspect' | 'Unreachable' | 'Left';
@@ -150,7 +151,7 @@ function readyCondition({ state, peerName, offer }: VirtualNodeInput): Condition
       type: 'Ready',
       status: 'True',
       reason: 'PeerClosed',
-      message: offer.reason ?? `${peerName} takes no pods now`,
+      message: plainLine(offer.reason ?? `${peerName} takes no pods now`),
     };
   }
   if (!offer.accepting) {
@@ -158,7 +159,7 @@ function readyCondition({ state, peerName, offer }: VirtualNodeInput): Condition
       type: 'Ready',
       status: 'False',
       reason: 'PeerNotReady',
-      message: offer.reason ?? `${peerName} takes no pods now`,
+      message: plainLine(offer.reason ?? `${peerName} takes no pods now`),
     };
   }
   return { type: 'Ready', status: 'True', reason: 'PeerConnected', message: `${peerName} answers and offers room` };

@@ -1,4 +1,5 @@
 import { parseResolvConf } from '../core/dns/resolv-conf.ts';
+import { mayBePodAddress } from '../core/network/plan-network.ts';
 import { gatedBy } from '../core/shadow-pod/shadow-pod.ts';
 import type { PodSurroundings } from '../core/shadow-pod/translate-pod.ts';
 import type { KubeClient } from '../kube/client.ts';
@@ -28,12 +29,13 @@ const DNS_PORT = 53;
 export function composeForOffloadedPods(parts: AgentParts, composed: ComposedParts) {
   const { client, caches, membership, addresses, leases } = composed;
   const { config, clock, logger, resolvConf } = parts;
-  const { pods, shadowPods, mirrors: services, mirrorSlices: slices, ownServices } = caches;
+  const { nodes, pods, shadowPods, mirrors: services, mirrorSlices: slices, ownServices } = caches;
   const { nameservers, clusterDomain } = parseResolvConf(resolvConf);
   const addressOf = (name: string): string | undefined =>
     ownServices.get(`${config.namespace}/${name}`)?.spec?.clusterIP;
   const homeApi = (): string | undefined => addressOf(HOME_API_SERVICE);
-  const index = new OffloadedPodIndex({ pods, shadowPods, clock });
+  const isPodAddress = (address: string): boolean => mayBePodAddress(nodes.list(), address);
+  const index = new OffloadedPodIndex({ pods, shadowPods, isPodAddress, clock });
   const mirrors = new ServiceMirrors({
     client,
     services,

@@ -21,6 +21,7 @@ import {
   type DnsTransport,
   listenForDns,
 } from '../../runtime/dns-transport.ts';
+import { FairShares, type ShareLimits } from '../../runtime/fair-shares.ts';
 import type { Logger } from '../../runtime/logger.ts';
 import type { KnownNames, OffloadedPod, OffloadedPods } from '../ports.ts';
 
@@ -40,9 +41,8 @@ export interface DnsGateDeps {
 
 /** Resolvers ask again after five seconds: two tries of ours have to fit. */
 const TRY_WITHIN_MS = 2_000;
-/** At once; what is more is told to ask again. A pod has at most its share, so that none silences the others. */
-const MAX_QUERIES = 512;
-const MAX_QUERIES_PER_POD = 64;
+/** Questions under way; what is more is told to ask again. A resolver asks for a few names at once. */
+const QUERY_SHARES: ShareLimits = { total: 512, perOwner: 16, perMember: 4, mostPerMember: 64 };
 /** The address of the API's Service may change when somebody makes it anew. */
 const HOME_API_TTL_SECONDS = 5;
 
@@ -52,8 +52,7 @@ const HOME_API_TTL_SECONDS = 5;
  */
 export class DnsGate {
   readonly #deps: DnsGateDeps;
-  readonly #inFlight = new Map<string, number>();
-  #queries = 0;
+  readonly #shares = new FairShares(QUERY_SHARES);
   #listener: DnsListener | undefined;
 
   constructor(deps: DnsGateDeps) {
@@ -75,22 +74,11 @@ export class DnsGate {
   async #handle(client: string, bytes: Buffer, transport: DnsTransport): Promise<Buffer | undefined> {
     const query = parseMessage(bytes);
     if (query === undefined || query.flag_qr) return undefined;
-    const used = this.#inFlight.get(client) ?? 0;
-    if (this.#queries >= MAX_QUERIES || used >= MAX_QUERIES_PER_POD) {
-      return toAnswer(query, { rcode: RCODE.serverFailure }, transport);
-    }
-    this.#queries += 1;
-    this.#inFlight.set(client, used + 1);
     try {
       return await this.#answer(client, { bytes, query }, transport);
     } catch (error) {
       this.#deps.logger.debug({ client, err: error }, 'DNS query failed');
       return toAnswer(query, { rcode: RCODE.serverFailure }, transport);
-    } finally {
-      this.#queries -= 1;
-      const left = (this.#inFlight.get(client) ?? 1) - 1;
-      if (left > 0) this.#inFlight.set(client, left);
-      else this.#inFlight.delete(client);
     }
   }
 
@@ -107,6 +95,16 @@ export class DnsGate {
       return respond(this.#deps.mayStart(gated) ? goAhead(question) : { rcode: RCODE.nameError });
     const pod = await this.#deps.pods.find(client);
     if (pod === undefined) return respond({ rcode: RCODE.refused });
+    const giveBack = this.#shares.take(pod.cluster, pod.uid);
+    if (giveBack === undefined) return respond({ rcode: RCODE.serverFailure });
+    return this.#answerPod({ pod, bytes, query, question }, transport).finally(giveBack);
+  }
+
+  async #answerPod(
+    { pod, bytes, query, question }: { pod: OffloadedPod; bytes: Buffer; query: DnsMessage; question: DnsQuestion },
+    transport: DnsTransport,
+  ): Promise<Buffer> {
+    const respond = (sections: Sections): Buffer => toAnswer(query, sections, transport);
     const view = this.#viewOf(pod);
     const fate = fateOf(question.name, view);
     switch (fate.type) {

@@ -23,12 +23,19 @@ export interface HealthServer {
   close(): Promise<void>;
 }
 
+/** Kubelet, metrics scrapers and people. */
+const MAX_CONNECTIONS = 64;
+const REQUEST_WITHIN_MS = 10_000;
+/** Of a connection on which nothing moves; a diagnosis takes some seconds. */
+const IDLE_MS = 60_000;
+
 /** /healthz, /readyz (?verbose), /metrics and /diagnosis. */
 export function createHealthServer(sources: HealthSources): HealthServer {
   const registry = new Registry();
   collectProcessMetrics(registry);
   const { writes } = registerMetrics(registry, sources);
-  const app = fastify();
+  const app = fastify({ requestTimeout: REQUEST_WITHIN_MS, connectionTimeout: IDLE_MS });
+  app.server.maxConnections = MAX_CONNECTIONS;
   app.get('/healthz', () => 'ok');
   app.get('/metrics', async (_request, reply) => reply.type(registry.contentType).send(await registry.metrics()));
   app.get('/diagnosis', () => sources.diagnose());

@@ -1,5 +1,6 @@
 import { createServer, type Server, type Socket } from 'node:net';
 import { CodedError, messageOf } from '../../core/coded-error.ts';
+import { FairShares, type ShareLimits } from '../../runtime/fair-shares.ts';
 import type { Logger } from '../../runtime/logger.ts';
 import { joinStreams } from '../../runtime/upgrade.ts';
 import type { OffloadedPod, OffloadedPods, PeerLinks } from '../ports.ts';
@@ -12,8 +13,9 @@ export interface HomeApiGateDeps {
 }
 
 /** Clients of the API use one connection, or a few; what is more is refused. */
-const MAX_CONNECTIONS_PER_POD = 32;
-const MAX_CONNECTIONS = 1_000;
+const CONNECTION_SHARES: ShareLimits = { total: 1_000, perOwner: 32, perMember: 4, mostPerMember: 32 };
+/** With those of whom it is not known yet who they are, which are few (agent/shadow-pod/offloaded-pod-index). */
+const MAX_CONNECTIONS = 2_000;
 
 /**
  * Where the offloaded pods on this cluster reach the API server of their home: their bytes go through the peer connection
@@ -23,7 +25,7 @@ export class HomeApiGate {
   readonly #deps: HomeApiGateDeps;
   readonly #server: Server;
   readonly #sockets = new Set<Socket>();
-  readonly #perPod = new Map<string, number>();
+  readonly #shares = new FairShares(CONNECTION_SHARES);
 
   constructor(deps: HomeApiGateDeps) {
     this.#deps = deps;
@@ -68,14 +70,11 @@ export class HomeApiGate {
   async #connect(socket: Socket, pod: OffloadedPod, signal: AbortSignal): Promise<void> {
     const link = this.#deps.links.get(pod.cluster);
     if (link === undefined) throw new CodedError('NotFound', 'the home of this pod is no member any more');
-    const used = this.#perPod.get(pod.uid) ?? 0;
-    if (used >= MAX_CONNECTIONS_PER_POD) throw new CodedError('ResourceExhausted', 'too many connections of one pod');
-    this.#perPod.set(pod.uid, used + 1);
-    socket.on('close', () => {
-      const left = (this.#perPod.get(pod.uid) ?? 1) - 1;
-      if (left > 0) this.#perPod.set(pod.uid, left);
-      else this.#perPod.delete(pod.uid);
-    });
+    const giveBack = this.#shares.take(pod.cluster, pod.uid);
+    if (giveBack === undefined)
+      throw new CodedError('ResourceExhausted', 'too many connections of one pod or its home');
+    socket.on('close', giveBack);
+    if (socket.destroyed) giveBack();
     const stream = await link.openStream(HOME_API_STREAM, new URLSearchParams({ uid: pod.uid }), signal);
     if (socket.destroyed) return void stream.destroy();
     const head = Buffer.alloc(0);

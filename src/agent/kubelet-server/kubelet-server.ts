@@ -27,6 +27,10 @@ export interface KubeletServerDeps {
   logger: Logger;
 }
 
+/** Each exec and each log that is followed is one; what is more is refused, as a flood of strangers is memory of all. */
+const MAX_CONNECTIONS = 512;
+const HANDSHAKE_WITHIN_MS = 10_000;
+
 /** The kubelet API of one virtual node: logs, exec, attach, port-forward and statistics of its pods, passed on to the provider. */
 export class KubeletServer {
   readonly #deps: KubeletServerDeps;
@@ -36,9 +40,16 @@ export class KubeletServer {
   constructor(deps: KubeletServerDeps) {
     this.#deps = deps;
     this.#server = createServer(
-      { requestCert: true, rejectUnauthorized: false, ca: deps.clientCa, minVersion: 'TLSv1.2' },
+      {
+        requestCert: true,
+        rejectUnauthorized: false,
+        ca: deps.clientCa,
+        minVersion: 'TLSv1.2',
+        handshakeTimeout: HANDSHAKE_WITHIN_MS,
+      },
       (request, response) => void this.#onRequest(request, response),
     );
+    this.#server.maxConnections = MAX_CONNECTIONS;
     this.#server.on(
       'upgrade',
       (request: IncomingMessage, socket: Duplex, head: Buffer) => void this.#onUpgrade(request, socket, head),

@@ -10,12 +10,16 @@ import type { OffloadedPod, OffloadedPods } from '../ports.ts';
 export interface OffloadedPodIndexDeps {
   pods: Store<Pod>;
   shadowPods: Store<ShadowPod>;
+  /** Whether a pod on this node could have this address. */
+  isPodAddress(address: string): boolean;
   clock: Clock;
 }
 
 /** A container runs before its kubelet told the pod's address: its first question waits for that. */
 const ADDRESS_KNOWN_WITHIN_MS = 3_000;
-const MAX_WAITING = 1_000;
+/** Who is not known yet waits beside those who are; one address, as a pod that starts, with a few questions. */
+const MAX_WAITING = 256;
+const MAX_WAITING_PER_ADDRESS = 8;
 
 interface Twin {
   cluster: string;
@@ -39,7 +43,7 @@ export class OffloadedPodIndex implements OffloadedPods {
 
   async find(address: string): Promise<OffloadedPod | undefined> {
     const found = this.#byAddress.get(address);
-    if (found !== undefined || this.#waiters >= MAX_WAITING) return found?.pod;
+    if (found !== undefined || !this.#mayWait(address)) return found?.pod;
     await this.#wait(address);
     return this.#byAddress.get(address)?.pod;
   }
@@ -55,6 +59,13 @@ export class OffloadedPodIndex implements OffloadedPods {
   namespaceOf(cluster: string, twin: string): string | undefined {
     const found = this.#twins.get(twin);
     return found?.cluster === cluster ? found.namespace : undefined;
+  }
+
+  /** Strangers from elsewhere are nobody at once. */
+  #mayWait(address: string): boolean {
+    if (!this.#deps.isPodAddress(address)) return false;
+    const ofAddress = this.#waiting.get(address)?.size ?? 0;
+    return this.#waiters < MAX_WAITING && ofAddress < MAX_WAITING_PER_ADDRESS;
   }
 
   async #wait(address: string): Promise<void> {

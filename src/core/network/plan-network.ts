@@ -74,6 +74,14 @@ export function findPodCidr(nodes: readonly Node[]): { podCidr: string } | { ref
   return { podCidr };
 }
 
+/** Whether a pod of this cluster could have this address; where its pod network is not known, any may be. */
+export function mayBePodAddress(nodes: readonly Node[], address: string): boolean {
+  const found = findPodCidr(nodes);
+  // Sockets that take both kinds show IPv4 in the form of IPv6.
+  const number = parseIpv4(address.replace(/^::ffff:/i, ''));
+  return 'refused' in found || (number !== undefined && contains(parsePrefix(found.podCidr), number));
+}
+
 function refused(reason: string, message: string): { refused: Refusal } {
   return { refused: { reason, message } };
 }

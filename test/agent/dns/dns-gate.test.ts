@@ -69,6 +69,23 @@ async function ask(port: number, name: string, transport: DnsTransport = 'udp') 
 }
 
 describe('the nameserver of offloaded pods', () => {
+  test('answers the pods of others while those of one member wait for a zone that does not answer', async () => {
+    const silent = await listenForDns(HOST, 0, () => Promise.resolve(undefined));
+    running.push(silent);
+    let asking = 0;
+    const pods: OffloadedPods = {
+      ...podOf,
+      // Of many pods of one member, and then one of another.
+      find: async () => ({ cluster: asking < 900 ? 'greedy' : 'other', namespace: 'demo', uid: `u${asking++ % 12}` }),
+    };
+    const port = await startGate([silent.port], pods);
+    const slow = Array.from({ length: 900 }, (_, i) => ask(port, `n${i}.slow.example`).catch(() => undefined));
+    await systemClock.sleep(300);
+    asking = 900;
+    expect(await ask(port, 'kubernetes.default.svc.cluster.local')).toMatchObject({ answers: [{ data: '10.96.8.8' }] });
+    await Promise.allSettled(slow);
+  });
+
   test("lets a fenced pod start when its home consents, also before the pod's address is known", async () => {
     const port = await startGate([], { ...podOf, find: () => Promise.resolve(undefined) });
     expect(await ask(port, gateName('allowed'))).toMatchObject({ code: 0, answers: [{ data: '127.0.0.1' }] });

@@ -16,7 +16,8 @@ const labels = {
 function start(clock: Clock = { ...systemClock, sleep: (_ms, signal) => systemClock.sleep(30, signal) }) {
   const pods = new FakeStore<Pod>();
   const shadowPods = new FakeStore<ShadowPod>();
-  const index = new OffloadedPodIndex({ pods, shadowPods, clock });
+  const isPodAddress = (address: string): boolean => address.startsWith('10.244.0.');
+  const index = new OffloadedPodIndex({ pods, shadowPods, isPodAddress, clock });
   const pod = (name: string, podIP?: string, more: Partial<Pod['status']> = {}, own: object = labels): Pod => ({
     metadata: { name, namespace: twin, uid: `r-${name}`, labels: { ...own } },
     spec: { containers: [{ name: 'c' }] },
@@ -42,6 +43,23 @@ describe('who asks', () => {
     const asked = index.find('10.244.0.5');
     pods.set(pod('web', '10.244.0.5'));
     expect(await asked).toMatchObject({ uid: 'u1' });
+  });
+
+  test('is nobody at once from where no pod can be, and one of a few from where pods are', async () => {
+    const waits: number[] = [];
+    const { index } = start({
+      ...systemClock,
+      sleep: (ms, signal) => {
+        waits.push(ms);
+        return systemClock.sleep(30, signal);
+      },
+    });
+    await Promise.all(Array.from({ length: 300 }, (_, i) => index.find(`192.0.2.${i % 250}`)));
+    expect(waits).toHaveLength(0);
+    await Promise.all(Array.from({ length: 100 }, () => index.find('10.244.0.9')));
+    expect(waits).toHaveLength(8);
+    await Promise.all(Array.from({ length: 2_000 }, (_, i) => index.find(`10.244.0.${i % 250}`)));
+    expect(waits.length).toBeLessThanOrEqual(8 + 256);
   });
 
   test('is nobody when the pod is of this cluster, has ended or is gone', async () => {

@@ -9,6 +9,7 @@ import { Reflector } from '../kube/reflector.ts';
 import {
   ENDPOINT_SLICES,
   FEDERATIONS,
+  NAMESPACES,
   NODES,
   OFFLOADINGS,
   PEERS,
@@ -32,6 +33,7 @@ export function createCaches(deps: { client: KubeClient; namespace: string; cloc
     peers: new Reflector<PeerObject>({ ...common, type: PEERS }),
     federations: new Reflector<FederationObject>({ ...common, type: FEDERATIONS }),
     shadowPods: new Reflector<ShadowPod>({ ...common, type: SHADOW_PODS }),
+    namespaces: new Reflector<KubeObject>({ ...common, type: NAMESPACES, slim: withLabelsAlone }),
     offloadings: new Reflector<KubeObject>({ ...common, type: OFFLOADINGS }),
     /** Our copies of peers' Services, in twin namespaces. */
     mirrors: new Reflector<Service>({ ...common, type: SERVICES, labelSelector: ORIGIN_CLUSTER_LABEL }),
@@ -44,6 +46,12 @@ export function createCaches(deps: { client: KubeClient; namespace: string; cloc
     ownServices: new Reflector<Service>({ ...common, type: SERVICES, namespace }),
     joins: new Reflector<JoinSecret>({ ...common, type: SECRETS, namespace, labelSelector: JOIN_LABEL }),
   };
+}
+
+/** What is asked of a namespace is how it is labelled. */
+function withLabelsAlone({ metadata }: KubeObject): KubeObject {
+  const { annotations: _, ...rest } = metadata;
+  return { metadata: rest };
 }
 
 /** The list of images is the largest part of a Node, and nothing of ours. */

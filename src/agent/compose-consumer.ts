@@ -9,7 +9,9 @@ import { CallerCheck } from './kubelet-server/authentication.ts';
 import { KubeletServer } from './kubelet-server/kubelet-server.ts';
 import { VirtualNodeStats } from './kubelet-server/node-stats.ts';
 import type { Membership } from './membership/membership.ts';
+import { OffloadedNamespaces } from './offloading/offloaded-namespaces.ts';
 import { Offloading } from './offloading/offloading.ts';
+import { createOffloadingMap } from './offloading/offloading-map.ts';
 import type { PeerAddresses, PodAddresses, PodFencing } from './ports.ts';
 import { Rebalancer } from './rebalance/rebalancer.ts';
 import { ServiceSender } from './service/service-sender.ts';
@@ -57,12 +59,16 @@ export function composeConsumer(
     clock,
     logger,
   });
-  const nodesSynced = (): Promise<void> => nodes.whenSynced();
+  const offloaded = new OffloadedNamespaces({ client, ...caches });
+  const nodesSynced = async (): Promise<void> => {
+    await Promise.all([nodes.whenSynced(), offloaded.whenSynced()]);
+  };
   const services = new ServiceSender({
     client,
     pods,
     nodesSynced,
     nodes: virtualNodes,
+    mayLeave: (pod) => offloaded.mayLeave(pod),
     links: membership,
     addresses,
     clock,
@@ -73,6 +79,7 @@ export function composeConsumer(
     client,
     pods,
     nodesSynced,
+    offloaded,
     services,
     fencing,
     links: membership,
@@ -117,5 +124,6 @@ export function composeConsumer(
     clock,
     logger,
   });
-  return { virtualNodes, services, offloading, failover, evacuation, rebalancer };
+  const offloadingMap = createOffloadingMap({ client, namespace: config.namespace, nodes, offloadings, clock, logger });
+  return { virtualNodes, services, offloading, offloadingMap, failover, evacuation, rebalancer };
 }

@@ -253,6 +253,7 @@ async function startConsumer() {
     pods,
     nodesSynced: () => Promise.resolve(),
     nodes: { peerOf: (node) => (node.startsWith('headcut-') ? node.slice('headcut-'.length) : undefined) },
+    mayLeave: () => true,
     links,
     addresses,
     clock,

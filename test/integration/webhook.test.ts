@@ -4,6 +4,7 @@ import type { KubeObject, Pod } from '../../src/core/kube-objects.ts';
 import { createKubeClient, type KubeClient } from '../../src/kube/client.ts';
 import { Discovery } from '../../src/kube/discovery.ts';
 import {
+  CONFIG_MAPS,
   DAEMON_SETS,
   MUTATING_WEBHOOK_CONFIGURATIONS,
   NAMESPACES,
@@ -28,6 +29,7 @@ const stop = new AbortController();
 let running: Promise<void> | undefined;
 const LABELLED = 'webhook-labelled';
 const PLAIN = 'webhook-plain';
+const LABELLED_LOCAL_ONLY = 'webhook-labelled-local-only';
 const BY_OBJECT = 'webhook-by-object';
 const LOCAL_ONLY = 'webhook-local-only';
 const TWIN = 'webhook-twin';
@@ -48,6 +50,8 @@ beforeAll(async () => {
   running = startWebhook(withWebhook).run(stop.signal);
   for (const client of [withWebhook, withPolicies])
     for (const namespace of [LABELLED, BY_OBJECT]) await untilOffloaded(client, namespace);
+  for (const client of [withWebhook, withPolicies])
+    for (const namespace of [PLAIN, LABELLED_LOCAL_ONLY]) await untilPinned(client, namespace);
 });
 
 afterAll(async () => {
@@ -67,10 +71,17 @@ async function prepareNamespaces(client: KubeClient): Promise<void> {
   await client.create(NAMESPACES, {
     metadata: { name: TWIN, labels: { ...labels, 'headcut.dev/origin-cluster': 'x' } },
   });
+  await client.create(NAMESPACES, { metadata: { name: LABELLED_LOCAL_ONLY, labels } });
   for (const name of [PLAIN, BY_OBJECT, LOCAL_ONLY]) await client.create(NAMESPACES, { metadata: { name } });
   await client.create(OFFLOADINGS, { metadata: { name: 'offloading', namespace: BY_OBJECT }, spec: {} });
   const spec = { strategy: 'LocalOnly' };
-  await client.create(OFFLOADINGS, { metadata: { name: 'offloading', namespace: LOCAL_ONLY }, spec });
+  for (const namespace of [LOCAL_ONLY, LABELLED_LOCAL_ONLY])
+    await client.create(OFFLOADINGS, { metadata: { name: 'offloading', namespace }, spec });
+  const said = { [BY_OBJECT]: 'offloaded', [LOCAL_ONLY]: 'home', [LABELLED_LOCAL_ONLY]: 'home' };
+  // As the agent keeps it.
+  const data = Object.fromEntries(Object.entries(said).map(([name, what]) => [`namespace.${name}`, what]));
+  const map = { metadata: { name: 'headcut-offloading', namespace: 'headcut-system' }, data };
+  await client.apply(CONFIG_MAPS, map as KubeObject, { force: true });
 }
 
 /** Policies, webhooks and what they need take effect a moment later. */
@@ -82,6 +93,17 @@ async function untilOffloaded(client: KubeClient, namespace: string): Promise<vo
   }
   throw new Error(`pods of ${namespace} are not offloaded`);
 }
+
+async function untilPinned(client: KubeClient, namespace: string): Promise<void> {
+  for (let tries = 0; tries < 200; tries += 1) {
+    const { affinity } = (await makePod(client, podOf(namespace, tolerating()))).spec;
+    if (affinity !== undefined) return;
+    await systemClock.sleep(200);
+  }
+  throw new Error(`pods of ${namespace} are not kept at home`);
+}
+
+const tolerating = (toleration: object = {}) => ({ tolerations: [{ operator: 'Exists', ...toleration }] });
 
 function podOf(namespace: string, spec: object = {}, metadata: object = {}): Pod {
   const labels = { app: 'web', 'apps.kubernetes.io/pod-index': '3' };
@@ -158,6 +180,53 @@ test.each<[string, Pod]>([
   [
     'one with a privileged init container',
     podOf(LABELLED, { initContainers: [{ name: 'i', image: 'x', securityContext: { privileged: true } }] }),
+  ],
+  ...[LABELLED, PLAIN, BY_OBJECT, LOCAL_ONLY, LABELLED_LOCAL_ONLY].map((name): [string, Pod] => [
+    `one of ${name} that tolerates everything`,
+    podOf(name, tolerating()),
+  ]),
+  ...[LABELLED, BY_OBJECT, LABELLED_LOCAL_ONLY].map((name): [string, Pod] => [
+    `one of ${name} that tolerates everything and cannot travel`,
+    podOf(name, { ...tolerating(), ...volumes({ hostPath: { path: '/' } }) }),
+  ]),
+  ['one that tolerates by effect', podOf(PLAIN, tolerating({ effect: 'NoSchedule' }))],
+  ['one that tolerates by another effect', podOf(PLAIN, tolerating({ effect: 'NoExecute' }))],
+  ['one that tolerates by key', podOf(PLAIN, tolerating({ key: 'headcut.dev/virtual-node' }))],
+  ['one that tolerates by another key', podOf(PLAIN, tolerating({ key: 'disk' }))],
+  ['one that tolerates by value', podOf(PLAIN, tolerating({ key: 'headcut.dev/virtual-node', operator: 'Equal' }))],
+  [
+    'one that tolerates by another value',
+    podOf(PLAIN, tolerating({ key: 'headcut.dev/virtual-node', operator: 'Equal', value: 'x' })),
+  ],
+  [
+    'one that asks for a peer',
+    podOf(PLAIN, { ...tolerating(), nodeSelector: { 'kubernetes.io/hostname': 'headcut-b' } }),
+  ],
+  [
+    'one that asks for another node',
+    podOf(PLAIN, { ...tolerating(), nodeSelector: { 'kubernetes.io/hostname': 'b' } }),
+  ],
+  [
+    'one that tolerates everything, with an affinity',
+    podOf(PLAIN, {
+      ...tolerating(),
+      affinity: {
+        nodeAffinity: {
+          requiredDuringSchedulingIgnoredDuringExecution: {
+            nodeSelectorTerms: [
+              { matchExpressions: [{ key: 'disk', operator: 'Exists' }] },
+              { matchFields: [{ key: 'metadata.name', operator: 'In', values: ['a'] }] },
+              {},
+            ],
+          },
+        },
+      },
+    }),
+  ],
+  ['one that tolerates everything, of a DaemonSet', podOf(PLAIN, tolerating(), { ownerReferences: daemonSetOwner })],
+  [
+    'one of a DaemonSet that asks for virtual nodes',
+    podOf(LABELLED, tolerating(), { ownerReferences: daemonSetOwner }),
   ],
 ])('a pod is changed by the webhook as by the policy: %s', async (_name, pod) => {
   const [webhook, policy] = await Promise.all([makePod(withWebhook, pod), makePod(withPolicies, pod)]);

@@ -20,6 +20,7 @@ import type {
   VirtualNodes,
 } from '../ports.ts';
 import { type ApplyTarget, applyAction, recordEvent } from './apply.ts';
+import type { OffloadedNamespaces } from './offloaded-namespaces.ts';
 import { PodEventTeller } from './pod-event-teller.ts';
 import { PodTokens } from './pod-tokens.ts';
 import { ReferencedObjects } from './referenced-objects.ts';
@@ -29,8 +30,10 @@ export interface OffloadingDeps {
   client: KubeClient;
   /** All pods of this cluster. */
   pods: Store<Pod>;
-  /** All virtual nodes are known when this is synced. */
+  /** All virtual nodes, and which namespaces are offloaded, are known when this is synced. */
   nodesSynced(): Promise<void>;
+  /** Says which pods may leave. */
+  offloaded: Pick<OffloadedNamespaces, 'whyNot'>;
   links: PeerLinks;
   nodes: VirtualNodes;
   identities: NodeIdentities;
@@ -133,9 +136,12 @@ export class Offloading {
     if (link === undefined) return undefined;
     const remote = link.pods.get(uid);
     const lastVerdict = this.#attempts.get(uid);
+    const decided = local === undefined || isTerminal(local.status) || lastVerdict?.verdict.accepted === true;
+    const notOffloaded = decided ? undefined : await this.#deps.offloaded.whyNot(local);
     const { actions, requeueAfterMs } = planOffloadedPod({
       local,
       remote,
+      notOffloaded,
       address: this.#addressOf(link, remote),
       remoteKnown: link.podsSynced,
       peerUnreachable: link.state === 'Unreachable',
@@ -156,7 +162,8 @@ export class Offloading {
       if (action.type === 'update-remote') await this.#update(target, action.digest);
       else await applyAction(this.#deps, target, action);
     }
-    const tellMs = local !== undefined && node !== undefined ? await this.#follow(local, link, node) : undefined;
+    const follows = local !== undefined && node !== undefined && notOffloaded === undefined;
+    const tellMs = follows ? await this.#follow(local, link, node) : undefined;
     const nextMs = Math.min(requeueAfterMs ?? Number.POSITIVE_INFINITY, tellMs ?? Number.POSITIVE_INFINITY);
     return Number.isFinite(nextMs) ? { requeueAfterMs: nextMs } : undefined;
   }

@@ -22,6 +22,8 @@ export interface ServiceSenderDeps {
   pods: Store<Pod>;
   nodesSynced(): Promise<void>;
   nodes: Pick<VirtualNodes, 'peerOf'>;
+  /** Whether a pod may be on its peer: its namespace is told there for no other. */
+  mayLeave(pod: Pod): boolean;
   links: PeerLinks;
   addresses: PodAddresses;
   clock: Clock;
@@ -116,7 +118,7 @@ export class ServiceSender implements ServiceSource {
     const pod = after ?? before;
     const { uid, namespace } = pod?.metadata ?? {};
     const peerId = pod?.spec.nodeName === undefined ? undefined : this.#deps.nodes.peerOf(pod.spec.nodeName);
-    if (uid === undefined || namespace === undefined || peerId === undefined) return;
+    if (pod === undefined || uid === undefined || namespace === undefined || peerId === undefined) return;
     const key = `${peerId}/${namespace}`;
     const uids = this.#podsOf.get(key) ?? new Set();
     if (after === undefined || isTerminal(after.status)) {
@@ -126,7 +128,7 @@ export class ServiceSender implements ServiceSource {
       this.controller.enqueueAfter(`/${namespace}`, UNFOLLOW_AFTER_MS);
       return;
     }
-    if (uids.has(uid)) return;
+    if (uids.has(uid) || !this.#deps.mayLeave(after)) return;
     this.#podsOf.set(key, uids.add(uid));
     this.#watch.follow(namespace);
     this.controller.enqueue(key);

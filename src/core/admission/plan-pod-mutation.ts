@@ -1,5 +1,7 @@
 import type { Container, KubeObject, Pod, ProjectedSource, Volume } from '../kube-objects.ts';
 import { VIRTUAL_NODE_TAINT } from '../labels.ts';
+import { type Affinity, excludeVirtualNodes } from './exclude-virtual-nodes.ts';
+import { staysHome } from './stays-home.ts';
 
 /**
  * What manifests/30-admission.yaml does to pods, for API servers that do not serve MutatingAdmissionPolicy.
@@ -31,12 +33,24 @@ const REPLICA_LABELS = new Set([
 ]);
 
 /**
- * What makes a pod that is being created one that can run on peers; nothing when it is to stay at home.
- * @param offloading that of its namespace, when that decides rather than the namespace's label
+ * What makes a pod that is being created one that can run on peers, or keeps one at home that would go there by chance.
+ * @param labelled whether the label of its namespace offloads that @param offloading that of its namespace
  */
-export function planPodMutation(pod: Pod, offloading?: Offloading): AddOperation[] {
-  if (offloading?.spec?.strategy === 'LocalOnly' || !canBeOffloaded(pod)) return [];
-  return [...tolerations(pod), ...spreadConstraint(pod)];
+export function planPodMutation(
+  pod: Pod,
+  { labelled, offloading }: { labelled: boolean; offloading: Offloading | undefined },
+): AddOperation[] {
+  const isHome = offloading?.spec?.strategy === 'LocalOnly';
+  const said = offloading === undefined ? undefined : isHome ? 'home' : 'offloaded';
+  const portable = canBeOffloaded(pod);
+  const leaves = portable && (labelled || said === 'offloaded');
+  const offloaded = !isHome && (labelled || said === 'offloaded');
+  return [
+    ...(leaves ? [...tolerations(pod), ...spreadConstraint(pod)] : []),
+    ...(staysHome(pod, { offloaded, said }, portable)
+      ? excludeVirtualNodes(pod.spec.affinity as Affinity | undefined, '/spec/affinity')
+      : []),
+  ];
 }
 
 function tolerations({ spec }: Pod): AddOperation[] {

@@ -38,11 +38,11 @@ export function planReview(
     case '/daemon-sets':
       return planDaemonSetMutation(object);
     case '/pods/labelled':
-      return planPodMutation(object as Pod);
-    case '/pods/by-object': {
-      const offloading = offloadingOf(namespace);
-      return offloading === undefined ? [] : planPodMutation(object as Pod, offloading);
-    }
+    case '/pods/by-object':
+      return planPodMutation(object as Pod, {
+        labelled: path === '/pods/labelled',
+        offloading: offloadingOf(namespace),
+      });
   }
 }
 

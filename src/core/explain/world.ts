@@ -1,6 +1,7 @@
 import type { KubeObject, Node, Pod } from '../kube-objects.ts';
-import { OFFLOAD_LABEL, ORIGIN_CLUSTER_LABEL, PEER_LABEL } from '../labels.ts';
+import { ORIGIN_CLUSTER_LABEL, PEER_LABEL } from '../labels.ts';
 import type { FederationObject, PeerObject } from '../membership/peer-object.ts';
+import { type NamespaceOffloading, namespaceOffloading, OFFLOADING_NAME } from '../offloading/namespace-offloading.ts';
 
 /** What one cluster's API server tells of the federation: all that `status`, `explain` and `what-if` look at. */
 export interface World {
@@ -46,22 +47,11 @@ export function podsFrom(world: World, peerId: string): Pod[] {
   return world.pods.filter((pod) => pod.metadata.labels?.[ORIGIN_CLUSTER_LABEL] === peerId);
 }
 
-export type NamespaceOffloading =
-  | { offloaded: true; by: 'label' | 'object'; strategy: string }
-  | { offloaded: false; why: string };
-
 /** Whether pods of a namespace may leave this cluster, and by what: as manifests/30-admission.yaml decides it. */
 export function offloadingOf(world: Pick<World, 'namespaces' | 'offloadings'>, namespace: string): NamespaceOffloading {
   const found = world.namespaces.find((one) => one.metadata.name === namespace);
   const object = world.offloadings.find(
-    (one) => one.metadata.namespace === namespace && one.metadata.name === 'offloading',
+    (one) => one.metadata.namespace === namespace && one.metadata.name === OFFLOADING_NAME,
   );
-  const strategy = (object?.spec as { strategy?: string } | undefined)?.strategy ?? 'Spread';
-  if (found?.metadata.labels?.[ORIGIN_CLUSTER_LABEL] !== undefined)
-    return { offloaded: false, why: 'it is the twin of a namespace of a peer; what runs here is not offloaded again' };
-  if (object !== undefined && strategy === 'LocalOnly')
-    return { offloaded: false, why: 'its Offloading says LocalOnly' };
-  if (found?.metadata.labels?.[OFFLOAD_LABEL] === 'true') return { offloaded: true, by: 'label', strategy };
-  if (object !== undefined) return { offloaded: true, by: 'object', strategy };
-  return { offloaded: false, why: `it has neither the label ${OFFLOAD_LABEL}=true nor an Offloading object` };
+  return namespaceOffloading(found, object);
 }

@@ -9,6 +9,7 @@ import {
   toLocalStatus,
   waitingStatus,
 } from './local-status.ts';
+import { NOT_OFFLOADED } from './namespace-offloading.ts';
 import { changesDigest } from './pod-changes.ts';
 import type { PodVerdict, RemotePod } from './pod-submission.ts';
 import {
@@ -35,6 +36,8 @@ export interface OffloadedPodObservation {
   /** The consumer's pod of this UID; undefined when it is gone (from a warm cache). */
   local: Pod | undefined;
   remote: RemotePod | undefined;
+  /** Why it may not leave this cluster: its namespace is not offloaded. Undefined: it may, or is there already. */
+  notOffloaded?: string | undefined;
   /** The remote pod's address, as it is to be shown here. */
   address?: ShownAddress;
   /** The peer answers, and told all pods that it has: only then a missing remote pod is known to be absent. */
@@ -73,6 +76,7 @@ export function planOffloadedPod(observed: OffloadedPodObservation): OffloadedPo
   }
   if (observed.peerUnreachable) return planUnreachable(observed, local);
   if (local.metadata.deletionTimestamp !== undefined) return planDeletion(observed, local);
+  if (observed.notOffloaded !== undefined) return planNotOffloaded(observed, local, observed.notOffloaded);
   if (isTerminal(local.status)) return planAfterEnd(remote, remoteKnown);
   if (remote === undefined) return remoteKnown ? planAbsent(observed, local) : NOTHING;
   if (remote.refusal !== undefined) return planRefusal(observed, local, remote.refusal);
@@ -161,6 +165,16 @@ function planAbsent(observed: OffloadedPodObservation, local: Pod): OffloadedPod
   return leftMs > 0 ? { actions, requeueAfterMs: leftMs } : { actions: [...actions, { type: 'submit' }] };
 }
 
+/** It fails, so that its controller makes another one, which stays at home; before that, what its peer may have of it has to go. */
+function planNotOffloaded(observed: OffloadedPodObservation, local: Pod, message: string): OffloadedPodPlan {
+  const { remote, remoteKnown } = observed;
+  if (!remoteKnown || isTerminal(local.status)) return NOTHING;
+  if (remote === undefined) return { actions: ended(observed, local, failedStatus(NOT_OFFLOADED, message)) };
+  const actions: OffloadingAction[] = patched(local, waitingStatus(NOT_OFFLOADED, message));
+  if (!remote.deleting) actions.push({ type: 'delete-remote', verify: false });
+  return { actions };
+}
+
 function planRefusal(
   observed: OffloadedPodObservation,
   local: Pod,
@@ -197,7 +211,7 @@ function patched(local: Pod, wanted: LocalStatus): OffloadingAction[] {
 }
 
 /** True when containers of the pod have run, or may have: it must not be started a second time. */
-function wasStarted(status: PodStatus | undefined): boolean {
+export function wasStarted(status: PodStatus | undefined): boolean {
   return status?.startTime !== undefined;
 }
 

@@ -55,6 +55,33 @@ describe('a deleted pod whose peer is unreachable', () => {
   });
 });
 
+describe('a pod of a namespace that nobody offloaded', () => {
+  const notOffloaded = 'namespace demo is not offloaded';
+
+  test('fails with the reason and an event, and is not submitted', () => {
+    expect(plan({ local: pod(), notOffloaded })).toMatchObject([
+      { type: 'patch-status', patch: { status: { phase: 'Failed', reason: 'NotOffloaded', message: notOffloaded } } },
+      { type: 'record-event', eventType: 'Warning', reason: 'NotOffloaded', message: notOffloaded },
+    ]);
+    expect(plan({ local: pod({ phase: 'Failed', reason: 'NotOffloaded' }), notOffloaded })).toEqual([]);
+  });
+
+  test('waits until its peer has nothing of it any more, which is told to remove it', () => {
+    const kinds = (there: RemotePod) => plan({ local: pod(), notOffloaded, remote: there }).map(({ type }) => type);
+    expect(kinds(remote({ status: running }))).toEqual(['patch-status', 'delete-remote']);
+    expect(kinds(remote({ deleting: true }))).toEqual(['patch-status']);
+  });
+
+  test('is not decided about while it is not known what its peer has', () => {
+    expect(plan({ local: pod(), notOffloaded, remoteKnown: false })).toEqual([]);
+  });
+
+  test('can be deleted', () => {
+    const leaving = pod({}, { deletionTimestamp: '2026-01-01T00:00:30Z' });
+    expect(plan({ local: leaving, notOffloaded })).toEqual([{ type: 'delete-local' }]);
+  });
+});
+
 describe('an offloaded pod', () => {
   test('is submitted when the provider certainly has none', () => {
     expect(plan({ local: pod() })).toEqual([{ type: 'submit' }]);

@@ -86,6 +86,7 @@ export function composeConsumer(
     nodes: virtualNodes,
     identities: virtualNodes,
     addresses,
+    hostIp: config.hostIp,
     stopAfterSeconds: (of) => {
       const { namespace, federation } = lossSettingsFor(of, caches);
       return stopAfterSeconds(namespace.consumerLost, federation.consumerLost);

@@ -1,10 +1,12 @@
 import { randomBytes, randomUUID } from 'node:crypto';
 import { lookup } from 'node:dns/promises';
 import { join } from 'node:path';
+import { type GuestSettings, type GuestTerms, guestTermsOf } from '../core/guest-pod/guest-terms.ts';
 import type { ResourceList } from '../core/kube-objects.ts';
 import { FEDERATION_NAME } from '../core/membership/peer-object.ts';
 import { NETWORK_SOCKET } from '../core/network/node-network.ts';
 import { networkSettings } from '../core/network/plan-network.ts';
+import { offeredResources } from '../core/offer/compute-offer.ts';
 import type { PodSurroundings } from '../core/shadow-pod/translate-pod.ts';
 import { createKubeClient, type KubeClient } from '../kube/client.ts';
 import type { KubeConnection } from '../kube/connection.ts';
@@ -296,11 +298,13 @@ function composeProvider(
   const { pods, nodes, shadowPods: shadows, federations } = caches;
   const settings = (): Record<string, unknown> => federations.get(FEDERATION_NAME)?.spec ?? {};
   const reserve = (): ResourceList => (settings().reserve as ResourceList | undefined) ?? {};
+  const terms = (): GuestTerms => guestTermsOf(settings() as GuestSettings, offeredResources(nodes.list()));
   const offers = new Offers({
     pods,
     nodes,
     links: membership,
     reserve,
+    guestShare: () => terms().containerLimits,
     maintenance: () => settings().maintenance === true,
     federations,
     clock,
@@ -311,7 +315,8 @@ function composeProvider(
     shadowPods: shadows,
     admission: offers,
     agent: { namespace: config.namespace, serviceAccount: config.serviceAccount },
-    podSecurityLevel: () => (settings().podSecurityLevel as string | undefined) ?? 'baseline',
+    podSecurityLevel: () => terms().podSecurityLevel,
+    terms,
     services: offloaded.mirrors,
     surroundings: offloaded.surroundings,
     leases,

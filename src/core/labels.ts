@@ -37,6 +37,9 @@ export const ORIGIN_SERVICE_ACCOUNT_ANNOTATION = 'headcut.dev/origin-service-acc
 export const OBJECT_NAMES_ANNOTATION = 'headcut.dev/object-names';
 export const OWN_OBJECT_NAMES = 'Prefixed';
 
+/** Prefix of pod annotations on the provider that hold other answers of the downward API, a hash of the question after it. */
+export const OWN_FACT_PREFIX = 'headcut.dev/own-';
+
 export const MANAGED_BY_LABEL = 'app.kubernetes.io/managed-by';
 export const MANAGED_BY = 'headcut';
 

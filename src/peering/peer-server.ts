@@ -363,9 +363,9 @@ function uidOf(request: FastifyRequest): string {
 }
 
 function graceOf(request: FastifyRequest): number | undefined {
-  const text = (request.query as { gracePeriodSeconds?: string }).gracePeriodSeconds;
-  const value = Number(text);
-  return text === undefined || !Number.isInteger(value) || value < 0 ? undefined : value;
+  const text = (request.query as { gracePeriodSeconds?: unknown }).gracePeriodSeconds;
+  // What an API server would not take is none; what is longer than the provider lets it be is cut there.
+  return typeof text === 'string' && /^[0-9]{1,10}$/.test(text) ? Number(text) : undefined;
 }
 
 function toCodedError(error: unknown): CodedError {

@@ -172,6 +172,7 @@ export const ENDPOINTS = {
     body: Type.Object({
       pod: PodSchema,
       virtualNode: Type.String({ maxLength: 253 }),
+      hostIP: Type.Optional(Type.String({ maxLength: 45, pattern: '^[0-9A-Fa-f.:]+$' })),
       objects: Type.Array(ConfigObjectSchema, { maxItems: 200 }),
       services: Type.Optional(ServicesSchema),
       fencing: Type.Optional(Type.Object({ afterSeconds: Type.Integer({ minimum: 1, maximum: 86_400 }) })),

@@ -1,6 +1,7 @@
 import { afterAll, afterEach, beforeAll, describe, expect, test } from 'vitest';
 import type { HomeContact, PodLeases } from '../../src/agent/ports.ts';
 import { ShadowPods } from '../../src/agent/shadow-pod/shadow-pods.ts';
+import { DEFAULT_TERMS } from '../../src/core/guest-pod/guest-terms.ts';
 import type { ConfigObject, KubeObject, Pod, PodSpec } from '../../src/core/kube-objects.ts';
 import { OBJECT_NAMES_ANNOTATION, ORIGIN_CLUSTER_LABEL } from '../../src/core/labels.ts';
 import { type ShadowPod, toShadowPod } from '../../src/core/shadow-pod/shadow-pod.ts';
@@ -44,6 +45,7 @@ async function startProvider() {
     services: { prepare: () => Promise.resolve() },
     agent: { namespace: 'headcut-system', serviceAccount: 'headcut' },
     podSecurityLevel: () => 'baseline',
+    terms: () => DEFAULT_TERMS,
     surroundings: () => ({ nameserver: '10.96.7.7', homeApi: undefined, clusterDomain: 'cluster.local' }),
     leases,
     homes,

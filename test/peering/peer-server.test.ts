@@ -176,6 +176,14 @@ describe('calls', () => {
     expect(target.provider.deleted.map((call) => call.gracePeriodSeconds)).toEqual([undefined, 0, undefined]);
   });
 
+  it('carry no grace period that an API server would not take', async () => {
+    const target = await start(host, [friend]);
+    const client = clientOf(friend, target);
+    const texts = ['1e300', '-1', '1.5', '99999999999', 'Infinity', '%20', '1&gracePeriodSeconds=2'];
+    for (const text of texts) await deletePod(client, 'a', `?gracePeriodSeconds=${text}`);
+    expect(target.provider.deleted.map((call) => call.gracePeriodSeconds)).toEqual(texts.map(() => undefined));
+  });
+
   it('tell what is wrong with a request, as code and message', async () => {
     const target = await start(host, [friend]);
     const client = clientOf(friend, target);

@@ -23,6 +23,8 @@ export interface OffersDeps {
   links: Pick<PeerLinks, 'list' | 'onChange'>;
   /** What the provider keeps for itself. */
   reserve(): ResourceList;
+  /** What a container is given that asks for nothing. */
+  guestShare(): ResourceList;
   /** It is drained: peers are asked to move their pods away. */
   maintenance(): boolean;
   federations: Pick<Store<FederationObject>, 'onChange'>;
@@ -119,6 +121,7 @@ export class Offers implements Admission {
       const next = computeOffer(this.#deps.nodes.list(), usage, {
         peerId: id,
         reserve: this.#reserve(),
+        guestShare: amountsFrom(this.#deps.guestShare()),
         maintenance: this.#deps.maintenance(),
       });
       const left = this.#consider(id, next, now);

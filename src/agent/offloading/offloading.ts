@@ -40,6 +40,8 @@ export interface OffloadingDeps {
   addresses: PeerAddresses;
   services: ServiceSource;
   fencing: PodFencing;
+  /** The address that virtual nodes have here, which pods show as that of their host. */
+  hostIp: string;
   /** After how long without contact to this cluster providers stop pods of a namespace; undefined: never. */
   stopAfterSeconds(namespace: string): number | undefined;
   clock: Clock;
@@ -143,6 +145,7 @@ export class Offloading {
       remote,
       notOffloaded,
       address: this.#addressOf(link, remote),
+      hostIp: this.#deps.hostIp,
       remoteKnown: link.podsSynced,
       peerUnreachable: link.state === 'Unreachable',
       replacementPendingMs: link.podsSynced ? this.#superseded.leftMs(local) : undefined,
@@ -186,6 +189,7 @@ export class Offloading {
     const verdict = await link.submitPod(uid, {
       pod: pod as Pod,
       virtualNode: local.spec.nodeName ?? '',
+      hostIP: this.#deps.hostIp,
       objects: [...objects.map(toSentObject), ...tokens],
       ...(services === 'told' ? {} : { services }),
       ...(fencedMs === undefined ? {} : { fencing: { afterSeconds: Math.ceil(fencedMs / 1_000) } }),

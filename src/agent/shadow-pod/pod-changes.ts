@@ -2,6 +2,7 @@ import { CodedError } from '../../core/coded-error.ts';
 import type { Pod } from '../../core/kube-objects.ts';
 import { withChanges } from '../../core/offloading/pod-changes.ts';
 import { planPodChanges } from '../../core/shadow-pod/plan-pod-changes.ts';
+import { refusalByPolicy } from '../../core/shadow-pod/policy.ts';
 import { inHomeWords } from '../../core/shadow-pod/shadow-objects.ts';
 import type { ShadowPod } from '../../core/shadow-pod/shadow-pod.ts';
 import { type PodSurroundings, translateWithDebuggers } from '../../core/shadow-pod/translate-pod.ts';
@@ -21,6 +22,10 @@ export async function applyPodChanges(
 ): Promise<void> {
   const next: ShadowPod = { ...shadow, spec: { ...shadow.spec, pod: withChanges(shadow.spec.pod, wanted) } };
   const { namespace, name } = shadow.metadata;
+  const refusal = refusalByPolicy(next.spec.pod, surroundings.terms);
+  // What a former version took stays as it is.
+  if (refusal !== undefined && refusalByPolicy(shadow.spec.pod, surroundings.terms) === undefined)
+    throw new CodedError('Forbidden', refusal.message);
   try {
     const [before, after] = [translateWithDebuggers(shadow, surroundings), translateWithDebuggers(next, surroundings)];
     const patches = planPodChanges(before, after, real);

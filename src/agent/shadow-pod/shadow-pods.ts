@@ -1,4 +1,5 @@
 import { CodedError } from '../../core/coded-error.ts';
+import type { GuestTerms } from '../../core/guest-pod/guest-terms.ts';
 import { type ConfigObject, objectKey, type Pod } from '../../core/kube-objects.ts';
 import { ORIGIN_CLUSTER_LABEL } from '../../core/labels.ts';
 import { changesDigest } from '../../core/offloading/pod-changes.ts';
@@ -36,6 +37,8 @@ export interface ShadowPodsDeps {
   /** The agent's own namespace and ServiceAccount. */
   agent: { namespace: string; serviceAccount: string };
   podSecurityLevel(): string;
+  /** What guests may have here. */
+  terms(): GuestTerms;
   /** Undefined while it is not known, or what pods need of it is not installed. */
   surroundings(): PodSurroundings | undefined;
   leases: PodLeases;
@@ -150,9 +153,11 @@ export class ShadowPods implements PodProvider {
   async delete(peerId: string, uid: string, gracePeriodSeconds: number | undefined): Promise<void> {
     const shadow = this.#shadowOf(peerId, uid);
     if (shadow === undefined) return;
-    this.#deleting.set(guestKeyOf(shadow), gracePeriodSeconds);
+    const { maxGraceSeconds } = this.#deps.terms();
+    const grace = gracePeriodSeconds === undefined ? undefined : Math.min(gracePeriodSeconds, maxGraceSeconds);
+    this.#deleting.set(guestKeyOf(shadow), grace);
     const pod = this.#realPodOf(shadow);
-    if (pod !== undefined) await this.#realPods.delete(shadow, pod.metadata.uid ?? '', gracePeriodSeconds);
+    if (pod !== undefined) await this.#realPods.delete(shadow, pod.metadata.uid ?? '', grace);
     this.#announce(shadow);
     this.controller.enqueue(objectKey(shadow));
   }

@@ -1,4 +1,5 @@
 import { CodedError } from '../../core/coded-error.ts';
+import type { GuestTerms } from '../../core/guest-pod/guest-terms.ts';
 import { type ConfigObject, objectKey, type Pod } from '../../core/kube-objects.ts';
 import type { PodSubmission, PodVerdict } from '../../core/offloading/pod-submission.ts';
 import { type Twin, toNoCredentials } from '../../core/reflection/reflected-object.ts';
@@ -27,6 +28,8 @@ export interface SubmissionsDeps {
   services: Pick<ServiceMirrorDesk, 'prepare'>;
   leases: Pick<PodLeases, 'ensure'>;
   clock: Clock;
+  /** What guests may have here. */
+  terms(): GuestTerms;
 }
 
 /** What is there, or is made, for the pods of a consumer. */
@@ -87,11 +90,12 @@ export class Submissions {
     const existing = this.#deps.shadowPods.get(objectKey(shadow));
     if (existing !== undefined) return verdictOnExisting(existing, shadow);
     if (this.#parts.keyOf(peerId, uid) !== undefined) return uidTaken(uid);
-    const refusal = refusalByPolicy(submission.pod);
+    const refusal = refusalByPolicy(submission.pod, this.#deps.terms());
     if (refusal !== undefined) return refusal;
-    const room = this.#deps.admission.reserve(uid, submission.pod, peerId);
-    if (!room.ok) return { accepted: false, kind: 'room', reason: room.reason, message: room.message };
     try {
+      // What it is given here counts, not what it asked for.
+      const room = this.#deps.admission.reserve(uid, this.#parts.realPods.madeOf(shadow), peerId);
+      if (!room.ok) return { accepted: false, kind: 'room', reason: room.reason, message: room.message };
       const verdict = await this.#accept(shadow, submission);
       if (!verdict.accepted) this.#giveUp(shadow);
       return verdict;

@@ -7,6 +7,7 @@ import {
   amountOf,
   amountsFrom,
   clampedTo,
+  larger,
   podRequests,
   subtract,
   toResourceList,
@@ -69,14 +70,19 @@ export function countsHere(pod: Pod, virtualNodes: ReadonlySet<string>): boolean
 export function computeOffer(
   nodes: readonly Node[],
   usage: readonly Usage[],
-  options: { peerId: string; reserve: Amounts; maintenance?: boolean },
+  options: { peerId: string; reserve: Amounts; maintenance?: boolean; guestShare?: Amounts },
 ): Offer {
   const maintenance = options.maintenance === true;
   const closed = whyClosed(nodes, maintenance);
   const usable = closed === undefined ? usableNodes(nodes) : [];
   const allocatable = add(...usable.map((node) => amountsFrom(node.status?.allocatable)));
   const others = usage.filter((one) => one.peerId !== options.peerId).map((one) => one.requests);
-  const free = clampedTo(allocatable, subtract(allocatable, add(options.reserve, ...others)));
+  const own = usage.filter((one) => one.peerId === options.peerId).map((one) => one.requests);
+  const free = withShares(
+    clampedTo(allocatable, subtract(allocatable, add(options.reserve, ...others))),
+    add(...own),
+    options.guestShare ?? {},
+  );
   const first = usable[0];
   return {
     capacity: toResourceList(add(...usable.map((node) => amountsFrom(node.status?.capacity)))),
@@ -87,6 +93,36 @@ export function computeOffer(
     ...(closed === undefined ? {} : { reason: closed, running: readyNodes(nodes).length > 0 }),
     ...(maintenance ? { evacuate: true } : {}),
   };
+}
+
+/** As long as so many more pods fit that ask for nothing, their number is not what ends first. */
+const MANY = 32n;
+
+/**
+ * A pod that asks for nothing counts for nothing at its home, and is given a share here: towards the end no more `pods` are offered than
+ * there are shares left, or its home would send one after the other to be refused.
+ * @param own what the peer's pods have here already, which is part of `free`
+ */
+function withShares(free: Amounts, own: Amounts, share: Amounts): Amounts {
+  const left = subtract(free, own);
+  const more = Object.entries(share)
+    .filter(([name, milli]) => milli > 0n && name !== 'cpu' && free[name] !== undefined)
+    .map(([name, milli]) => larger(amountOf(left, name), 0n) / milli);
+  const [fewest = MANY] = [...more, MANY].sort((one, other) => Number(one - other));
+  if (fewest >= MANY || free.pods === undefined) return free;
+  return clampedTo(free, { ...free, pods: smaller(amountOf(own, 'pods') + fewest * 1_000n, free.pods) });
+}
+
+/** Math.min does not take bigint. */
+function smaller(left: bigint, right: bigint): bigint {
+  if (left < right) return left;
+  return right;
+}
+
+/** Names of the resources that real nodes here have. */
+export function offeredResources(nodes: readonly Node[]): ReadonlySet<string> {
+  const real = nodes.filter((node) => node.metadata.labels?.[PEER_LABEL] === undefined);
+  return new Set(real.flatMap(({ status }) => Object.keys(status?.allocatable ?? {})));
 }
 
 /** Why this cluster takes no pods of others now; undefined when it does. */

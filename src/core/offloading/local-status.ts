@@ -24,7 +24,7 @@ const PASSING_CONDITIONS = ['PodResizePending', 'PodResizeInProgress'];
 export type ShownAddress = string | null | undefined;
 
 /**
- * The status that an offloaded pod shows on the consumer. The host's address is left out: it is of use at the provider only.
+ * The status that an offloaded pod shows on the consumer. The host's address is left out: it is the provider's.
  * @param extra a condition of our own
  */
 export function toLocalStatus(remote: PodStatus, local: Pod, address?: ShownAddress, extra?: Condition): LocalStatus {
@@ -42,6 +42,8 @@ export function toLocalStatus(remote: PodStatus, local: Pod, address?: ShownAddr
 /** A wanted status; `podIP: null` removes the address. */
 export interface LocalStatus extends Pick<PodStatus, 'phase' | 'reason' | 'message' | 'startTime' | 'conditions'> {
   podIP?: string | null;
+  /** The address of the node to which the pod is bound here. */
+  hostIP?: string;
   observedGeneration?: number;
   containerStatuses?: ContainerStatus[];
   initContainerStatuses?: ContainerStatus[];
@@ -98,7 +100,15 @@ export function statusPatch(
 }
 
 /** A pod's list of addresses is merged by address: an old one would stay beside the new one, which the API server refuses. */
-function addressPatch(current: PodStatus, { podIP }: LocalStatus): Record<string, unknown> {
+function addressPatch(current: PodStatus, { podIP, hostIP }: LocalStatus): Record<string, unknown> {
+  const host =
+    hostIP === undefined || hostIP === current.hostIP
+      ? {}
+      : { hostIP, hostIPs: [{ $patch: 'replace' }, { ip: hostIP }] };
+  return { ...host, ...podAddressPatch(current, podIP) };
+}
+
+function podAddressPatch(current: PodStatus, podIP: ShownAddress): Record<string, unknown> {
   if (podIP === undefined || podIP === (current.podIP ?? null)) return {};
   if (podIP === null) return { podIP: null, podIPs: [{ $patch: 'replace' }] };
   return { podIP, podIPs: [{ $patch: 'replace' }, { ip: podIP }] };

@@ -40,6 +40,8 @@ export interface OffloadedPodObservation {
   notOffloaded?: string | undefined;
   /** The remote pod's address, as it is to be shown here. */
   address?: ShownAddress;
+  /** The address of the node to which it is bound. */
+  hostIp?: string;
   /** The peer answers, and told all pods that it has: only then a missing remote pod is known to be absent. */
   remoteKnown: boolean;
   /** The peer was found unreachable by own failed contact. */
@@ -194,7 +196,13 @@ function planRefusal(
 function reflectStatus(observed: OffloadedPodObservation, local: Pod, remote: RemotePod): OffloadingAction[] {
   if (remote.status === undefined || isTerminal(local.status)) return [];
   const fencing = remote.fencing && fencingCondition(remote.fencing.afterSeconds * 1_000);
-  return ended(observed, local, toLocalStatus(remote.status, local, observed.address, fencing));
+  const shown = toLocalStatus(remote.status, local, observed.address, fencing);
+  const { hostIp } = observed;
+  return ended(
+    observed,
+    local,
+    remote.status.hostIP === undefined || hostIp === undefined ? shown : { ...shown, hostIP: hostIp },
+  );
 }
 
 /** As patched; an end for which the pod's containers are not the reason is told by an event too. */

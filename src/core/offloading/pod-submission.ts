@@ -7,6 +7,8 @@ export interface PodSubmission {
   pod: Pod;
   /** The virtual node it is bound to on the consumer. */
   virtualNode: string;
+  /** The address that the pod shows as that of its host on the consumer. */
+  hostIP?: string;
   /** ConfigMaps and Secrets that the pod references (and, made by the agent, its service account tokens). */
   objects: ConfigObject[];
   /** All Services of the pod's namespace: they are there before it starts. */

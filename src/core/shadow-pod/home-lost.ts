@@ -14,8 +14,22 @@ export const STOPPED = {
     'the provider was out of contact with this cluster for longer than consumerLost.stopAfter and stopped the pod',
 };
 
-/** A home that was forgotten by mistake may join again within this, and finds its pods. */
-export const ABANDONED_AFTER_MS = 60_000;
+/** A home that was forgotten by mistake may join again within this, and finds its pods. With what follows it is less than a minute. */
+export const ABANDONED_AFTER_MS = 30_000;
+
+/** What a pod has to end whose home is no member, or waits no longer, however much it asked for. */
+const LAST_GRACE_SECONDS = 20;
+
+/** How long (s) a pod may take to end that ends by the provider's own decision. */
+export function lastGraceSeconds({ spec }: Pod): number {
+  const { terminationGracePeriodSeconds: own = LAST_GRACE_SECONDS } = spec;
+  return Math.min(own, LAST_GRACE_SECONDS);
+}
+
+/** True when it is being deleted, and has no more time left than this. */
+export function endsWithin({ metadata }: Pod, graceSeconds: number): boolean {
+  return metadata.deletionTimestamp !== undefined && (metadata.deletionGracePeriodSeconds ?? 0) <= graceSeconds;
+}
 
 /** How long (ms) until a pod ends because its home is no member, 0 when its time is over; undefined while its home is one. */
 export function abandonedInMs(homeGoneMs: number | undefined): number | undefined {

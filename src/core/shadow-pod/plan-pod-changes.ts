@@ -16,7 +16,7 @@ export interface PodPatch {
 export function planPodChanges(before: Pod, after: Pod, real: Pod): PodPatch[] {
   const uid = real.metadata.uid ?? '';
   const plain = plainPatch(before, after, real);
-  const resources = resizePatch(after, real);
+  const resources = resizePatch(before, after, real);
   const debuggers = missingEphemeral(after, real);
   return [
     ...(plain === undefined
@@ -67,19 +67,22 @@ function mapPatch(
   return { ...Object.fromEntries(set), ...Object.fromEntries(removed.map((name) => [name, null])) };
 }
 
-function resizePatch(after: Pod, real: Pod): Record<string, unknown> | undefined {
+/** A pod that a former version made has not what guests are given today: only what its owner changed is changed. */
+function resizePatch(before: Pod, after: Pod, real: Pod): Record<string, unknown> | undefined {
   const spec: Record<string, unknown> = {};
   for (const field of ['containers', 'initContainers'] as const) {
     const resized = (after.spec[field] ?? []).flatMap(({ name, resources }) => {
       const now = find(real.spec[field], name);
-      return resources === undefined || now === undefined || isEqual(resources, now.resources ?? {})
+      const same = isEqual(resources, find(before.spec[field], name)?.resources);
+      return resources === undefined || same || now === undefined || isEqual(resources, now.resources ?? {})
         ? []
         : [{ name, resources }];
     });
     if (resized.length > 0) spec[field] = resized;
   }
   const { resources } = after.spec;
-  if (resources !== undefined && !isEqual(resources, real.spec.resources)) spec.resources = resources;
+  if (resources !== undefined && !isEqual(resources, before.spec.resources) && !isEqual(resources, real.spec.resources))
+    spec.resources = resources;
   return Object.keys(spec).length === 0 ? undefined : spec;
 }
 

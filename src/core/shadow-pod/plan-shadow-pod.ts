@@ -1,12 +1,15 @@
 import { FENCE_GRACE_SECONDS } from '../fencing/lease.ts';
+import { withoutGivenLimits } from '../guest-pod/guest-limits.ts';
 import type { Condition, Pod, PodStatus } from '../kube-objects.ts';
 import { changesDigest } from '../offloading/pod-changes.ts';
 import type { RemotePod } from '../offloading/pod-submission.ts';
 import { isTerminal } from '../pod-phase.ts';
 import {
   abandonedInMs,
+  endsWithin,
   isEvicted,
   isMadeAgain,
+  lastGraceSeconds,
   madeAgainStatus,
   removedStatus,
   STOPPED,
@@ -54,7 +57,22 @@ export interface ShadowPodPlan {
  */
 export function planShadowPod(observed: ShadowPodObservation): ShadowPodPlan {
   const leftMs = abandonedInMs(observed.homeGoneMs);
-  return leftMs === 0 ? planWanted({ ...observed, deleting: true }) : within(leftMs, planWanted(observed));
+  return leftMs === 0 ? planAbandoned(observed) : within(leftMs, planWanted(observed));
+}
+
+/** Nobody will ever end it: it does not get the time that it asks for, also when it is being deleted with that. */
+function planAbandoned(observed: ShadowPodObservation): ShadowPodPlan {
+  const { shadow, pod } = observed;
+  if (pod === undefined || !isPodOf(pod, shadow)) return planWanted({ ...observed, deleting: true });
+  return { actions: endSoon(pod) };
+}
+
+function endSoon(pod: Pod): ShadowPodAction[] {
+  const { uid } = pod.metadata;
+  const gracePeriodSeconds = lastGraceSeconds(pod);
+  return uid === undefined || endsWithin(pod, gracePeriodSeconds)
+    ? []
+    : [{ type: 'delete-pod', uid, gracePeriodSeconds }];
 }
 
 /** The plan, which is made again when this time (ms) is over. */
@@ -86,14 +104,12 @@ function planWanted(observed: ShadowPodObservation): ShadowPodPlan {
   return within(leftMs, planRunning(observed, pod, status));
 }
 
-/** Its home waits for it no longer. It gets the time that it asks for. */
-function planStop({ metadata }: Pod, status: ShadowPodStatus): ShadowPodPlan {
+/** Its home waits for it no longer. */
+function planStop(pod: Pod, status: ShadowPodStatus): ShadowPodPlan {
+  const podUID = pod.metadata.uid ?? '';
   if (status.stopping === undefined)
-    return {
-      actions: [{ type: 'write-status', status: { ...status, podUID: metadata.uid ?? '', stopping: STOPPED } }],
-    };
-  if (metadata.deletionTimestamp !== undefined || metadata.uid === undefined) return { actions: [] };
-  return { actions: [{ type: 'delete-pod', uid: metadata.uid }] };
+    return { actions: [{ type: 'write-status', status: { ...status, podUID, stopping: STOPPED } }] };
+  return { actions: endSoon(pod) };
 }
 
 function planMakeAgain({ now }: ShadowPodObservation, status: ShadowPodStatus): ShadowPodPlan {
@@ -105,10 +121,9 @@ function planMakeAgain({ now }: ShadowPodObservation, status: ShadowPodStatus): 
 }
 
 /** It is stopped without the time that it asks for, which its replacement does not wait for. */
-function planFence({ metadata }: Pod): ShadowPodPlan {
-  const { uid, deletionTimestamp, deletionGracePeriodSeconds } = metadata;
-  const ends = deletionTimestamp !== undefined && (deletionGracePeriodSeconds ?? 0) <= FENCE_GRACE_SECONDS;
-  if (uid === undefined || ends) return { actions: [] };
+function planFence(pod: Pod): ShadowPodPlan {
+  const { uid } = pod.metadata;
+  if (uid === undefined || endsWithin(pod, FENCE_GRACE_SECONDS)) return { actions: [] };
   return { actions: [{ type: 'delete-pod', uid, gracePeriodSeconds: FENCE_GRACE_SECONDS }] };
 }
 
@@ -204,7 +219,8 @@ function endedHere(pod: Pod, status: ShadowPodStatus | undefined): PodStatus {
 export function toRemotePod(observed: Pick<ShadowPodObservation, 'shadow' | 'pod' | 'deleting'>): RemotePod {
   const { shadow, pod, deleting } = observed;
   const own = pod !== undefined && isPodOf(pod, shadow) ? pod : undefined;
-  const status = shadow.status?.terminal ?? (own && statusNow(own, shadow, deleting));
+  const seen = shadow.status?.terminal ?? (own && statusNow(own, shadow, deleting));
+  const status = seen && withoutGivenLimits(seen, shadow.spec.pod.spec);
   const refusal = shadow.status?.refusal;
   return {
     uid: shadow.spec.originUID,

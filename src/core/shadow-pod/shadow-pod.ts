@@ -19,6 +19,8 @@ export interface ShadowPod extends KubeObject {
     originName: string;
     originUID: string;
     virtualNode: string;
+    /** The address of that node, which the pod shows at home as that of its host; undefined from members of former versions. */
+    hostIP?: string;
     /** The consumer's pod, untranslated. */
     pod: Pod;
     /** Stop it when its home has been out of contact for this long. */
@@ -44,7 +46,7 @@ export interface ShadowPodStatus {
 
 /** The shadow pod of a submission; it has the name of the pod. @param twin the namespace for it */
 export function toShadowPod(cluster: string, submission: PodSubmission, twin?: string): ShadowPod {
-  const { pod, virtualNode, fencing, consumerLost } = submission;
+  const { pod, virtualNode, hostIP, fencing, consumerLost } = submission;
   const { name, namespace = '', uid = '' } = pod.metadata;
   // A pod is made without debuggers; they follow as a change of it.
   const { ephemeralContainers: _, ...spec } = pod.spec;
@@ -66,6 +68,7 @@ export function toShadowPod(cluster: string, submission: PodSubmission, twin?: s
       originName: name,
       originUID: uid,
       virtualNode,
+      ...(hostIP === undefined ? {} : { hostIP }),
       pod: { metadata: pod.metadata, spec },
       ...(fencing === undefined ? {} : { fencing: { afterSeconds: fencing.afterSeconds } }),
       ...(consumerLost === undefined ? {} : { consumerLost: { stopAfterSeconds: consumerLost.stopAfterSeconds } }),

@@ -23,6 +23,7 @@ function start(): Offers {
     nodes: new FakeStore<Node>([node]),
     links: { list: () => [], onChange: () => {} } as Pick<PeerLinks, 'list' | 'onChange'>,
     reserve: () => ({}),
+    guestShare: () => ({}),
     maintenance: () => false,
     federations: new FakeStore<FederationObject>(),
     clock,

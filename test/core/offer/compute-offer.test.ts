@@ -48,3 +48,28 @@ test('a pod that does not fit is refused with the reason of a kubelet', () => {
   expect(fits(amountsFrom({ cpu: '2' }), free)).toEqual({ ok: true });
   expect(fits(amountsFrom({ cpu: '3' }), free)).toMatchObject({ ok: false, reason: 'OutOfcpu' });
 });
+
+describe('the number of pods in an offer', () => {
+  const share = amountsFrom({ memory: '256Mi', cpu: '1' });
+  const offered = (memory: string, own = 0): string | undefined => {
+    const node: Node = { ...real, status: { ...real.status, allocatable: { ...allocatable, memory } } };
+    const guest: Pod = {
+      metadata: { name: 'g', labels: { 'headcut.dev/origin-cluster': 'b' } },
+      spec: { nodeName: 'a', containers: [{ name: 'c', resources: { requests: { memory: '256Mi' } } }] },
+    };
+    const usage = usageOf(Array(own).fill(guest), [node]);
+    return computeOffer([node], usage, { peerId: 'b', reserve: {}, guestShare: share }).allocatable.pods;
+  };
+
+  test('is that of the node, as long as many more fit that ask for nothing', () => {
+    expect(offered('8Gi')).toBe('110');
+    expect(offered('32Gi', 90)).toBe('110');
+  });
+
+  test('is no more than there are shares for towards the end, those that run included', () => {
+    expect(offered('1Gi')).toBe('4');
+    expect(offered('1Gi', 3)).toBe('4');
+    expect(offered('1Gi', 4)).toBe('4');
+    expect(offered('100Mi')).toBe('0');
+  });
+});

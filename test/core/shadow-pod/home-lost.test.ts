@@ -41,6 +41,22 @@ const goingAway = {
   conditions: [{ type: 'DisruptionTarget', status: 'True' as const, message: 'Eviction API: evicting' }],
 };
 
+describe('a pod whose home is gone and that asks for a long time to end', () => {
+  const long = (deletionGracePeriodSeconds: number) =>
+    real({ phase: 'Running' }, { deletionTimestamp: '2026-01-01T00:00:59Z', deletionGracePeriodSeconds });
+  const end = (pod: Pod) => plan(shadowOf(made), pod, undefined, ABANDONED_AFTER_MS).actions;
+
+  test('gets less, also when it is being deleted with that time', () => {
+    expect(end(long(315_360_000))).toEqual([{ type: 'delete-pod', uid: 'r1', gracePeriodSeconds: 20 }]);
+    expect(end(long(20))).toEqual([]);
+  });
+
+  test('is not given more than it asks for', () => {
+    const quick = real({ phase: 'Running' }, {}, { terminationGracePeriodSeconds: 3 });
+    expect(end(quick)).toEqual([{ type: 'delete-pod', uid: 'r1', gracePeriodSeconds: 3 }]);
+  });
+});
+
 describe('a pod that is removed on its provider while its home is out of contact', () => {
   test('is made again, and that is noted once', () => {
     const { actions } = plan(shadowOf(made), undefined, 5_000);
@@ -105,14 +121,18 @@ describe('a pod whose home wants it to stop when it is lost', () => {
     expect(plan(shadow(made), real({ phase: 'Running' }), undefined)).toEqual({ actions: [] });
   });
 
-  test('is stopped then, with its own time to end, and is told as stopped', () => {
+  test('is stopped then, within 20 s whatever it asks for, and is told as stopped', () => {
     const first = plan(shadow(made), real({ phase: 'Running' }), 10_000).actions;
     expect(first).toEqual([{ type: 'write-status', status: { ...made, stopping: STOPPED } }]);
     const stopping = { ...made, stopping: STOPPED };
     for (const homeLostMs of [10_000, undefined])
       expect(plan(shadow(stopping), real({ phase: 'Running' }), homeLostMs).actions).toEqual([
-        { type: 'delete-pod', uid: 'r1' },
+        { type: 'delete-pod', uid: 'r1', gracePeriodSeconds: 20 },
       ]);
+    const slow = { deletionTimestamp: '2026-01-01T00:01:59Z', deletionGracePeriodSeconds: 120 };
+    expect(plan(shadow(stopping), real({ phase: 'Running' }, slow), 11_000).actions).toEqual([
+      { type: 'delete-pod', uid: 'r1', gracePeriodSeconds: 20 },
+    ]);
     for (const homeLostMs of [11_000, undefined])
       expect(plan(shadow(stopping), undefined, homeLostMs).actions).toMatchObject([
         { type: 'write-status', status: { phase: 'Failed', terminal: { reason: STOPPED.reason } } },
@@ -130,10 +150,13 @@ describe('a pod whose home is no member any more', () => {
     });
   });
 
-  test('is ended then with its own time to end, and what was kept of it goes too', () => {
+  test('is ended then, within a minute in all, and what was kept of it goes too', () => {
+    expect(over).toBeLessThanOrEqual(40_000);
     const pods = [real({ phase: 'Running' }), real({ phase: 'Succeeded' })];
     for (const pod of pods)
-      expect(plan(shadowOf(made), pod, undefined, over).actions).toEqual([{ type: 'delete-pod', uid: 'r1' }]);
+      expect(plan(shadowOf(made), pod, undefined, over).actions).toEqual([
+        { type: 'delete-pod', uid: 'r1', gracePeriodSeconds: 20 },
+      ]);
     const leaving = real({ phase: 'Running' }, { deletionTimestamp: '2026-01-01T00:00:59Z' });
     expect(plan(shadowOf(made), leaving, undefined, over).actions).toEqual([]);
     expect(plan(shadowOf(made), undefined, undefined, over).actions).toEqual([{ type: 'delete-shadow-pod' }]);

@@ -46,6 +46,21 @@ describe('the client', () => {
     expect(second.metadata.resourceVersion).toBe(first.metadata.resourceVersion);
   });
 
+  test('applies every character that an object can hold, unchanged', async () => {
+    const namespace = await freshNamespace(client);
+    const isSurrogate = (code: number): boolean => code >= 0xd800 && code <= 0xdfff;
+    const codes = [...Array(0x10000).keys(), 0x10000, 0x1f600, 0x1fffe, 0x10ffff].filter((code) => !isSurrogate(code));
+    // One after the other, and each at the begin and the end of a line, where YAML folds.
+    const text = codes.map((code) => String.fromCodePoint(code)).join('');
+    const lines = codes
+      .slice(0, 0x100)
+      .map((code) => `${String.fromCodePoint(code)} x ${String.fromCodePoint(code)}\n`);
+    const applied = configMap(namespace, 'all', text + lines.join(''));
+    await client.apply(CONFIG_MAPS, applied);
+    const { data } = await client.get<ConfigObject>(CONFIG_MAPS, { namespace, name: 'all' });
+    expect(data?.k === applied.data?.k).toBe(true);
+  });
+
   test('lists page by page without losing any', async () => {
     const namespace = await freshNamespace(client);
     for (let index = 0; index < 7; index += 1) await client.create(CONFIG_MAPS, configMap(namespace, `c${index}`, 'x'));

@@ -1,5 +1,6 @@
 import { setImmediate } from 'node:timers/promises';
-import { GUARD_AFTER_MS, KILL_AFTER_MS, leaseEndsAt, RENEW_EVERY_MS } from '../../core/fencing/lease.ts';
+import { GUARD_AFTER_MS, KILL_AFTER_MS, RENEW_EVERY_MS } from '../../core/fencing/lease.ts';
+import { leaseEndsAtAfter, PauseWatch } from '../../core/fencing/pause.ts';
 import type { Clock } from '../../runtime/clock.ts';
 import type { Logger } from '../../runtime/logger.ts';
 import type { FencedPod, KeptLeases } from './lease-memory.ts';
@@ -55,17 +56,20 @@ class Guard {
   readonly #stopped = new Set<string>();
   readonly #stopping = new Set<string>();
   readonly #failing = new Set<string>();
+  readonly #pauses: PauseWatch;
 
   constructor(deps: FenceGuardDeps) {
     this.#deps = deps;
+    this.#pauses = new PauseWatch({ now: () => deps.clock.now(), uptime: deps.uptime });
   }
 
   async look(): Promise<void> {
     const { leases, uptime } = this.#deps;
     const { askedAt, pods } = leases();
+    const pause = this.#pauses.look();
     const overdue = pods.flatMap((pod) => {
       const asked = askedAt.get(pod.consumer);
-      return asked === undefined ? [] : [{ pod, ms: uptime() - leaseEndsAt(asked, pod.afterMs) }];
+      return asked === undefined ? [] : [{ pod, ms: uptime() - leaseEndsAtAfter(asked, pod.afterMs, pause) }];
     });
     // An API server that does not answer holds up no killing.
     for (const { pod, ms } of overdue) if (ms >= GUARD_AFTER_MS) void this.#stop(pod);

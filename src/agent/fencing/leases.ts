@@ -1,5 +1,6 @@
 import { CodedError, messageOf } from '../../core/coded-error.ts';
-import { leaseEndsAt, RENEW_EVERY_MS } from '../../core/fencing/lease.ts';
+import { RENEW_EVERY_MS } from '../../core/fencing/lease.ts';
+import { leaseEndsAtAfter, PauseWatch } from '../../core/fencing/pause.ts';
 import { objectKey } from '../../core/kube-objects.ts';
 import { guestKeyOf, type ShadowPod } from '../../core/shadow-pod/shadow-pod.ts';
 import type { Store } from '../../kube/store.ts';
@@ -34,6 +35,7 @@ const FIRST_LEASE_MS = 20_000;
 export class Leases implements PodLeases {
   readonly #deps: LeasesDeps;
   readonly #startedAt: number;
+  readonly #pauses: PauseWatch;
   readonly #askedAt = new Map<string, number>();
   readonly #asking = new Map<string, Promise<void>>();
   /** When the running question was sent. */
@@ -50,6 +52,7 @@ export class Leases implements PodLeases {
   constructor(deps: LeasesDeps) {
     this.#deps = deps;
     this.#startedAt = deps.uptime();
+    this.#pauses = new PauseWatch({ now: () => deps.clock.now(), uptime: deps.uptime });
   }
 
   onChange(listener: (key: string) => void): void {
@@ -65,7 +68,7 @@ export class Leases implements PodLeases {
     if (afterMs === undefined) return true;
     if (this.isFenced(shadow)) return false;
     const askedAt = this.#askedAt.get(shadow.spec.originCluster);
-    return askedAt !== undefined && this.#deps.uptime() < leaseEndsAt(askedAt, afterMs);
+    return askedAt !== undefined && this.#deps.uptime() < leaseEndsAtAfter(askedAt, afterMs, this.#pauses.look());
   }
 
   mayStart(shadow: ShadowPod): boolean {
@@ -76,7 +79,8 @@ export class Leases implements PodLeases {
 
   async ensure(consumer: string): Promise<void> {
     const askedAt = this.#askedAt.get(consumer);
-    const isFresh = askedAt !== undefined && this.#deps.uptime() - askedAt < 2 * RENEW_EVERY_MS;
+    const since = Math.max(this.#deps.uptime() - 2 * RENEW_EVERY_MS, this.#pauses.look()?.noticedAt ?? 0);
+    const isFresh = askedAt !== undefined && askedAt > since;
     // The guard is told with each renewal.
     await (isFresh ? this.#tellGuard(this.#leases()) : this.#renew(consumer));
     // It would wait for that with its room taken.
@@ -120,9 +124,11 @@ export class Leases implements PodLeases {
   #expire(consumer: string, shadows: readonly ShadowPod[]): void {
     const { uptime } = this.#deps;
     const askedAt = this.#askedAt.get(consumer);
+    const pause = this.#pauses.look();
     for (const shadow of shadows) {
       const afterMs = fencingMs(shadow) ?? 0;
-      const endsAt = askedAt === undefined ? this.#startedAt + FIRST_LEASE_MS : leaseEndsAt(askedAt, afterMs);
+      const endsAt =
+        askedAt === undefined ? this.#startedAt + FIRST_LEASE_MS : leaseEndsAtAfter(askedAt, afterMs, pause);
       if (uptime() >= endsAt)
         this.#fence(shadow, 'out of contact with the home of a fenced pod for too long; the pod is stopped');
     }
@@ -137,7 +143,8 @@ export class Leases implements PodLeases {
 
   #renewIfDue(consumer: string): void {
     const lastAt = Math.max(this.#sentAt.get(consumer) ?? 0, this.#askedAt.get(consumer) ?? 0);
-    if (this.#deps.uptime() - lastAt < RENEW_EVERY_MS) return;
+    const isPaused = (this.#pauses.look()?.noticedAt ?? 0) > lastAt;
+    if (!isPaused && this.#deps.uptime() - lastAt < RENEW_EVERY_MS) return;
     this.#renew(consumer).catch((error: unknown) =>
       this.#deps.logger.debug({ consumer, problem: messageOf(error) }, 'no lease for fenced pods'),
     );

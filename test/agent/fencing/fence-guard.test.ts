@@ -56,6 +56,22 @@ function guard(
 const heard = (agoMs: number) => new Map([['home', uptime() - agoMs]]);
 
 describe('a fenced pod', () => {
+  test('is stopped sooner on a machine that was paused, if its home was not heard since', async () => {
+    let aheadMs = 0;
+    const { now } = systemClock;
+    clock.now = () => now() + aheadMs;
+    try {
+      const day = { ...db, afterMs: 86_400_000 };
+      const { stopped } = guard({ askedAt: heard(1_000), pods: [day] });
+      await clock.sleep(5_000);
+      expect(stopped).toEqual([]);
+      aheadMs = 100_000_000;
+      await expect.poll(() => stopped, { timeout: 5_000 }).toEqual(['u1']);
+    } finally {
+      clock.now = now;
+    }
+  });
+
   test('is stopped once when its home was not heard for its time, whatever the agent does', async () => {
     const { stopped } = guard({ askedAt: heard(20_000), pods: [db] });
     await expect.poll(() => stopped).toEqual(['u1']);

@@ -15,8 +15,11 @@ import { silentLogger } from '../../../src/runtime/logger.ts';
 import { eventually } from '../../peering/peer-server-fixture.ts';
 
 const SPEED = 20;
+/** How far the wall clock was put ahead. */
+let wallAheadMs = 0;
 const clock = {
   ...systemClock,
+  now: () => systemClock.now() + wallAheadMs,
   monotonic: () => systemClock.monotonic() * SPEED,
   sleep: (ms: number, signal?: AbortSignal) => systemClock.sleep(ms / SPEED, signal),
 };
@@ -82,6 +85,24 @@ describe('a fenced pod', () => {
     answer = yes;
     await clock.sleep(5_000);
     expect([leases.mayRun(shadow), leases.isFenced(shadow)]).toEqual([false, true]);
+  });
+
+  test('that ran on a machine which was paused goes on only if its home answers then', async () => {
+    let answer = yes;
+    const shadow = shadowOf({ afterSeconds: 60 });
+    const { leases } = start(shadow, () => answer());
+    await eventually(() => leases.mayRun(shadow));
+    // The wall clock is put right after the pause, or is merely set: the home is there.
+    wallAheadMs += 300_000;
+    await clock.sleep(15_000);
+    expect([leases.mayRun(shadow), leases.isFenced(shadow)]).toEqual([true, false]);
+    answer = no;
+    await clock.sleep(1_000);
+    expect(leases.mayRun(shadow)).toBe(true);
+    wallAheadMs += 300_000;
+    const noticedAt = clock.monotonic();
+    await eventually(() => leases.isFenced(shadow));
+    expect(clock.monotonic() - noticedAt).toBeLessThan(20_000);
   });
 
   test('is stopped by what its own home says, not by what another member says of a pod with the same UID', async () => {

@@ -53,7 +53,7 @@ find_go_tools() {
   export HEADCUT_TOOLS
 }
 
-# ensure_go_tools lab|kwok|flannel|kube-router|test: compiles the pinned Kubernetes components (and what only such labs, or tests, need)
+# ensure_go_tools lab|kwok|flannel|kube-router|test|conformance: compiles the pinned Kubernetes components (and what only such labs, or tests, need)
 # once; sets HEADCUT_TOOLS to the folder that holds them.
 ensure_go_tools() {
   find_go_tools

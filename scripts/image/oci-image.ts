@@ -26,6 +26,8 @@ export interface ImageSettings {
 export interface Image {
   /** With registry and tag: `headcut.dev/pause:0.1.0`. */
   readonly reference: string;
+  /** Further names of the same image. */
+  readonly aliases?: readonly string[];
   readonly architecture: Architecture;
   readonly settings: ImageSettings;
   /** Uncompressed tars, the lowest first. */
@@ -57,6 +59,7 @@ export async function createLayer(entries: readonly TarEntry[]): Promise<Blob> {
 
 const toJson = (value: unknown) => Buffer.from(JSON.stringify(value));
 const descriptorOf = (mediaType: string, blob: Blob) => ({ mediaType, digest: blob.digest, size: blob.data.length });
+const namesOf = ({ reference, aliases = [] }: Image) => [reference, ...aliases];
 const blobPath = (blob: Blob) => `blobs/${blob.digest.replace(':', '/')}`;
 
 function configOf({ architecture, settings, layers }: Image) {
@@ -75,17 +78,15 @@ function indexOf(image: Image, manifest: Blob) {
   return {
     schemaVersion: 2,
     mediaType: mediaTypes.index,
-    manifests: [
-      {
-        ...descriptorOf(mediaTypes.manifest, manifest),
-        // containerd takes the full name from its own annotation; the specification's holds the tag only.
-        annotations: {
-          'io.containerd.image.name': image.reference,
-          'org.opencontainers.image.ref.name': image.reference.slice(image.reference.lastIndexOf(':') + 1),
-        },
-        platform: { architecture, os: 'linux', ...(variant ? { variant } : {}) },
+    manifests: namesOf(image).map((reference) => ({
+      ...descriptorOf(mediaTypes.manifest, manifest),
+      // containerd takes the full name from its own annotation; the specification's holds the tag only.
+      annotations: {
+        'io.containerd.image.name': reference,
+        'org.opencontainers.image.ref.name': reference.slice(reference.lastIndexOf(':') + 1),
       },
-    ],
+      platform: { architecture, os: 'linux', ...(variant ? { variant } : {}) },
+    })),
     annotations: { [fingerprintAnnotation]: image.fingerprint },
   };
 }
@@ -104,7 +105,7 @@ export function imageFiles(image: Image): TarEntry[] {
       layers: image.layers.map((layer) => descriptorOf(mediaTypes.layer, layer)),
     }),
   );
-  const docker = [{ Config: blobPath(config), RepoTags: [image.reference], Layers: image.layers.map(blobPath) }];
+  const docker = [{ Config: blobPath(config), RepoTags: namesOf(image), Layers: image.layers.map(blobPath) }];
   return [
     { kind: 'file', path: 'index.json', data: toJson(indexOf(image, manifest)) },
     { kind: 'file', path: 'oci-layout', data: toJson({ imageLayoutVersion: '1.0.0' }) },

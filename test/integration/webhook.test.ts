@@ -14,6 +14,7 @@ import {
 import { installObjects } from '../../src/ops/install-objects.ts';
 import { systemClock } from '../../src/runtime/clock.ts';
 import { createLogger } from '../../src/runtime/logger.ts';
+import { LEAVING, STAYING } from '../core/admission/portable-pods.ts';
 import { type ApiServer, freePort, startApiServer } from './api-server.ts';
 import { adminClient, applyManifests } from './cluster.ts';
 
@@ -177,6 +178,12 @@ test.each<[string, Pod]>([
     podOf(LABELLED, { containers: [{ name: 'c', image: 'x', ports: [{ containerPort: 1, hostPort: 1 }] }] }),
   ],
   ['one with a port', podOf(LABELLED, { containers: [{ name: 'c', image: 'x', ports: [{ containerPort: 1 }] }] })],
+  ...Object.entries(STAYING).map(([what, spec]): [string, Pod] => [`one with ${what}`, podOf(LABELLED, spec)]),
+  ...Object.entries(LEAVING).map(([what, spec]): [string, Pod] => [`one with ${what}`, podOf(LABELLED, spec)]),
+  [
+    'one with an AppArmor profile of the node, as older pods name it',
+    podOf(LABELLED, {}, { annotations: { 'container.apparmor.security.beta.kubernetes.io/c': 'localhost/x' } }),
+  ],
   [
     'one with a privileged init container',
     podOf(LABELLED, { initContainers: [{ name: 'i', image: 'x', securityContext: { privileged: true } }] }),

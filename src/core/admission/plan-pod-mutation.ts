@@ -1,6 +1,7 @@
-import type { Container, KubeObject, Pod, ProjectedSource, Volume } from '../kube-objects.ts';
+import type { KubeObject, Pod } from '../kube-objects.ts';
 import { VIRTUAL_NODE_TAINT } from '../labels.ts';
 import { type Affinity, excludeVirtualNodes } from './exclude-virtual-nodes.ts';
+import { isPortablePod } from './portable-pod.ts';
 import { staysHome } from './stays-home.ts';
 
 /**
@@ -19,12 +20,6 @@ export interface Offloading extends KubeObject {
   spec?: { strategy?: string };
 }
 
-/** What pod-security "baseline" allows to be added. */
-const BASELINE_CAPABILITIES = new Set(
-  'AUDIT_WRITE CHOWN DAC_OVERRIDE FOWNER FSETID KILL MKNOD NET_BIND_SERVICE SETFCAP SETGID SETPCAP SETUID SYS_CHROOT'.split(
-    ' ',
-  ),
-);
 /** Labels that differ from replica to replica. */
 const REPLICA_LABELS = new Set([
   'statefulset.kubernetes.io/pod-name',
@@ -42,7 +37,7 @@ export function planPodMutation(
 ): AddOperation[] {
   const isHome = offloading?.spec?.strategy === 'LocalOnly';
   const said = offloading === undefined ? undefined : isHome ? 'home' : 'offloaded';
-  const portable = canBeOffloaded(pod);
+  const portable = isPortablePod(pod);
   const leaves = portable && (labelled || said === 'offloaded');
   const offloaded = !isHome && (labelled || said === 'offloaded');
   return [
@@ -82,49 +77,4 @@ function spreadConstraint({ metadata, spec }: Pod): AddOperation[] {
     { op: 'add', path: '/spec/topologySpreadConstraints', value: [] },
     { op: 'add', path: '/spec/topologySpreadConstraints/-', value: constraint },
   ];
-}
-
-function canBeOffloaded({ metadata, spec }: Pod): boolean {
-  const { nodeName = '', runtimeClassName, resourceClaims = [], hostNetwork, hostPID, hostIPC, volumes = [] } = spec;
-  return (
-    nodeName === '' &&
-    runtimeClassName === undefined &&
-    (resourceClaims as unknown[]).length === 0 &&
-    !(metadata.ownerReferences ?? []).some(({ kind }) => kind === 'DaemonSet') &&
-    ![hostNetwork, hostPID, hostIPC].includes(true) &&
-    volumes.every(isPortable) &&
-    [...spec.containers, ...(spec.initContainers ?? [])].every(isBaseline)
-  );
-}
-
-function isPortable({ configMap, secret, downwardAPI, emptyDir, projected }: Volume): boolean {
-  if ([configMap, secret, downwardAPI, emptyDir].some((source) => source !== undefined)) return true;
-  // One without sources arrives with null for them, on which the policy gives up.
-  return projected?.sources?.every(isPortableSource) ?? false;
-}
-
-function isPortableSource({ serviceAccountToken, configMap, secret, downwardAPI }: ProjectedSource): boolean {
-  return [serviceAccountToken, configMap, secret, downwardAPI].some((source) => source !== undefined);
-}
-
-interface SecurityContext {
-  privileged?: boolean;
-  procMount?: string;
-  seccompProfile?: { type?: string };
-  appArmorProfile?: { type?: string };
-  capabilities?: { add?: string[] };
-}
-
-/** What "baseline", the level of every provider by default, forbids of one container. */
-function isBaseline(container: Container): boolean {
-  const security = (container.securityContext as SecurityContext | undefined) ?? {};
-  const ports = (container.ports as { hostPort?: number }[] | undefined) ?? [];
-  return (
-    security.privileged !== true &&
-    (security.procMount ?? 'Default') === 'Default' &&
-    security.seccompProfile?.type !== 'Unconfined' &&
-    security.appArmorProfile?.type !== 'Unconfined' &&
-    ports.every(({ hostPort = 0 }) => hostPort === 0) &&
-    (security.capabilities?.add ?? []).every((capability) => BASELINE_CAPABILITIES.has(capability))
-  );
 }

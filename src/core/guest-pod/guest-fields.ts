@@ -95,6 +95,13 @@ function isKnownPath(path: unknown): boolean {
   );
 }
 
+export const PROJECTED_SOURCES: RuleFields = {
+  configMap: object({ name: take, items: keys, optional: take }),
+  secret: object({ name: take, items: keys, optional: take }),
+  serviceAccountToken: object({ audience: take, expirationSeconds: take, path: take }),
+  downwardAPI: object({ items: downward }),
+};
+
 /** Volumes whose contents come with the pod, or are the pod's own. All others lie on a node or a storage system of its home. */
 export const VOLUME_SOURCES: RuleFields = {
   configMap: object({ name: take, items: keys, defaultMode: take, optional: take }),
@@ -110,12 +117,7 @@ export const VOLUME_SOURCES: RuleFields = {
           kind: 'one-of',
           says: 'is of type',
           beside: {},
-          sources: {
-            configMap: object({ name: take, items: keys, optional: take }),
-            secret: object({ name: take, items: keys, optional: take }),
-            serviceAccountToken: object({ audience: take, expirationSeconds: take, path: take }),
-            downwardAPI: object({ items: downward }),
-          },
+          sources: PROJECTED_SOURCES,
         },
       },
     },

@@ -1,5 +1,8 @@
 import { stopAfterSeconds } from '../core/consumer-lost/consumer-lost-rule.ts';
 import { lossSettingsFor } from '../core/loss-settings.ts';
+import { FEDERATION_NAME } from '../core/membership/peer-object.ts';
+import { offloadingKey } from '../core/offloading/namespace-offloading.ts';
+import { type TokenSettings, tokensLeave } from '../core/offloading/token-rule.ts';
 import { createKubeClient, type KubeClient } from '../kube/client.ts';
 import type { Caches } from './caches.ts';
 import type { AgentParts } from './compose.ts';
@@ -75,6 +78,11 @@ export function composeConsumer(
     logger,
   });
   const { offloadings, federations } = caches;
+  const sendsTokens = (namespace: string): boolean =>
+    tokensLeave(
+      offloadings.get(offloadingKey(namespace))?.spec as TokenSettings | undefined,
+      federations.get(FEDERATION_NAME)?.spec as TokenSettings | undefined,
+    );
   const offloading = new Offloading({
     client,
     pods,
@@ -87,6 +95,7 @@ export function composeConsumer(
     identities: virtualNodes,
     addresses,
     hostIp: config.hostIp,
+    tokensLeave: sendsTokens,
     stopAfterSeconds: (of) => {
       const { namespace, federation } = lossSettingsFor(of, caches);
       return stopAfterSeconds(namespace.consumerLost, federation.consumerLost);
@@ -126,5 +135,14 @@ export function composeConsumer(
     logger,
   });
   const offloadingMap = createOffloadingMap({ client, namespace: config.namespace, nodes, offloadings, clock, logger });
-  return { virtualNodes, services, offloading, offloadingMap, failover, evacuation, rebalancer };
+  return {
+    tokensLeave: sendsTokens,
+    virtualNodes,
+    services,
+    offloading,
+    offloadingMap,
+    failover,
+    evacuation,
+    rebalancer,
+  };
 }

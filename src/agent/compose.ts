@@ -100,7 +100,8 @@ export async function composeAgent(parts: AgentParts): Promise<Agent> {
   const homeApiStream = createHomeApiStream({
     pods: caches.pods,
     nodes: consumer.virtualNodes,
-    isAllowed: () => caches.federations.get(FEDERATION_NAME)?.spec?.homeApi?.enabled !== false,
+    isAllowed: (namespace) =>
+      caches.federations.get(FEDERATION_NAME)?.spec?.homeApi?.enabled !== false && consumer.tokensLeave(namespace),
     apiServer: connection.server,
     clock,
   });

@@ -1,6 +1,7 @@
 import { connect } from 'node:net';
 import { CodedError, messageOf } from '../../core/coded-error.ts';
 import type { Pod } from '../../core/kube-objects.ts';
+import { mountsToken } from '../../core/offloading/token-rule.ts';
 import { isTerminal } from '../../core/pod-phase.ts';
 import type { Store } from '../../kube/store.ts';
 import type { Clock } from '../../runtime/clock.ts';
@@ -11,8 +12,8 @@ export interface HomeApiStreamDeps {
   /** All pods of this cluster. */
   pods: Pick<Store<Pod>, 'list' | 'synced'>;
   nodes: Pick<VirtualNodes, 'peerOf'>;
-  /** False where this member's settings close its API server to offloaded pods. */
-  isAllowed(): boolean;
+  /** False where this member's settings close its API server to offloaded pods, or to those of this namespace. */
+  isAllowed(namespace: string): boolean;
   /** https://host:port of the API server. */
   apiServer: string;
   clock: Clock;
@@ -52,13 +53,17 @@ export function createHomeApiStream(deps: HomeApiStreamDeps): PeerStreamServer {
 }
 
 function check({ pods, nodes, isAllowed }: HomeApiStreamDeps, peerId: string, uid: string): void {
-  if (!isAllowed()) {
-    throw new CodedError('Forbidden', 'this member keeps its API server from offloaded pods (Federation spec.homeApi)');
-  }
   if (!pods.synced) throw new CodedError('Unavailable', 'the agent is starting; try again in a moment');
   const pod = pods.list().find((one) => one.metadata.uid === uid);
   const isThere = pod !== undefined && !isTerminal(pod.status) && nodes.peerOf(pod.spec.nodeName ?? '') === peerId;
   if (!isThere) throw new CodedError('Forbidden', 'no pod of ours with this UID runs on this peer');
+  if (!mountsToken(pod))
+    throw new CodedError('Forbidden', 'this pod mounts no token of a ServiceAccount, so nothing at its home is for it');
+  if (!isAllowed(pod.metadata.namespace ?? ''))
+    throw new CodedError(
+      'Forbidden',
+      "this member keeps its API server from this pod (spec.homeApi of its Federation, or serviceAccountTokens of that or of the namespace's Offloading)",
+    );
 }
 
 async function open(target: { host: string; port: number }, clock: Clock) {

@@ -3,6 +3,7 @@ import { type ConfigObject, objectKey, type Pod } from '../../core/kube-objects.
 import type { ShownAddress } from '../../core/offloading/local-status.ts';
 import { planOffloadedPod, retryDelayMs } from '../../core/offloading/plan-offloaded-pod.ts';
 import type { PodVerdict, RemotePod } from '../../core/offloading/pod-submission.ts';
+import { isTokenOfAccount, withoutTokens } from '../../core/offloading/token-rule.ts';
 import { isTerminal } from '../../core/pod-phase.ts';
 import { toSentObject } from '../../core/reflection/reflected-object.ts';
 import type { KubeClient } from '../../kube/client.ts';
@@ -42,6 +43,8 @@ export interface OffloadingDeps {
   fencing: PodFencing;
   /** The address that virtual nodes have here, which pods show as that of their host. */
   hostIp: string;
+  /** Whether tokens of ServiceAccounts go along with pods of a namespace that mount them. */
+  tokensLeave(namespace: string): boolean;
   /** After how long without contact to this cluster providers stop pods of a namespace; undefined: never. */
   stopAfterSeconds(namespace: string): number | undefined;
   clock: Clock;
@@ -94,6 +97,7 @@ export class Offloading {
       clock,
       logger,
       random: deps.random,
+      leave: deps.tokensLeave,
       deliver: (uid, secret) => this.#deliver(uid, [secret]),
     });
     this.#listen();
@@ -182,15 +186,15 @@ export class Offloading {
     if (objects !== undefined && !Array.isArray(objects)) return this.#noteVerdict(uid, local, link, objects);
     const services = this.#deps.services.servicesFor(link.id, local.metadata.namespace ?? '');
     if (objects === undefined || services === 'unknown') return { requeueAfterMs: LOOK_AGAIN_MS };
+    const sent = this.#toSent(local, objects);
     const tokens = await this.#tokens.request(node, local);
-    const { status: _, ...pod } = local;
     const fencedMs = this.#deps.fencing.afterMs(local);
     const stopAfterSeconds = this.#deps.stopAfterSeconds(local.metadata.namespace ?? '');
     const verdict = await link.submitPod(uid, {
-      pod: pod as Pod,
+      pod: sent.pod,
       virtualNode: local.spec.nodeName ?? '',
       hostIP: this.#deps.hostIp,
-      objects: [...objects.map(toSentObject), ...tokens],
+      objects: [...sent.objects, ...tokens],
       ...(services === 'told' ? {} : { services }),
       ...(fencedMs === undefined ? {} : { fencing: { afterSeconds: Math.ceil(fencedMs / 1_000) } }),
       ...(stopAfterSeconds === undefined ? {} : { consumerLost: { stopAfterSeconds } }),
@@ -213,12 +217,22 @@ export class Offloading {
     return { requeueAfterMs: verdict.accepted ? delay : 0 };
   }
 
+  /** What of a pod, and of objects for it, leaves this cluster. */
+  #toSent(local: Pod, objects: readonly ConfigObject[] = []): { pod: Pod; objects: ConfigObject[] } {
+    const { status: _, ...rest } = local;
+    const pod = rest as Pod;
+    const leave = this.#deps.tokensLeave(local.metadata.namespace ?? '');
+    return {
+      pod: leave ? pod : withoutTokens(pod),
+      objects: objects.filter((object) => leave || !isTokenOfAccount(object)).map(toSentObject),
+    };
+  }
+
   /** Sends what the owner changed. A refusal is told once, and again only after another change. */
   async #update({ uid, local, link, node }: ApplyTarget, digest: string): Promise<void> {
     if (local === undefined || node === undefined) return;
-    const { status: _, ...pod } = local;
     try {
-      await link.updatePod(uid, pod as Pod);
+      await link.updatePod(uid, this.#toSent(local).pod);
       this.#refusedChanges.delete(uid);
     } catch (error) {
       if (!hasCode(error, 'Forbidden', 'InvalidArgument', 'NotFound')) throw error;
@@ -250,6 +264,7 @@ export class Offloading {
     const link = peerId === undefined ? undefined : this.#deps.links.get(peerId);
     const needed = [...uids].some((uid) => link?.pods.has(uid) === true);
     if (!needed || link === undefined) return;
+    if (isTokenOfAccount(object) && !this.#deps.tokensLeave(namespace)) return;
     link.updateObjects(namespace, [toSentObject(object)]).catch((error) => {
       this.#deps.logger.warn(
         { peer: link.name, namespace, object: object.metadata.name, err: error },

@@ -8,6 +8,8 @@ import { requestTokens } from './service-account-tokens.ts';
 
 export interface PodTokensDeps {
   deliver(podUid: string, secret: ConfigObject): Promise<void>;
+  /** Whether tokens of this namespace leave this cluster. */
+  leave(namespace: string): boolean;
   clock: Clock;
   random(): number;
   logger: Logger;
@@ -44,8 +46,9 @@ export class PodTokens {
     });
   }
 
-  /** Tokens for a pod that is to be submitted, as a Secret; none for a pod that mounts none. */
+  /** Tokens for a pod that is to be submitted, as a Secret; none for a pod that mounts none, or whose tokens stay at home. */
   async request(node: Pick<KubeClient, 'create'>, pod: Pod): Promise<ConfigObject[]> {
+    if (!this.#leave(pod)) return [];
     const secret = await requestTokens(node, pod);
     if (secret === undefined) return [];
     const leftMs = secret.expiresAt - this.#deps.clock.now();
@@ -62,7 +65,7 @@ export class PodTokens {
       Object.assign(kept, { pod, node });
       return;
     }
-    if (referencedTokens(pod).length === 0) return;
+    if (referencedTokens(pod).length === 0 || !this.#leave(pod)) return;
     const now = this.#deps.clock.monotonic();
     const renewAt = this.#issued.get(uid) ?? now + this.#deps.random() * UNKNOWN_WITHIN_MS;
     this.#kept.set(uid, { pod, node, renewAt });
@@ -74,13 +77,21 @@ export class PodTokens {
     this.#issued.delete(uid);
   }
 
+  #leave({ metadata: { namespace = '' } }: Pod): boolean {
+    return this.#deps.leave(namespace);
+  }
+
   async #renew(uid: string): Promise<ReconcileResult> {
     const kept = this.#kept.get(uid);
     if (kept === undefined) return undefined;
     const now = this.#deps.clock.monotonic();
     if (now < kept.renewAt) return { requeueAfterMs: kept.renewAt - now };
     const [secret] = await this.request(kept.node, kept.pod);
-    if (secret === undefined) return undefined;
+    if (secret === undefined) {
+      // It is looked after again when tokens may leave again.
+      this.#kept.delete(uid);
+      return undefined;
+    }
     await this.#deps.deliver(uid, secret);
     kept.renewAt = this.#issued.get(uid) ?? now;
     return { requeueAfterMs: kept.renewAt - now };

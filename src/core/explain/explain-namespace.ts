@@ -2,6 +2,7 @@ import type { Pod } from '../kube-objects.ts';
 import { refusalByPolicy } from '../shadow-pod/policy.ts';
 import { counted } from './age.ts';
 import type { Explanation } from './explain-pod.ts';
+import { tokensAbroad } from './tokens-abroad.ts';
 import { offloadingOf, peerOfNode, type World } from './world.ts';
 
 /** What becomes of these NetworkPolicies of a namespace where pods leave; undefined when there are none. */
@@ -20,6 +21,7 @@ export function explainNamespace(world: World, namespace: string, policies: read
   const offloading = offloadingOf(world, namespace);
   const pods = world.pods.filter((pod) => pod.metadata.namespace === namespace);
   const where = whereTheyAre(world, pods);
+  const abroad = tokensAbroad(world, namespace, pods);
   const held = policiesText(policies);
   const staying = pods.flatMap((pod) => {
     const refusal = refusalByPolicy(pod);
@@ -28,7 +30,7 @@ export function explainNamespace(world: World, namespace: string, policies: read
   if (!offloading.offloaded)
     return {
       summary: `Namespace ${namespace} is not offloaded: ${offloading.why}.`,
-      because: [...where],
+      because: [...where, ...abroad],
       advice: offloading.why.startsWith('it has neither')
         ? [`headcut offload ${namespace} lets its new pods leave.`]
         : [],
@@ -36,7 +38,7 @@ export function explainNamespace(world: World, namespace: string, policies: read
   const by = offloading.by === 'label' ? 'the label headcut.dev/offload=true' : 'an Offloading object';
   return {
     summary: `Namespace ${namespace} is offloaded by ${by}, strategy ${offloading.strategy}.`,
-    because: [...where, ...staying, ...(held === undefined ? [] : [held])],
+    because: [...where, ...abroad, ...staying, ...(held === undefined ? [] : [held])],
     advice: [],
   };
 }

@@ -1,6 +1,7 @@
 import type { Pod } from '../kube-objects.ts';
 import { VIRTUAL_NODE_TAINT } from '../labels.ts';
 import type { PeerObject } from '../membership/peer-object.ts';
+import { NOT_OFFLOADED } from '../offloading/namespace-offloading.ts';
 import { refusalByPolicy } from '../shadow-pod/policy.ts';
 import { twinNamespaceName } from '../shadow-pod/twin-namespace.ts';
 import { ageText } from './age.ts';
@@ -61,6 +62,8 @@ function describeRemote(
   const key = `${pod.metadata.namespace}/${pod.metadata.name}`;
   const connected = status?.state === 'Connected';
   const { phase = 'Pending', reason, message, startTime } = pod.status ?? {};
+  if (reason === NOT_OFFLOADED)
+    return { summary: `Pod ${key} did not leave this cluster (${reason}): ${message ?? ''}.`, advice: [] };
   if (phase === 'Running') {
     const how = connected
       ? `runs on peer ${peer}${ageText(world.now, startTime, ' since ')}`

@@ -50,8 +50,12 @@ export function podsFrom(world: World, peerId: string): Pod[] {
 /** Whether pods of a namespace may leave this cluster, and by what: as manifests/30-admission.yaml decides it. */
 export function offloadingOf(world: Pick<World, 'namespaces' | 'offloadings'>, namespace: string): NamespaceOffloading {
   const found = world.namespaces.find((one) => one.metadata.name === namespace);
-  const object = world.offloadings.find(
-    (one) => one.metadata.namespace === namespace && one.metadata.name === OFFLOADING_NAME,
+  return namespaceOffloading(found, offloadingObjectOf(world, namespace));
+}
+
+/** The Offloading of a namespace. */
+export function offloadingObjectOf(world: Pick<World, 'offloadings'>, namespace: string): KubeObject | undefined {
+  return world.offloadings.find(
+    ({ metadata }) => metadata.namespace === namespace && metadata.name === OFFLOADING_NAME,
   );
-  return namespaceOffloading(found, object);
 }

@@ -40,6 +40,8 @@ export interface FederationObject extends KubeObject {
     /** IDs of clusters that are kept out, whoever vouches for them. */
     banned?: string[];
     homeApi?: { enabled?: boolean };
+    /** Whether tokens of ServiceAccounts go along with pods that mount them. */
+    serviceAccountTokens?: 'Send' | 'KeepHome';
     /** Peers are asked to move their pods away, and send no more. */
     maintenance?: boolean;
     [field: string]: unknown;

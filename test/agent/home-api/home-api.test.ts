@@ -16,11 +16,14 @@ afterEach(async () => {
   for (const one of running.splice(0)) await one.close();
 });
 
+const withToken = { volumes: [{ name: 't', projected: { sources: [{ serviceAccountToken: { path: 'token' } }] } }] };
 const pod = (uid: string, nodeName: string, phase: 'Running' | 'Succeeded' = 'Running'): Pod => ({
   metadata: { name: uid, namespace: 'demo', uid },
-  spec: { nodeName, containers: [{ name: 'c' }] },
+  spec: { nodeName, containers: [{ name: 'c' }], ...withToken },
   status: { phase },
 });
+
+const withoutToken: Pod = { ...pod('u4', 'headcut-b'), spec: { nodeName: 'headcut-b', containers: [{ name: 'c' }] } };
 
 /** An API server that says what it is and repeats what it hears. */
 async function startApiServer(): Promise<string> {
@@ -37,7 +40,12 @@ async function startApiServer(): Promise<string> {
 
 async function startStream(options: { isAllowed?: boolean; apiServer?: string } = {}): Promise<PeerStreamServer> {
   return createHomeApiStream({
-    pods: new FakeStore([pod('u1', 'headcut-b'), pod('u2', 'headcut-c'), pod('u3', 'headcut-b', 'Succeeded')]),
+    pods: new FakeStore([
+      withoutToken,
+      pod('u1', 'headcut-b'),
+      pod('u2', 'headcut-c'),
+      pod('u3', 'headcut-b', 'Succeeded'),
+    ]),
     nodes: { peerOf: (node) => (node === 'headcut-b' ? 'peer-b' : node === 'headcut-c' ? 'peer-c' : undefined) },
     isAllowed: () => options.isAllowed ?? true,
     apiServer: options.apiServer ?? (await startApiServer()),
@@ -95,6 +103,7 @@ describe('the way of an offloaded pod to the API server of its home', () => {
     ['a pod that runs elsewhere', 'u2', {}],
     ['a pod that has ended', 'u3', {}],
     ['a pod that nobody knows', 'u9', {}],
+    ['a pod that mounts no token', 'u4', {}],
     ['any pod where the setting says so', 'u1', { isAllowed: false }],
     ['a pod whose API server is away', 'u1', { apiServer: `https://${HOST}:1` }],
   ])('is closed to %s', async (_what, uid, options) => {

@@ -16,7 +16,7 @@ const pod: Pod = {
 };
 
 /** How many tokens are asked for within `ms`, where the API server gives such as end at `expires`. */
-async function tokensWithin(ms: number, expires: (now: number) => string): Promise<number> {
+async function tokensWithin(ms: number, expires: (now: number) => string, leave = () => true): Promise<number> {
   const time = new SimulatedTime();
   let asked = 0;
   const node = {
@@ -25,7 +25,13 @@ async function tokensWithin(ms: number, expires: (now: number) => string): Promi
       return { metadata: { name: 'default' }, status: { token: 't', expirationTimestamp: expires(time.clock.now()) } };
     },
   } as unknown as Pick<KubeClient, 'create'>;
-  const tokens = new PodTokens({ deliver: async () => {}, clock: time.clock, random: () => 0, logger: silentLogger });
+  const tokens = new PodTokens({
+    deliver: async () => {},
+    leave,
+    clock: time.clock,
+    random: () => 0,
+    logger: silentLogger,
+  });
   const stop = new AbortController();
   const running = tokens.controller.run(stop.signal);
   await tokens.request(node, pod);
@@ -52,4 +58,8 @@ describe('tokens of a pod are renewed', () => {
   ])('once a minute at most, also when those that the API server gives %s', async (_what, expires) => {
     expect(await tokensWithin(600_000, expires)).toBeLessThan(13);
   });
+});
+
+test('tokens that stay at home are not even asked for', async () => {
+  expect(await tokensWithin(600_000, inMs(600_000), () => false)).toBe(0);
 });

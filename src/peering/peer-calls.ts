@@ -5,6 +5,7 @@ import type { PeerRecord } from '../core/membership/peer-record.ts';
 import type { RosterVersions } from '../core/membership/roster-digest.ts';
 import type { PodSubmission, PodVerdict } from '../core/offloading/pod-submission.ts';
 import type { RemotePodStats } from '../core/pod-stats/summary.ts';
+import type { ObjectReference } from '../core/reflection/references.ts';
 import type { SentService, ServiceProblem } from '../core/service/sent-service.ts';
 import type { Clock } from '../runtime/clock.ts';
 import { withDeadline } from '../runtime/deadline.ts';
@@ -74,9 +75,15 @@ export abstract class PeerCalls {
     await this.call(method, `${toPath(path, { uid })}${query}`, undefined, signal);
   }
 
-  async updateObjects(namespace: string, objects: ConfigObject[], signal?: AbortSignal): Promise<void> {
+  async updateObjects(
+    namespace: string,
+    objects: ConfigObject[],
+    gone: readonly ObjectReference[] = [],
+    signal?: AbortSignal,
+  ): Promise<void> {
     const { method, path } = ENDPOINTS.updateObjects;
-    await this.call(method, toPath(path, { namespace }), { objects }, signal);
+    const body = gone.length === 0 ? { objects } : { objects, gone };
+    await this.call(method, toPath(path, { namespace }), body, signal);
   }
 
   async updateServices(namespace: string, services: SentService[], signal?: AbortSignal): Promise<ServiceProblem[]> {

@@ -15,6 +15,7 @@ import type { PeerRecord } from '../core/membership/peer-record.ts';
 import type { RosterVersions } from '../core/membership/roster-digest.ts';
 import type { PodSubmission } from '../core/offloading/pod-submission.ts';
 import { type Bucket, type RateLimit, takeToken } from '../core/rate-limit.ts';
+import type { ObjectReference } from '../core/reflection/references.ts';
 import type { SentService } from '../core/service/sent-service.ts';
 import type { Clock } from '../runtime/clock.ts';
 import type { Logger } from '../runtime/logger.ts';
@@ -226,7 +227,8 @@ export class PeerServer implements PeerServing {
     });
     this.#route(this.#peersApp, ENDPOINTS.updateObjects, async (request, peerId) => {
       const { namespace } = request.params as { namespace: string };
-      await provider.updateObjects(peerId, namespace, (request.body as { objects: ConfigObject[] }).objects);
+      const { objects, gone } = request.body as { objects: ConfigObject[]; gone?: ObjectReference[] };
+      await provider.updateObjects(peerId, namespace, objects, gone);
       return {};
     });
     this.#route(this.#peersApp, ENDPOINTS.updateServices, async (request, peerId) => {

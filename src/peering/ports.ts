@@ -1,4 +1,5 @@
 /** What features see of peers, and what peering asks of features that serve peers. */
+
 import type { Duplex, Readable } from 'node:stream';
 import type { EndpointReach, PeerDiagnosis } from '../core/diagnosis/diagnosis.ts';
 import type { ConfigObject, Pod } from '../core/kube-objects.ts';
@@ -7,6 +8,7 @@ import type { RosterVersions } from '../core/membership/roster-digest.ts';
 import type { Offer } from '../core/offer/offer.ts';
 import type { PodSubmission, PodVerdict, RemotePod } from '../core/offloading/pod-submission.ts';
 import type { RemotePodStats } from '../core/pod-stats/summary.ts';
+import type { ObjectReference } from '../core/reflection/references.ts';
 import type { SentService, ServiceProblem } from '../core/service/sent-service.ts';
 import type { PeerConnection } from './peer-connection.ts';
 
@@ -29,8 +31,13 @@ export interface PeerLink {
   /** What changed of a pod there: labels, images, resources, debuggers. Throws Forbidden or InvalidArgument when it is refused. */
   updatePod(uid: string, pod: Pod, signal?: AbortSignal): Promise<void>;
   deletePod(uid: string, gracePeriodSeconds: number | undefined, signal?: AbortSignal): Promise<void>;
-  /** New contents of objects that pods of a consumer namespace reference there. */
-  updateObjects(namespace: string, objects: ConfigObject[], signal?: AbortSignal): Promise<void>;
+  /** New contents of objects that pods of a consumer namespace reference there, and those of them that are no more. */
+  updateObjects(
+    namespace: string,
+    objects: ConfigObject[],
+    gone?: readonly ObjectReference[],
+    signal?: AbortSignal,
+  ): Promise<void>;
   /** All Services of a consumer namespace that has pods there; gives those that the peer could not take over. */
   updateServices(namespace: string, services: SentService[], signal?: AbortSignal): Promise<ServiceProblem[]>;
   /** `query`: follow, previous, tailLines, sinceSeconds, sinceTime, timestamps, limitBytes as the kubelet API names them. */
@@ -90,7 +97,12 @@ export interface PodProvider {
   /** Makes the real pod what its owner made of it. */
   update(peerId: string, uid: string, pod: Pod): Promise<void>;
   delete(peerId: string, uid: string, gracePeriodSeconds: number | undefined): Promise<void>;
-  updateObjects(peerId: string, namespace: string, objects: ConfigObject[]): Promise<void>;
+  updateObjects(
+    peerId: string,
+    namespace: string,
+    objects: ConfigObject[],
+    gone?: readonly ObjectReference[],
+  ): Promise<void>;
   /** Where the real pod is; throws NotFound when this peer has no such pod here. */
   locate(peerId: string, uid: string): { namespace: string; name: string };
 }

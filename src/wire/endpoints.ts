@@ -203,7 +203,19 @@ export const ENDPOINTS = {
     path: '/v1/namespaces/:namespace/objects',
     bodyLimit: 8 * MIB,
     params: Type.Object({ namespace: Label }),
-    body: Type.Object({ objects: Type.Array(ConfigObjectSchema, { maxItems: 200 }) }),
+    body: Type.Object({
+      objects: Type.Array(ConfigObjectSchema, { maxItems: 200 }),
+      /** Those that are no more. Members of earlier versions do not say, and do not read it. */
+      gone: Type.Optional(
+        Type.Array(
+          Type.Object({
+            kind: Type.Union([Type.Literal('ConfigMap'), Type.Literal('Secret')]),
+            name: Type.String({ minLength: 1, maxLength: 253 }),
+          }),
+          { maxItems: 200 },
+        ),
+      ),
+    }),
   },
   updateServices: {
     method: 'PUT',

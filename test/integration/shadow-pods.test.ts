@@ -191,6 +191,58 @@ test('a namespace that stands for another one, or that is no twin, takes no pods
   expect(verdict).toMatchObject({ accepted: false, kind: 'policy', reason: 'NamespaceTaken' });
 });
 
+const isGone = (namespace: string, name: string) =>
+  expect(client.get(SECRETS, { namespace, name })).rejects.toMatchObject({ status: 404 });
+
+describe('an object that its home does not have any more', () => {
+  test('is there for no pod that comes then, and a new one of its name is', async () => {
+    const { provider } = await startProvider();
+    const { namespace, twin } = await twinNamespace();
+    await provider.submit(HOME, 'u10', submission(podOf(namespace, 'u10', reading('key')), [secret('key', 'first')]));
+    await provider.submit(HOME, 'u11', submission(podOf(namespace, 'u11', reading('key'))));
+    await isGone(twin, 'headcut-home.key');
+    await provider.submit(HOME, 'u12', submission(podOf(namespace, 'u12', reading('key')), [secret('key', 'second')]));
+    expect(await secretAt(twin, 'headcut-home.key')).toBe('second');
+  });
+
+  test('goes when its home says so, also after a restart of this agent, and what has its name here stays', async () => {
+    const { provider } = await startProvider();
+    const { namespace, twin } = await twinNamespace();
+    await client.create(SECRETS, { ...secret('key', 'of-the-provider'), metadata: { name: 'key', namespace: twin } });
+    await provider.submit(HOME, 'u13', submission(podOf(namespace, 'u13', reading('key')), [secret('key', 'first')]));
+    const again = await startProvider();
+    await again.provider.updateObjects(HOME, namespace, [], [{ kind: 'Secret', name: 'key' }]);
+    await isGone(twin, 'headcut-home.key');
+    expect(await secretAt(twin, 'key')).toBe('of-the-provider');
+    await again.provider.updateObjects(HOME, namespace, [secret('key', 'second')]);
+    expect(await secretAt(twin, 'headcut-home.key')).toBe('second');
+  });
+
+  test('is the last of its changes, however close they are', async () => {
+    const { provider } = await startProvider();
+    const { namespace, twin } = await twinNamespace();
+    await provider.submit(HOME, 'u14', submission(podOf(namespace, 'u14', reading('key')), [secret('key', '0')]));
+    const gone = [{ kind: 'Secret' as const, name: 'key' }];
+    await Promise.all([
+      provider.updateObjects(HOME, namespace, [secret('key', '1')]),
+      provider.updateObjects(HOME, namespace, [], gone),
+      provider.updateObjects(HOME, namespace, [secret('key', '1')]),
+    ]);
+    expect(await secretAt(twin, 'headcut-home.key')).toBe('1');
+  });
+});
+
+test('nothing of a namespace is left when its last pod that used it is gone, and others keep theirs', async () => {
+  const { provider } = await startProvider();
+  const { namespace, twin } = await twinNamespace();
+  await provider.submit(HOME, 'u15', submission(podOf(namespace, 'u15', reading('old')), [secret('old', '1')]));
+  await provider.submit(HOME, 'u16', submission(podOf(namespace, 'u16', reading('kept')), [secret('kept', '1')]));
+  await eventually(() => expect(provider.podFor(HOME, 'u15')).toBeDefined());
+  await provider.delete(HOME, 'u15', 0);
+  await eventually(() => isGone(twin, 'headcut-home.old'));
+  expect(await secretAt(twin, 'headcut-home.kept')).toBe('1');
+});
+
 describe('pods of two members with one UID', () => {
   test('are two pods: each is told, changed and deleted by its own home alone', async () => {
     const { provider, shadowPods } = await startProvider();

@@ -2,7 +2,12 @@ import { hasCode } from '../../core/coded-error.ts';
 import { type ConfigObject, objectKey, type Pod } from '../../core/kube-objects.ts';
 import type { ShownAddress } from '../../core/offloading/local-status.ts';
 import { planOffloadedPod, retryDelayMs } from '../../core/offloading/plan-offloaded-pod.ts';
-import type { PodVerdict, RemotePod } from '../../core/offloading/pod-submission.ts';
+import {
+  type PodSubmission,
+  type PodVerdict,
+  type RemotePod,
+  refusalOfSize,
+} from '../../core/offloading/pod-submission.ts';
 import { isTokenOfAccount, withoutTokens } from '../../core/offloading/token-rule.ts';
 import { isTerminal } from '../../core/pod-phase.ts';
 import { toSentObject } from '../../core/reflection/reflected-object.ts';
@@ -11,6 +16,7 @@ import type { Store } from '../../kube/store.ts';
 import { type Clock, toKubeTime } from '../../runtime/clock.ts';
 import { type Controller, createController, type ReconcileResult } from '../../runtime/controller.ts';
 import type { Logger } from '../../runtime/logger.ts';
+import { ENDPOINTS } from '../../wire/endpoints.ts';
 import type {
   NodeIdentities,
   PeerAddresses,
@@ -21,6 +27,7 @@ import type {
   VirtualNodes,
 } from '../ports.ts';
 import { type ApplyTarget, applyAction, recordEvent } from './apply.ts';
+import { ObjectSender, type ObjectState } from './object-sender.ts';
 import type { OffloadedNamespaces } from './offloaded-namespaces.ts';
 import { PodEventTeller } from './pod-event-teller.ts';
 import { PodTokens } from './pod-tokens.ts';
@@ -66,6 +73,7 @@ export class Offloading {
   readonly controller: Controller;
   readonly #deps: OffloadingDeps;
   readonly #objects: ReferencedObjects;
+  readonly #sender: ObjectSender;
   readonly #tokens: PodTokens;
   readonly #superseded: SupersededPods;
   /** Keys of offloaded pods by UID. */
@@ -91,8 +99,11 @@ export class Offloading {
       client: (node) => deps.identities.client(node),
       clock,
       logger,
-      onChange: (node, namespace, object, uids) => this.#onObject(node, namespace, object, uids),
+      onChange: (_node, _namespace, _object, uids) => {
+        for (const uid of uids) this.controller.enqueue(uid);
+      },
     });
+    this.#sender = new ObjectSender(deps);
     this.#tokens = new PodTokens({
       clock,
       logger,
@@ -107,7 +118,9 @@ export class Offloading {
     await Promise.all([this.#deps.pods.whenSynced(), this.#deps.nodesSynced()]);
     for (const pod of this.#deps.pods.list()) this.#note(objectKey(pod), pod);
     this.#enqueueAll();
-    await Promise.all([this.controller.run(signal), this.#tokens.controller.run(signal)]);
+    await Promise.all(
+      [this.controller, this.#sender.controller, this.#tokens.controller].map((one) => one.run(signal)),
+    );
     this.#objects.close();
   }
 
@@ -187,10 +200,11 @@ export class Offloading {
     const services = this.#deps.services.servicesFor(link.id, local.metadata.namespace ?? '');
     if (objects === undefined || services === 'unknown') return { requeueAfterMs: LOOK_AGAIN_MS };
     const sent = this.#toSent(local, objects);
+    const states = this.#statesOf(local);
     const tokens = await this.#tokens.request(node, local);
     const fencedMs = this.#deps.fencing.afterMs(local);
     const stopAfterSeconds = this.#deps.stopAfterSeconds(local.metadata.namespace ?? '');
-    const verdict = await link.submitPod(uid, {
+    const submission: PodSubmission = {
       pod: sent.pod,
       virtualNode: local.spec.nodeName ?? '',
       hostIP: this.#deps.hostIp,
@@ -198,7 +212,9 @@ export class Offloading {
       ...(services === 'told' ? {} : { services }),
       ...(fencedMs === undefined ? {} : { fencing: { afterSeconds: Math.ceil(fencedMs / 1_000) } }),
       ...(stopAfterSeconds === undefined ? {} : { consumerLost: { stopAfterSeconds } }),
-    });
+    };
+    const verdict = refusalOfSize(submission, ENDPOINTS.submitPod.bodyLimit) ?? (await link.submitPod(uid, submission));
+    if (verdict.accepted) this.#sender.submitted(link.id, local, states);
     return this.#noteVerdict(uid, local, link, verdict);
   }
 
@@ -228,6 +244,18 @@ export class Offloading {
     };
   }
 
+  /** What the pod references, where tokens stay at home without those. */
+  #statesOf(local: Pod): ObjectState[] {
+    const leave = this.#deps.tokensLeave(local.metadata.namespace ?? '');
+    return this.#objects
+      .statesOf(local)
+      .map((state) =>
+        state.object === undefined || leave || !isTokenOfAccount(state.object)
+          ? state
+          : { ...state, object: undefined },
+      );
+  }
+
   /** Sends what the owner changed. A refusal is told once, and again only after another change. */
   async #update({ uid, local, link, node }: ApplyTarget, digest: string): Promise<void> {
     if (local === undefined || node === undefined) return;
@@ -254,23 +282,9 @@ export class Offloading {
     if (remote === undefined || isTerminal(local.status) || local.metadata.deletionTimestamp !== undefined)
       return undefined;
     this.#objects.of(local);
+    this.#sender.follow(link.id, local, this.#statesOf(local));
     this.#tokens.keep(local, node);
     return this.#events.tell(local, remote, node);
-  }
-
-  #onObject(virtualNode: string, namespace: string, object: ConfigObject, uids: ReadonlySet<string>): void {
-    for (const uid of uids) this.controller.enqueue(uid);
-    const peerId = this.#deps.nodes.peerOf(virtualNode);
-    const link = peerId === undefined ? undefined : this.#deps.links.get(peerId);
-    const needed = [...uids].some((uid) => link?.pods.has(uid) === true);
-    if (!needed || link === undefined) return;
-    if (isTokenOfAccount(object) && !this.#deps.tokensLeave(namespace)) return;
-    link.updateObjects(namespace, [toSentObject(object)]).catch((error) => {
-      this.#deps.logger.warn(
-        { peer: link.name, namespace, object: object.metadata.name, err: error },
-        'object not sent',
-      );
-    });
   }
 
   async #deliver(uid: string, objects: ConfigObject[]): Promise<void> {
@@ -304,6 +318,7 @@ export class Offloading {
   /** Of a pod that has ended nothing is sent any more. */
   #releaseObjects(uid: string): void {
     this.#objects.release(uid);
+    this.#sender.release(uid);
     this.#tokens.release(uid);
   }
 

@@ -12,6 +12,7 @@ import { Reflector } from '../../kube/reflector.ts';
 import { CONFIG_MAPS, SECRETS } from '../../kube/resources.ts';
 import type { Clock } from '../../runtime/clock.ts';
 import type { Logger } from '../../runtime/logger.ts';
+import type { ObjectState } from './object-sender.ts';
 
 /** Watches in all; each is some 25 kB here, and a goroutine or two of the API server. */
 const MAX_WATCHES = 2_000;
@@ -23,8 +24,13 @@ export interface ReferencedObjectsDeps {
   client(virtualNode: string): Pick<KubeClient, 'list' | 'stream'> | undefined;
   clock: Clock;
   logger: Logger;
-  /** An object that pods on this virtual node reference appeared or changed. */
-  onChange(virtualNode: string, namespace: string, object: ConfigObject, podUids: ReadonlySet<string>): void;
+  /** An object that pods on this virtual node reference appeared, changed or went (undefined). */
+  onChange(
+    virtualNode: string,
+    namespace: string,
+    object: ConfigObject | undefined,
+    podUids: ReadonlySet<string>,
+  ): void;
   maxWatches?: number;
   maxBytes?: number;
 }
@@ -76,6 +82,16 @@ export class ReferencedObjects {
     if (watches.some((watched) => watched === undefined || !watched.reflector.synced)) return undefined;
     if (watches.some((watched) => watched?.isLeftOut)) return noRoom(namespace, 'are too large together');
     return watches.flatMap((watched) => watched?.reflector.list() ?? []);
+  }
+
+  /** What the pod references, debuggers included, as far as it was looked up and there was room for it. */
+  statesOf(pod: Pod): ObjectState[] {
+    const { namespace = '' } = pod.metadata;
+    return [...referencedObjects(pod), ...referencedByDebuggers(pod)].flatMap((reference) => {
+      const watched = this.#watched.get(keyOf(pod.spec.nodeName ?? '', namespace, reference));
+      if (watched === undefined || watched.isLeftOut || !watched.reflector.synced) return [];
+      return [{ reference, object: watched.reflector.list()[0] }];
+    });
   }
 
   /** To be called when a pod is gone, or has ended: what only it referenced is followed no longer. */
@@ -137,7 +153,7 @@ export class ReferencedObjects {
     this.#watched.set(key, watched);
     reflector.onChange((_key, after) => {
       if (after === undefined) watched.bytes = 0;
-      else if (!watched.isLeftOut) this.#deps.onChange(virtualNode, namespace, after, users);
+      if (!watched.isLeftOut) this.#deps.onChange(virtualNode, namespace, after, users);
     });
     void reflector.run(stop.signal);
     return watched;

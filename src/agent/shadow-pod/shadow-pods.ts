@@ -5,12 +5,13 @@ import { ORIGIN_CLUSTER_LABEL } from '../../core/labels.ts';
 import { changesDigest } from '../../core/offloading/pod-changes.ts';
 import type { PodSubmission, PodVerdict, RemotePod } from '../../core/offloading/pod-submission.ts';
 import { isTerminal } from '../../core/pod-phase.ts';
+import type { ObjectReference } from '../../core/reflection/references.ts';
 import { madeAgainEvent } from '../../core/shadow-pod/home-lost.ts';
 import { planShadowPod, type ShadowPodAction, toRemotePod } from '../../core/shadow-pod/plan-shadow-pod.ts';
-import { messagesInHomeWords, wantedObjects } from '../../core/shadow-pod/shadow-objects.ts';
+import { messagesInHomeWords, namesInTwin, objectsInUse, wantedObjects } from '../../core/shadow-pod/shadow-objects.ts';
 import { guestKey, guestKeyOf, isPodOf, type ShadowPod } from '../../core/shadow-pod/shadow-pod.ts';
 import type { PodSurroundings } from '../../core/shadow-pod/translate-pod.ts';
-import { twinNameAmong } from '../../core/shadow-pod/twin-namespace.ts';
+import { isTwinName, twinNameAmong } from '../../core/shadow-pod/twin-namespace.ts';
 import { ignoreGone } from '../../kube/api-error.ts';
 import type { KubeClient } from '../../kube/client.ts';
 import { SHADOW_PODS } from '../../kube/resources.ts';
@@ -26,6 +27,7 @@ import { RealPods } from './real-pods.ts';
 import { ReflectedObjects } from './reflected-objects.ts';
 import { Submissions, toOwned } from './submissions.ts';
 import { TwinNamespaces } from './twin-namespaces.ts';
+import { isTwinBroken } from './verdict-of-error.ts';
 
 export interface ShadowPodsDeps {
   client: KubeClient;
@@ -53,6 +55,8 @@ export type PodsListener = (peerId: string, change: 'pods' | { podUid: string })
 
 /** A twin namespace without shadow pods is removed after this long. */
 const EMPTY_TWIN_MS = 60_000;
+/** A pod is on its way into it. */
+const BUSY_TWIN_MS = 1_000;
 
 /**
  * The provider side of offloading: admits pods of peers, keeps a ShadowPod for each, makes the real Pod from it, and tells
@@ -67,6 +71,8 @@ export class ShadowPods implements PodProvider {
   readonly #objects: ReflectedObjects;
   readonly #events: PodEvents;
   readonly #listeners: PodsListener[] = [];
+  /** Since when (monotonic ms) twin namespaces have no shadow pods. */
+  readonly #emptySince = new Map<string, number>();
   /** Keys of shadow pods by `guestKey`. */
   readonly #keys = new Map<string, string>();
   /** Pods (`guestKey`) whose consumer asked for their end. In memory only: after a restart the consumer asks again. */
@@ -87,7 +93,7 @@ export class ShadowPods implements PodProvider {
       events: this.#events,
       realPods: this.#realPods,
       keyOf: (peerId, uid) => this.#keys.get(guestKey(peerId, uid)),
-      onGivenUp: (twin) => this.controller.enqueueAfter(twin, EMPTY_TWIN_MS),
+      onGivenUp: (twin) => this.controller.enqueue(twin),
     });
     this.controller = createController({
       name: 'shadow-pods',
@@ -162,14 +168,21 @@ export class ShadowPods implements PodProvider {
     this.controller.enqueue(objectKey(shadow));
   }
 
-  async updateObjects(peerId: string, namespace: string, objects: ConfigObject[]): Promise<void> {
+  async updateObjects(
+    peerId: string,
+    namespace: string,
+    objects: ConfigObject[],
+    gone: readonly ObjectReference[] = [],
+  ): Promise<void> {
     const origin = { cluster: peerId, namespace };
     const all = this.#deps.shadowPods.list();
     const twin = { name: twinNameAmong(all, origin), origin };
     const shadows = all.filter(
       ({ metadata, spec }) => metadata.namespace === twin.name && spec.originCluster === peerId,
     );
-    await this.#objects.apply(wantedObjects(objects, shadows, twin).map(toOwned), twin);
+    const [wanted, unwanted] = [wantedObjects(objects, shadows, twin), namesInTwin(gone, shadows)];
+    if (wanted.length > 0) await this.#objects.apply(wanted.map(toOwned), twin);
+    await this.#objects.remove(unwanted, twin);
   }
 
   locate(peerId: string, uid: string): { namespace: string; name: string } {
@@ -219,12 +232,28 @@ export class ShadowPods implements PodProvider {
     }
   }
 
-  /** A twin namespace that has been empty for a while goes, with the Secrets in it. */
-  async #reconcileTwin(twin: string): Promise<ReconcileResult> {
-    const inUse = this.#deps.shadowPods.list().some((shadow) => shadow.metadata.namespace === twin);
-    if (inUse || this.#submissions.size > 0) return inUse ? undefined : { requeueAfterMs: EMPTY_TWIN_MS };
-    await this.#twins.remove(twin);
-    this.#submissions.forgetTwin(twin);
+  /** What only pods of before referenced goes at once; a twin namespace that has been empty for a while goes with all that is in it. */
+  async #reconcileTwin(name: string): Promise<ReconcileResult> {
+    const shadows = this.#deps.shadowPods.list().filter(({ metadata }) => metadata.namespace === name);
+    if (this.#submissions.isBusy(name)) return { requeueAfterMs: BUSY_TWIN_MS };
+    const [first] = shadows;
+    if (first !== undefined) {
+      this.#emptySince.delete(name);
+      const origin = { cluster: first.spec.originCluster, namespace: first.spec.originNamespace };
+      if (!isTwinName(name, origin)) return undefined;
+      await this.#objects.keepOnly(objectsInUse(shadows), { name, origin }).catch((error) => {
+        // It is going, with all that is in it.
+        if (!isTwinBroken(error)) throw error;
+      });
+      return undefined;
+    }
+    const now = this.#deps.clock.monotonic();
+    const since = this.#emptySince.get(name) ?? now;
+    this.#emptySince.set(name, since);
+    if (now < since + EMPTY_TWIN_MS) return { requeueAfterMs: since + EMPTY_TWIN_MS - now };
+    await this.#twins.remove(name);
+    this.#submissions.forgetTwin(name);
+    this.#emptySince.delete(name);
     return undefined;
   }
 
@@ -253,7 +282,7 @@ export class ShadowPods implements PodProvider {
     if (this.#keys.get(key) === objectKey(shadow)) this.#keys.delete(key);
     this.#deleting.delete(key);
     this.#deps.admission.release(shadow.spec.originUID, shadow.spec.originCluster);
-    this.controller.enqueueAfter(shadow.metadata.namespace ?? '', EMPTY_TWIN_MS);
+    this.controller.enqueue(shadow.metadata.namespace ?? '');
   }
 
   #shadowOf(peerId: string, uid: string): ShadowPod | undefined {

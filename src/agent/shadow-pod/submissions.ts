@@ -4,7 +4,13 @@ import { type ConfigObject, objectKey, type Pod } from '../../core/kube-objects.
 import type { PodSubmission, PodVerdict } from '../../core/offloading/pod-submission.ts';
 import { type Twin, toNoCredentials } from '../../core/reflection/reflected-object.ts';
 import { refusalByPolicy } from '../../core/shadow-pod/policy.ts';
-import { inHomeWords, type WantedObject, wantedObjects } from '../../core/shadow-pod/shadow-objects.ts';
+import {
+  absentFrom,
+  inHomeWords,
+  namesInTwin,
+  type WantedObject,
+  wantedObjects,
+} from '../../core/shadow-pod/shadow-objects.ts';
 import { guestKey, guestKeyOf, type ShadowPod, toShadowPod } from '../../core/shadow-pod/shadow-pod.ts';
 import { needsNoCredentials } from '../../core/shadow-pod/translate-pod.ts';
 import { twinNameAmong } from '../../core/shadow-pod/twin-namespace.ts';
@@ -56,8 +62,9 @@ export class Submissions {
     this.#parts = parts;
   }
 
-  get size(): number {
-    return this.#running.size;
+  /** A submission into this twin namespace is under way. */
+  isBusy(twin: string): boolean {
+    return [...this.#running.values()].some(({ name }) => name.startsWith(`${twin}/`));
   }
 
   isRunning(peerId: string, uid: string): boolean {
@@ -122,6 +129,9 @@ export class Submissions {
     if (!(await realPods.tryOut(shadow))) return nameTaken(shadow);
     const wanted = wantedObjects(submission.objects, [shadow], twin);
     const others = needsNoCredentials(shadow) ? [toNoCredentials(twin)] : [];
+    // Its home does not have these any more: what is left of them was for pods of before, of a former namespace of this name perhaps.
+    const neighbours = this.#deps.shadowPods.list().filter(({ metadata }) => metadata.namespace === twin.name);
+    await objects.remove(namesInTwin(absentFrom(submission.objects, submission.pod), [...neighbours, shadow]), twin);
     // Before the shadow pod, from which a pod would be made also when they are not there.
     const first = wanted.filter(({ owner }) => owner === undefined).map(({ object }) => object);
     await objects.apply([...first, ...others], twin);

@@ -33,6 +33,25 @@ export type RefusalKind = 'room' | 'policy' | 'later';
 /** The provider's answer to a submission. Submitting the same pod (UID) again is harmless and says the same. */
 export type PodVerdict = { accepted: true } | { accepted: false; kind: RefusalKind; reason: string; message: string };
 
+/** Objects together with less than this are sent without a look at their size. */
+const SMALL_BYTES = 1024 * 1024;
+
+/** Why a pod is not sent with so much; undefined when it is. @param maxBytes of the message */
+export function refusalOfSize(
+  submission: PodSubmission,
+  maxBytes: number,
+): Extract<PodVerdict, { accepted: false }> | undefined {
+  let atLeast = 0;
+  for (const { data, binaryData } of submission.objects)
+    for (const value of Object.values({ ...data, ...binaryData })) atLeast += value.length;
+  if (atLeast < SMALL_BYTES) return undefined;
+  const bytes = Buffer.byteLength(JSON.stringify(submission));
+  if (bytes <= maxBytes) return undefined;
+  const [has, may] = [bytes, maxBytes].map((one) => (one / 1024 / 1024).toFixed(1));
+  const message = `the pod cannot be offloaded: with the ConfigMaps and Secrets that it names it has ${has} MiB, and ${may} MiB are sent at most; let it name less, or run at home`;
+  return { accepted: false, kind: 'policy', reason: 'TooLarge', message };
+}
+
 /** An event about an offloaded pod that its owner should see (image pull failures, failed mounts…). */
 export interface PodEvent {
   /** Unique and stable for one event on the provider. */

@@ -1,4 +1,4 @@
-import type { ConfigObject } from '../kube-objects.ts';
+import type { ConfigObject, Pod } from '../kube-objects.ts';
 import { OBJECT_NAMES_ANNOTATION, OWN_OBJECT_NAMES } from '../labels.ts';
 import {
   type ObjectReference,
@@ -12,7 +12,13 @@ import {
   reflectedName,
   withHomeNames,
 } from '../reflection/reflected-name.ts';
-import { isTokenSecretName, type Twin, tokenSecretName, toReflectedObject } from '../reflection/reflected-object.ts';
+import {
+  isTokenSecretName,
+  NO_CREDENTIALS,
+  type Twin,
+  tokenSecretName,
+  toReflectedObject,
+} from '../reflection/reflected-object.ts';
 import type { ShadowPod } from './shadow-pod.ts';
 
 /** False for the shadow pods of versions that gave reflected objects the names that they have at home. */
@@ -52,6 +58,33 @@ export function wantedObjects(sent: ConfigObject[], shadows: ShadowPod[], twin: 
     }
   }
   return [...wanted.values()];
+}
+
+/** What these shadow pods call objects of their home in the twin namespace. */
+export function namesInTwin(references: readonly ObjectReference[], shadows: readonly ShadowPod[]): ObjectReference[] {
+  const found = new Map<string, ObjectReference>();
+  for (const shadow of shadows) {
+    const names = namesByReference(shadow);
+    for (const { kind, name: atHome } of references)
+      for (const name of names.get(`${kind}/${atHome}`) ?? []) found.set(`${kind}/${name}`, { kind, name });
+  }
+  return [...found.values()];
+}
+
+/** What of these references was not sent along with a pod: its home has no such object. */
+export function absentFrom(sent: readonly ConfigObject[], pod: Pick<Pod, 'spec'>): ObjectReference[] {
+  const there = new Set(sent.map(({ kind, metadata }) => `${kind}/${metadata.name}`));
+  return referencedObjects(pod).filter(({ kind, name }) => !there.has(`${kind}/${name}`));
+}
+
+/** Tells which objects of a twin namespace are of use to these shadow pods. Tokens go with their pod. */
+export function objectsInUse(shadows: readonly ShadowPod[]): (reference: ObjectReference) => boolean {
+  const used = new Set<string>();
+  for (const shadow of shadows) {
+    const references = [...referencedObjects(shadow.spec.pod), ...referencedByDebuggers(shadow.spec.pod)];
+    for (const { kind, name } of namesInTwin(references, [shadow])) used.add(`${kind}/${name}`);
+  }
+  return ({ kind, name }) => used.has(`${kind}/${name}`) || name === NO_CREDENTIALS || isTokenSecretName(name);
 }
 
 /** Names in the twin namespace by `kind/name` at home. */

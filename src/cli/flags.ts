@@ -23,6 +23,7 @@ export const FLAGS = {
   ttl: { type: 'string', value: '15m', description: 'how long the token can be used' },
   uses: { type: 'string', value: 'COUNT', description: 'how many clusters the token admits; one by default' },
   revoke: { type: 'string', value: 'INVITATION', description: 'end this invitation' },
+  'with-newcomers': { type: 'boolean', description: 'also those that came in by its word, and by theirs' },
   'dry-run': { type: 'boolean', description: 'say what would be done, and do nothing' },
   force: {
     type: 'boolean',

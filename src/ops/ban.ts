@@ -10,6 +10,16 @@ export interface Banned {
   name: string;
   /** It was so before; nothing was written. */
   already: boolean;
+  /** Names of the peers that came in by its word, or by theirs. */
+  newcomers: string[];
+  /** These are kept out as well. */
+  withNewcomers: boolean;
+}
+
+export interface BanOptions {
+  dryRun: boolean;
+  /** Also those that came in by its word, and by theirs, now and later; one that is approved stays. */
+  withNewcomers?: boolean;
 }
 
 const ID = /^[a-z2-7]{52}$/;
@@ -21,7 +31,7 @@ const ID = /^[a-z2-7]{52}$/;
 export async function ban(
   client: Pick<KubeClient, 'get' | 'list' | 'patch'>,
   who: string,
-  options: { dryRun: boolean },
+  { dryRun, withNewcomers = false }: BanOptions,
 ): Promise<Banned> {
   const federation = await readFederation(client);
   try {
@@ -35,9 +45,13 @@ export async function ban(
       );
     if (id === federation.status?.id)
       throw new CodedError('InvalidArgument', 'that is this cluster itself; headcut leave ends its membership');
-    const already = (federation.spec?.banned ?? []).includes(id);
-    if (!already && !options.dryRun) await writeBanned(client, federation, [...(federation.spec?.banned ?? []), id]);
-    return { id, name: peer?.metadata.name ?? id, already };
+    const { banned = [], bannedNewcomers = [], approved = [] } = federation.spec ?? {};
+    const already = banned.includes(id) && (!withNewcomers || bannedNewcomers.includes(id));
+    const after = { banned: [...new Set([...banned, id])] };
+    const more = withNewcomers ? { bannedNewcomers: [...new Set([...bannedNewcomers, id])] } : {};
+    if (!already && !dryRun) await writeBanned(client, federation, { ...after, ...more });
+    const newcomers = newcomersOf(id, items, approved);
+    return { id, name: peer?.metadata.name ?? id, already, newcomers, withNewcomers };
   } catch (error) {
     throw explain(error);
   }
@@ -60,7 +74,12 @@ export async function unban(
   if (another !== undefined)
     throw new CodedError('Conflict', `several banned clusters have IDs that start with ${who}; say more of it`);
   try {
-    const rest = banned.filter((one) => one !== id);
+    const without = (ids: string[]): string[] => ids.filter((one) => one !== id);
+    const { bannedNewcomers } = federation.spec ?? {};
+    const rest = {
+      banned: without(banned),
+      ...(bannedNewcomers === undefined ? {} : { bannedNewcomers: without(bannedNewcomers) }),
+    };
     if (!options.dryRun) await writeBanned(client, federation, rest);
     return { id };
   } catch (error) {
@@ -68,13 +87,24 @@ export async function unban(
   }
 }
 
+/** Names of the peers that came in by the word of a cluster, or by the word of those, and that nobody approved. */
+export function newcomersOf(id: string, peers: readonly PeerObject[], approved: readonly string[] = []): string[] {
+  const found = peers.filter(
+    ({ spec, status }) =>
+      spec.id !== id &&
+      !approved.includes(spec.id) &&
+      (status?.cameThrough?.includes(id) === true || spec.vouch?.by === id || spec.vouch?.origin === id),
+  );
+  return found.map(({ metadata }) => metadata.name).sort();
+}
+
 async function writeBanned(
   client: Pick<KubeClient, 'patch'>,
   { metadata }: FederationObject,
-  banned: string[],
+  spec: { banned: string[]; bannedNewcomers?: string[] },
 ): Promise<void> {
   // Somebody else may ban another one at this moment.
   const { resourceVersion } = metadata;
-  const patch = { spec: { banned }, ...(resourceVersion === undefined ? {} : { metadata: { resourceVersion } }) };
+  const patch = { spec, ...(resourceVersion === undefined ? {} : { metadata: { resourceVersion } }) };
   await client.patch(FEDERATIONS, { name: FEDERATION_NAME }, patch);
 }

@@ -9,6 +9,7 @@ import { isNotFound } from '../kube/api-error.ts';
 import type { KubeClient } from '../kube/client.ts';
 import { NODES, PEERS, PODS } from '../kube/resources.ts';
 import type { Clock } from '../runtime/clock.ts';
+import { newcomersOf } from './ban.ts';
 import { explain } from './cluster.ts';
 
 const GONE_WITHIN_MS = 10_000;
@@ -27,6 +28,8 @@ export interface Forgotten {
   pods: number;
   /** Pods of it that run here; the agent lets them end after a while (core/shadow-pod/home-lost.ts). */
   podsHere: number;
+  /** Names of the peers that came in by its word, or by theirs, where there are any: they stay. */
+  newcomers?: string[];
   /** Pods of which there must be one, and which may still run there: its virtual node stays until they have stopped for sure. */
   podsAwaited?: number;
   /** Its virtual node, where that is still there for no such reason: the agent of this cluster removes it, once it runs. */
@@ -47,7 +50,8 @@ export async function forgetPeer(
     const [node] = await virtualNodes(client, spec.id);
     const pods = await podsOn(client, node);
     const podsHere = await countPods(client, { labelSelector: `${ORIGIN_CLUSTER_LABEL}=${spec.id}` });
-    const forgotten = { name, id: spec.id, pods, podsHere };
+    const newcomers = newcomersOf(spec.id, (await client.list<PeerObject>(PEERS)).items);
+    const forgotten = { name, id: spec.id, pods, podsHere, ...(newcomers.length === 0 ? {} : { newcomers }) };
     if (dryRun) return forgotten;
     const { uid } = metadata;
     await client.delete(PEERS, { name }, uid === undefined ? {} : { uid });

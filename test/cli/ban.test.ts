@@ -40,6 +40,34 @@ describe('ban', () => {
     expect([dry.out, dry.writes]).toEqual(['Would ban c (cccccccccccc).\n', []]);
   });
 
+  describe('of one by whose word others came in', () => {
+    const inventors = () => {
+      const [federation] = OBJECTS.federations ?? [];
+      const [b, c] = OBJECTS.peers ?? [];
+      if (federation === undefined || b === undefined || c === undefined) throw new Error('the fixture changed');
+      const { spec } = b as { spec?: object };
+      const status = { cameThrough: [id('z'), id('c')], broughtInBy: 'z' };
+      const through = { ...b, metadata: { name: 'through' }, spec: { ...spec, id: id('t') }, status };
+      const direct = { ...b, spec: { ...spec, vouch: { by: id('c'), signature: '' } } };
+      return new FixedCluster({ ...OBJECTS, peers: [through, direct, c], federations: [{ ...federation, spec: {} }] });
+    };
+
+    test('says who stays, and how they go as well', async () => {
+      const { out, writes } = await headcut('ban c', inventors());
+      expect(out).toContain('2 peers came in by its word or by theirs: b, through; they stay.');
+      expect(out).toContain('headcut ban c --with-newcomers ends theirs too');
+      expect(writes).toEqual([`patch federations/headcut {"spec":{"banned":["${id('c')}"]}}`]);
+    });
+
+    test('keeps these out too, with --with-newcomers', async () => {
+      const { out, writes } = await headcut('ban c --with-newcomers', inventors());
+      expect(out).toContain('banned as well, but for those that headcut approve lets in');
+      expect(writes).toEqual([
+        `patch federations/headcut {"spec":{"banned":["${id('c')}"],"bannedNewcomers":["${id('c')}"]}}`,
+      ]);
+    });
+  });
+
   test('says that nobody of that name is known', async () => {
     const { code, error, writes } = await headcut('ban nobody');
     expect([code, writes]).toEqual([1, []]);

@@ -15,7 +15,7 @@ export class IdentityMemory {
     this.#client = client;
     this.#namespace = namespace;
     this.#record = parse<PeerRecord>(data[RECORD_KEY]);
-    this.#removed = parse<unknown[]>(data[REMOVED_KEY]) ?? [];
+    this.#removed = [...(parse<unknown[]>(data[REMOVED_KEY]) ?? []), ...(parse<unknown[]>(data[LEFT_KEY]) ?? [])];
   }
 
   static async load(client: Pick<KubeClient, 'get' | 'patch'>, namespace: string): Promise<IdentityMemory> {
@@ -31,7 +31,7 @@ export class IdentityMemory {
   }
 
   async saveRecord(record: PeerRecord): Promise<void> {
-    await this.#save(RECORD_KEY, record);
+    await this.#save({ [RECORD_KEY]: record });
     this.#record = record;
   }
 
@@ -41,18 +41,23 @@ export class IdentityMemory {
   }
 
   async saveRemoved(entries: unknown[]): Promise<void> {
-    await this.#save(REMOVED_KEY, entries);
+    // Former versions read the first of the two, and understand nothing but IDs and whole records there.
+    const ids = entries.filter((entry) => typeof entry === 'string');
+    const others = entries.filter((entry) => typeof entry !== 'string');
+    await this.#save({ [REMOVED_KEY]: ids, [LEFT_KEY]: others });
     this.#removed = entries;
   }
 
-  async #save(key: string, value: unknown): Promise<void> {
-    const data = { [key]: Buffer.from(JSON.stringify(value)).toString('base64') };
+  async #save(values: Record<string, unknown>): Promise<void> {
+    const encoded = (value: unknown): string => Buffer.from(JSON.stringify(value)).toString('base64');
+    const data = Object.fromEntries(Object.entries(values).map(([key, value]) => [key, encoded(value)]));
     await this.#client.patch(SECRETS, { namespace: this.#namespace, name: IDENTITY_SECRET }, { data });
   }
 }
 
 export const RECORD_KEY = 'record.json';
 const REMOVED_KEY = 'forgotten.json';
+const LEFT_KEY = 'left.json';
 
 function parse<T>(encoded: string | undefined): T | undefined {
   return encoded === undefined ? undefined : (JSON.parse(Buffer.from(encoded, 'base64').toString('utf8')) as T);

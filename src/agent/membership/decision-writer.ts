@@ -7,6 +7,7 @@ import type { Store } from '../../kube/store.ts';
 import type { Logger } from '../../runtime/logger.ts';
 import type { AdmissionGate } from './admission-gate.ts';
 import type { DisbeliefLog } from './disbelief-log.ts';
+import type { Lineage } from './lineage.ts';
 import type { OwnRecord } from './own-record.ts';
 import type { PeerObjectWriter } from './peer-object-writer.ts';
 import type { RemovedMembers } from './removed-members.ts';
@@ -14,11 +15,14 @@ import type { RemovedMembers } from './removed-members.ts';
 export interface DecisionWriterDeps {
   own: OwnRecord;
   gate: AdmissionGate;
+  lineage: Pick<Lineage, 'limitFor'>;
   removed: RemovedMembers;
   disbelief: DisbeliefLog;
   objects: PeerObjectWriter;
   peers: Pick<Store<PeerObject>, 'list'>;
   members: ReadonlyMap<string, { objectName: string; record: PeerRecord }>;
+  /** This member's own record, newer than the one that it has, and signed by its key or a later one. */
+  onOwn(record: PeerRecord): Promise<void>;
   /** What the object says is so from now on. */
   adopt(peer: PeerObject): void;
   logger: Logger;
@@ -39,7 +43,9 @@ export class DecisionWriter {
   }
 
   async carryOut(decision: RecordDecision, told: Told): Promise<void> {
-    const { disbelief } = this.#deps;
+    const { disbelief, own } = this.#deps;
+    const id = decision.type === 'reject' ? decision.id : decision.record.id;
+    if (id === own.id) return decision.type === 'reject' ? undefined : this.#deps.onOwn(decision.record);
     // The same story comes with each session.
     if (decision.type === 'reject') return disbelief.say(decision, told.from);
     try {
@@ -54,12 +60,21 @@ export class DecisionWriter {
   async #write({ type, record }: Exclude<RecordDecision, { type: 'reject' }>, told: Told): Promise<void> {
     if (type === 'leave') await this.#leave(record);
     else if (type === 'update') await this.#update(record);
-    else if (told.isWanted || this.#deps.gate.admits(record)) await this.#create(record, told.from);
+    else if (this.#mayEnter(record, told)) await this.#create(record, told.from);
+  }
+
+  #mayEnter(record: PeerRecord, { isWanted, from }: Told): boolean {
+    if (isWanted) return true;
+    const { lineage, gate, disbelief } = this.#deps;
+    const reason = lineage.limitFor(record);
+    if (reason !== undefined) disbelief.say({ id: record.id, reason }, from);
+    return gate.admits(record, reason);
   }
 
   async #leave(record: PeerRecord): Promise<void> {
     const { members, removed, objects, logger } = this.#deps;
     const member = members.get(record.id);
+    if (removed.isOutlived(record)) return;
     await removed.leave(record);
     if (member === undefined) return;
     logger.info({ peer: member.objectName, id: record.id }, 'member left');
@@ -68,7 +83,7 @@ export class DecisionWriter {
 
   async #create(record: PeerRecord, from: string): Promise<void> {
     const { own, logger, peers, members, removed, objects, adopt } = this.#deps;
-    await removed.welcome([record.id]);
+    await removed.welcomeBack(record);
     const taken = new Map<string, string>(peers.list().map((peer) => [peer.metadata.name, peer.spec.id]));
     for (const { objectName, record: other } of members.values()) taken.set(objectName, other.id);
     taken.set(own.record().name, own.id);

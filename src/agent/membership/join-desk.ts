@@ -16,7 +16,7 @@ export interface JoinDeskDeps {
   ownId: string;
   client: Pick<KubeClient, 'get' | 'replace'>;
   namespace: string;
-  roster: Pick<Roster, 'records' | 'admit'>;
+  roster: Pick<Roster, 'records' | 'admit'> & Partial<Pick<Roster, 'told'>>;
   clock: Clock;
 }
 
@@ -46,8 +46,14 @@ export function createJoinDesk(deps: JoinDeskDeps): (request: JoinRequest) => Pr
     await spend(deps, request);
     await deps.roster.admit(record);
     const records = deps.roster.records();
+    // A newcomer from a backup hears what it said last, and goes on from there: others do not believe what is older.
+    const lastWord = (deps.roster.told?.() ?? []).filter((one) => one.id === record.id && one.left === true);
     return {
-      records: [...records.filter((one) => one.id === deps.ownId), ...records.filter((one) => one.id !== deps.ownId)],
+      records: [
+        ...records.filter((one) => one.id === deps.ownId),
+        ...records.filter((one) => one.id !== deps.ownId),
+        ...lastWord,
+      ],
     };
   };
 }

@@ -92,6 +92,7 @@ async function reconcilePeer(deps: MembershipStatusDeps, id: string) {
     roundTripMs: link.roundTripMs,
     cloned: link.cloned,
     hearsay: deps.membership.reach.hearsay(id),
+    ...broughtIn(deps, id),
   };
   const again = contact.cloned ? { requeueAfterMs: CLONE_AGAIN_MS } : undefined;
   const status = planPeerStatus(peer, contact, toKubeTime(deps.clock.now()));
@@ -102,6 +103,14 @@ async function reconcilePeer(deps: MembershipStatusDeps, id: string) {
     if (!isNotFound(error)) throw error;
   }
   return again;
+}
+
+/** Nothing where nobody vouched for it. */
+function broughtIn({ membership, own }: MembershipStatusDeps, id: string) {
+  const through = membership.cameThrough(id);
+  const [by] = through;
+  if (by === undefined) return {};
+  return { broughtIn: { by: by === own.id ? own.record().name : (membership.get(by)?.name ?? by), through } };
 }
 
 async function reconcileFederation(deps: MembershipStatusDeps) {
@@ -123,7 +132,14 @@ async function reconcileFederation(deps: MembershipStatusDeps) {
   const unsettledMs = unsettledFor(deps, links);
   if (unsettledMs > 0 && federation.status?.id === own.id) return { requeueAfterMs: unsettledMs };
   const states = links.map((link) => link.state);
-  const facts = { own: own.record(), version, states, waiting: deps.gate.pending(), key: keyStatus(deps, links) };
+  const facts = {
+    own: own.record(),
+    version,
+    states,
+    waiting: deps.gate.pending(),
+    key: keyStatus(deps, links),
+    ...copyProblem(own),
+  };
   const status = planFederationStatus(federation, facts);
   if (status !== undefined)
     await client.patch(FEDERATIONS, { name: FEDERATION_NAME, subresource: 'status' }, { status });
@@ -146,6 +162,14 @@ async function replaceKey({ client, own, keys, logger }: MembershipStatusDeps, {
   if (asked === undefined) return;
   const annotations = { [ROTATE_KEY_ANNOTATION]: null };
   await client.patch(FEDERATIONS, { name: FEDERATION_NAME }, { metadata: { annotations } });
+}
+
+function copyProblem({ isOldCopy }: OwnRecord): { problem?: string } {
+  if (!isOldCopy) return {};
+  return {
+    problem:
+      'the other members know a later key of this member: this is an old copy, as a backup from before headcut rotate-key, and they do not hear it; give it a new identity (kubectl -n headcut-system delete secret headcut-identity, then restart its agent), and join it anew',
+  };
 }
 
 /** Undefined for the first key, of which there is nothing to tell. */

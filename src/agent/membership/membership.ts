@@ -4,7 +4,7 @@ import type { PeerRecord } from '../../core/membership/peer-record.ts';
 import { keyGenerationOf, versionOf } from '../../core/membership/record-version.ts';
 import type { RosterVersions } from '../../core/membership/roster-digest.ts';
 import { problemOfRecord, signVouch } from '../../core/membership/signed-record.ts';
-import { type MemberLimits, VoucherTree } from '../../core/membership/voucher-tree.ts';
+import type { MemberLimits } from '../../core/membership/voucher-tree.ts';
 import type { KubeClient } from '../../kube/client.ts';
 import type { Store } from '../../kube/store.ts';
 import type { ClientIdentity } from '../../peering/dial-peer.ts';
@@ -21,6 +21,7 @@ import type { AdmissionGate } from './admission-gate.ts';
 import { DecisionWriter } from './decision-writer.ts';
 import { DisbeliefLog } from './disbelief-log.ts';
 import { sayFarewell } from './farewell.ts';
+import { Lineage } from './lineage.ts';
 import type { OwnRecord } from './own-record.ts';
 import { PeerObjectWriter } from './peer-object-writer.ts';
 import { type Intake, RecordIntake } from './record-intake.ts';
@@ -72,8 +73,7 @@ export class Membership implements PeerLinks {
   readonly #told: ToldRoster;
   readonly #exchange: RosterExchange;
   #signal: AbortSignal | undefined;
-  /** Of the members as they are; made anew when one went. */
-  #voucherTree: VoucherTree | undefined;
+  readonly #lineage: Lineage;
 
   constructor(deps: MembershipDeps) {
     this.#deps = deps;
@@ -83,18 +83,23 @@ export class Membership implements PeerLinks {
     this.#objects = new PeerObjectWriter(deps.client);
     this.#disbelief = new DisbeliefLog(logger);
     this.#changes = new PeerChanges(logger);
+    const members = (): Map<string, PeerRecord> => this.#knownRecords();
+    const { limits = {}, gate } = deps;
+    this.#lineage = new Lineage({ ownId: own.id, members, removed: this.#removed, gate, limits, clock });
     this.#writer = new DecisionWriter({
       ...deps,
       removed: this.#removed,
       disbelief: this.#disbelief,
       objects: this.#objects,
       members: this.#members,
+      lineage: this.#lineage,
+      onOwn: (record) => own.hear(record, clock.monotonic()),
       adopt: (peer) => this.#adopt(peer),
     });
     this.#intake = this.#createIntake();
-    const members = (): Map<string, PeerRecord> => this.#knownRecords();
     const refused = (): string[] => [...this.#removed.forgotten(), ...deps.gate.banned()];
-    this.#told = new ToldRoster({ own, identity, members, refused, removed: this.#removed });
+    const mayVouchFor = (record: PeerRecord): boolean => this.#lineage.mayVouchFor(record);
+    this.#told = new ToldRoster({ own, identity, members, refused, removed: this.#removed, mayVouchFor });
     this.#exchange = new RosterExchange({
       own: this.#told,
       ask: (id) => this.#differenceWith(id),
@@ -166,7 +171,7 @@ export class Membership implements PeerLinks {
     const vouched = { ...record, vouch: signVouch(record.id, own.id, identity.key) };
     return this.#intake.serially(async () => {
       gate.mustNotBeBanned(record, own.record().name);
-      await this.#removed.welcome([record.id]);
+      await this.#removed.welcomeBack(record);
       await this.#intake.takeWanted([vouched], own.id);
       this.get(record.id)?.hurry();
     });
@@ -176,15 +181,22 @@ export class Membership implements PeerLinks {
   reconsider(): Promise<void> {
     const { gate, own } = this.#deps;
     return this.#intake.serially(async () => {
-      for (const { objectName, record } of [...this.#members.values()])
-        if (this.#isBanned(record.id)) await this.#objects.delete(objectName);
-      await this.#intake.takeWanted(gate.takeApproved(), own.id);
+      const out = [...this.#members.values()].filter(({ record }) => this.#lineage.isKeptOut(record));
+      for (const { objectName } of out) await this.#objects.delete(objectName);
+      if (gate.isOtherBan()) this.#rosterChanged();
+      for (const record of this.#lineage.release()) await this.#intake.takeWanted([record], own.id);
     });
+  }
+
+  /** IDs of those by whose word a member came in, the nearest first. */
+  cameThrough(id: string): string[] {
+    const record = this.#members.get(id)?.record;
+    return record === undefined ? [] : this.#lineage.of(record);
   }
 
   /** As a newcomer: takes over the roster that the inviting member answered. */
   async accept(told: PeerRecord[], inviterId: string): Promise<void> {
-    const records = told.filter(({ id }) => id === inviterId || !this.#isBanned(id));
+    const records = told.filter(({ id }) => id === inviterId || !this.#deps.gate.banned().includes(id));
     const inviter = records.find((record) => record.id === inviterId);
     if (inviter !== undefined) await this.admit(inviter);
     await this.#intake.serially(async () => {
@@ -227,20 +239,17 @@ export class Membership implements PeerLinks {
         get: (id) => (id === own.id ? own.record() : this.#recordOf(id, true)),
         unusable: (id) => this.#recordOf(id, false),
       },
-      isIgnored: ({ id }) =>
-        id === own.id || own.record().left === true || this.#removed.isForgotten(id) || this.#isBanned(id),
+      isIgnored: (record) =>
+        own.record().left === true ||
+        this.#removed.isForgotten(record.id) ||
+        this.#deps.gate.isWaiting(record) ||
+        this.#lineage.isKeptOut(record),
       removed: this.#removed,
-      problemOf: (newcomer, isWanted) => this.#vouchers().problemOf(newcomer, isWanted),
+      problemOf: (newcomer, isWanted) => this.#lineage.hopelessnessOf(newcomer, isWanted),
       carryOut: (decision, told) => this.#writer.carryOut(decision, told),
       clock,
       logger,
     });
-  }
-
-  #vouchers(): VoucherTree {
-    const { own, limits } = this.#deps;
-    this.#voucherTree ??= new VoucherTree(this.#knownRecords(), own.id, limits);
-    return this.#voucherTree;
   }
 
   #recordOf(id: string, usable: boolean): PeerRecord | undefined {
@@ -252,7 +261,7 @@ export class Membership implements PeerLinks {
     if (before !== undefined && before.spec.id !== after?.spec.id) this.#remove(before.spec.id, before);
     if (after === undefined || after.spec.id === this.#deps.own.id) return;
     const problem = problemOfRecord(after.spec);
-    if (this.#isBanned(after.spec.id)) this.#keepOut(name, after.spec.id);
+    if (this.#lineage.isKeptOut(after.spec)) this.#keepOut(name, after.spec);
     else if (problem === undefined) this.#adopt(after);
     else this.#onUnusable(after, problem);
   }
@@ -282,7 +291,7 @@ export class Membership implements PeerLinks {
     member.record = record;
     member.link.update(record);
     this.#expectKeys(member);
-    if (wasUnusable) this.#voucherTree = undefined;
+    if (wasUnusable) this.#lineage.changed();
     if (wasUnusable) this.#start(member);
     this.#rosterChanged();
   }
@@ -299,7 +308,7 @@ export class Membership implements PeerLinks {
       dialAlone: (latest, endpoint, signal) => dialing.alone(latest, endpoint, signal),
       serve: (stream) => serving.serve(id, stream),
       onChange: (change) => this.#onLinkChange(id, change),
-      onRecords: (records) => void this.#tell(records, id),
+      onRecords: (records) => this.#intake.note(records, id),
       onDigest: (digest) => this.#exchange.heard(id, digest),
       onWay: () => this.reach.refresh(),
       onReach: () => this.#hearsayChanged(),
@@ -307,7 +316,7 @@ export class Membership implements PeerLinks {
     link.unusable = problem;
     const member: Member = { objectName, uid, record, link, stop: new AbortController() };
     this.#members.set(id, member);
-    if (problem === undefined) this.#voucherTree?.add(record);
+    if (problem === undefined) this.#lineage.add(record);
     this.#expectKeys(member);
     this.#changes.tell(id, 'added');
     this.#start(member);
@@ -323,11 +332,17 @@ export class Membership implements PeerLinks {
     const member = this.#members.get(id);
     if (member === undefined || (member.uid !== undefined && member.uid !== object.metadata.uid)) return;
     this.#members.delete(id);
-    this.#voucherTree = undefined;
-    const { own, logger } = this.#deps;
-    // By hand; not when it left, or we did.
-    if (!this.#removed.has(id) && own.record().left !== true)
-      this.#soon(() => this.#removed.forget(id), 'removal of a member not kept');
+    const { own, logger, clock } = this.#deps;
+    // It may come back once it is approved, or the ban is over.
+    const isWithAnother = this.#lineage.isKeptOutWithAnother(member.record);
+    this.#removed.went(member.record, this.#knownRecords().values(), clock.now());
+    this.#lineage.changed();
+    // By hand, and not when it left.
+    if (own.record().left !== true)
+      this.#soon(
+        () => (this.#removed.has(id) || isWithAnother ? this.#removed.save() : this.#removed.forget(id)),
+        'removal of a member not kept',
+      );
     member.stop.abort();
     this.#exchange.gone(id);
     this.#disbelief.forget(id);
@@ -349,15 +364,11 @@ export class Membership implements PeerLinks {
   }
 
   /** It was banned while this agent was away, or its object was made by hand. */
-  #keepOut(objectName: string, id: string): void {
+  #keepOut(objectName: string, record: PeerRecord): void {
     this.#soon(async () => {
-      await this.#removed.forget(id);
+      if (!this.#lineage.isKeptOutWithAnother(record)) await this.#removed.forget(record.id);
       await this.#objects.delete(objectName);
     }, 'Peer object of a banned cluster not deleted');
-  }
-
-  #isBanned(id: string): boolean {
-    return this.#deps.gate.banned().includes(id);
   }
 
   /** Those that can be used. */
@@ -380,12 +391,6 @@ export class Membership implements PeerLinks {
   #onLinkChange(id: string, change: PeerChange): void {
     this.#changes.tell(id, change);
     if (change === 'state') this.#exchange.look();
-  }
-
-  #tell(records: PeerRecord[], from: string): Promise<unknown> {
-    return this.#intake
-      .tell(records, from)
-      .catch((err: unknown) => this.#deps.logger.warn({ err }, 'members not stored'));
   }
 
   /** After what is under way. */

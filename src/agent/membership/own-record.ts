@@ -2,8 +2,10 @@ import { isDeepStrictEqual } from 'node:util';
 import { formatEndpoint, parseEndpoint } from '../../core/membership/endpoint.ts';
 import { type FederationObject, toMemberName } from '../../core/membership/peer-object.ts';
 import type { PeerRecord } from '../../core/membership/peer-record.ts';
+import { versionOf } from '../../core/membership/record-version.ts';
 import { signRecord } from '../../core/membership/signed-record.ts';
 import type { NetworkClaim } from '../../core/network/network-claim.ts';
+import { type Bucket, type RateLimit, takeToken } from '../../core/rate-limit.ts';
 import { oneAtATime } from '../../runtime/one-at-a-time.ts';
 import { PROTOCOL_VERSION } from '../../wire/endpoints.ts';
 import type { OwnIdentity } from '../ports.ts';
@@ -16,6 +18,9 @@ export interface OwnRecordDeps {
   load(): Promise<PeerRecord | undefined>;
   save(record: PeerRecord): Promise<void>;
 }
+
+/** Two agents with one key, as after the copy of a machine, would correct each other without end. */
+const CORRECTIONS: RateLimit = { burst: 3, perSecond: 1 / 600 };
 
 /** A key that is to take over from the present one. */
 export interface NextKey {
@@ -38,6 +43,8 @@ export class OwnRecord implements OwnIdentity {
   readonly #deps: OwnRecordDeps;
   readonly #listeners: (() => void)[] = [];
   #record: PeerRecord;
+  #isOldCopy = false;
+  #corrections: Bucket | undefined;
   /** Or two changes would use the same incarnation. */
   readonly #oneByOne = oneAtATime();
 
@@ -97,6 +104,35 @@ export class OwnRecord implements OwnIdentity {
   }
 
   /**
+   * Others know a newer record of this member than it does: it comes from a backup. Its own key signed that, and it goes on from
+   * there; or a later one did, and then it is an old copy that nobody hears any more.
+   * @param now monotonic ms
+   */
+  hear(heard: PeerRecord, now: number): Promise<void> {
+    return this.#oneByOne(async () => {
+      const { certificateDer: certificate, key } = this.#deps.identity;
+      if (heard.id !== this.id || versionOf(heard) <= versionOf(this.#record)) return;
+      if (heard.certificate !== certificate) {
+        if (this.#isOldCopy) return;
+        this.#isOldCopy = true;
+        return this.#tell();
+      }
+      const bucket = takeToken(CORRECTIONS, this.#corrections, now);
+      if (bucket === undefined) return;
+      this.#corrections = bucket;
+      const { incarnation } = heard;
+      const record = signRecord({ ...contentOfRecord(this.#record), certificate, incarnation: incarnation + 1 }, key);
+      await this.#deps.save(record);
+      this.#announce(record);
+    });
+  }
+
+  /** Others know a later key of this member than it has. */
+  get isOldCopy(): boolean {
+    return this.#isOldCopy;
+  }
+
+  /**
    * The key of this request signs from now on; it is kept before anybody sees it. Harmless when it does already.
    * @param succession what it throws when there is no further key is thrown here
    * @returns whether it did not before
@@ -130,6 +166,10 @@ export class OwnRecord implements OwnIdentity {
 
   #announce(record: PeerRecord): void {
     this.#record = record;
+    this.#tell();
+  }
+
+  #tell(): void {
     for (const listener of this.#listeners) listener();
   }
 }

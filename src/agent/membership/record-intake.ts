@@ -95,6 +95,11 @@ export class RecordIntake {
     });
   }
 
+  /** The same where nobody waits for it. */
+  note(records: readonly PeerRecord[], from: string): void {
+    this.tell(records, from).catch((err: unknown) => this.#deps.logger.warn({ err }, 'members not stored'));
+  }
+
   /** For who is in `serially` already: takes in all that somebody tells whom this cluster trusts. */
   async takeWanted(records: readonly PeerRecord[], from: string): Promise<void> {
     await new Promise<Intake>((done, failed) => {

@@ -1,18 +1,34 @@
+import { type FormerMember, firstOf, neededFormer, toFormer } from '../../core/membership/lineage.ts';
+import { claimedKeysIn } from '../../core/membership/member-keys.ts';
 import type { PeerRecord } from '../../core/membership/peer-record.ts';
-import { versionOf } from '../../core/membership/record-version.ts';
-import { isByKeyOf } from '../../core/membership/roster.ts';
+import { generationIn, versionOf } from '../../core/membership/record-version.ts';
 
-/** A member that was removed here by hand (its ID), or one that left, by its own last record. */
-export type RemovedMember = string | PeerRecord;
+/** The last that was heard of a member that left. */
+export interface LastWord {
+  id: string;
+  /** Of its last record (core/membership/record-version). */
+  version: number;
+  /** The fingerprint of its last key. */
+  key: string;
+  /** The record itself, for members that did not hear it; only of those that left lately. */
+  record?: PeerRecord;
+  /** It was let in again by a record that is older than this, as from a backup; it goes on from here once it hears it. */
+  back?: true;
+}
+
+/** A member that was removed here by hand (its ID), or one that left; and who brought in those that are gone. Formerly the whole last record. */
+export type RemovedMember = string | PeerRecord | LastWord | FormerMember;
 
 export interface RemovedMembersStore {
   load(): RemovedMember[];
   save(entries: RemovedMember[]): Promise<void>;
 }
 
-/** More removed members than this are not remembered: by hand an ID is kept, of those that left a whole record. */
+/** More removed members than this are not remembered: about 55 bytes each by hand, 140 of those that left. */
 const MAX_FORGOTTEN = 500;
-const MAX_LEFT = 100;
+const MAX_LEFT = 500;
+/** Of last records in all: a Secret holds 1 MiB, and a record of a member that replaced its key for years is 13 kB. */
+const MAX_RECORD_CHARS = 64 * 1024;
 
 /**
  * Members that are none any more, kept over restarts, so that nobody who did not hear of it brings them back. Who left comes
@@ -20,18 +36,24 @@ const MAX_LEFT = 100;
  */
 export class RemovedMembers {
   readonly #store: RemovedMembersStore;
-  readonly #forgotten: Set<string>;
-  readonly #left: Map<string, PeerRecord>;
+  readonly #forgotten = new Set<string>();
+  readonly #left = new Map<string, LastWord>();
+  #former = new Map<string, FormerMember>();
 
   constructor(store: RemovedMembersStore) {
     this.#store = store;
-    const entries = store.load();
-    this.#forgotten = new Set(entries.filter((entry) => typeof entry === 'string'));
-    this.#left = new Map(entries.flatMap((entry) => (typeof entry === 'string' ? [] : [[entry.id, entry]])));
+    for (const entry of store.load()) {
+      if (typeof entry === 'string') this.#forgotten.add(entry);
+      else if ('certificate' in entry) this.#keep(entry);
+      else if ('version' in entry) this.#left.set(entry.id, entry);
+      else this.#former.set(entry.id, entry);
+    }
+    this.#shorten();
   }
 
   has(id: string): boolean {
-    return this.#forgotten.has(id) || this.#left.has(id);
+    const left = this.#left.get(id);
+    return this.#forgotten.has(id) || (left !== undefined && left.back !== true);
   }
 
   /** True for a member that was removed here by hand. */
@@ -39,15 +61,20 @@ export class RemovedMembers {
     return this.#forgotten.has(id);
   }
 
-  /** True when a record is about a removed member, and says nothing that brings it back. */
+  /** True when a record is about a removed member, and says nothing that brings it back. What it says of its keys is not verified. */
   refuses(record: PeerRecord): boolean {
     const left = this.#left.get(record.id);
     if (left === undefined) return this.#forgotten.has(record.id);
-    return this.#forgotten.has(record.id) || versionOf(record) <= versionOf(left) || !isByKeyOf(record, left);
+    return this.#forgotten.has(record.id) || versionOf(record) <= left.version || !isByKey(record, left);
   }
 
-  /** The last words of those who left, for members that did not hear them. */
+  /** The last words of those who left lately, for members that did not hear them. */
   left(): PeerRecord[] {
+    return [...this.#left.values()].flatMap(({ record }) => record ?? []);
+  }
+
+  /** Of all that left. */
+  lastWords(): LastWord[] {
     return [...this.#left.values()];
   }
 
@@ -56,39 +83,98 @@ export class RemovedMembers {
     return this.#forgotten;
   }
 
+  /** Those that went, whichever way: who brought them in. */
+  former(): ReadonlyMap<string, FormerMember> {
+    return this.#former;
+  }
+
+  /** The first of the former members by whose word this one came in; undefined when it was brought in by a member. */
+  originOf(id: string): string | undefined {
+    return this.#former.has(id) ? firstOf(id, this.#former) : undefined;
+  }
+
+  /** A member went; to be kept (`save`) soon. @param members those that are left @param now ms since 1970 */
+  went(record: PeerRecord, members: Iterable<PeerRecord>, now: number): void {
+    this.#former.set(record.id, toFormer(record, this.#former, now));
+    this.#former = new Map(neededFormer(this.#former, members, now).map((one) => [one.id, one]));
+  }
+
   forget(id: string): Promise<void> {
     this.#forgotten.add(id);
     for (const old of this.#forgotten) if (this.#forgotten.size > MAX_FORGOTTEN) this.#forgotten.delete(old);
-    return this.#save();
+    return this.save();
   }
 
   leave(record: PeerRecord): Promise<void> {
-    this.#left.delete(record.id);
-    this.#left.set(record.id, record);
-    for (const old of this.#left.keys()) if (this.#left.size > MAX_LEFT) this.#left.delete(old);
-    return this.#save();
+    this.#keep(record);
+    this.#shorten();
+    return this.save();
+  }
+
+  /** True for a last word that was known when its member was let in again. */
+  isOutlived(record: PeerRecord): boolean {
+    const left = this.#left.get(record.id);
+    return left?.back === true && versionOf(record) <= left.version;
+  }
+
+  /** It is a member again, by this record. */
+  async welcomeBack(record: PeerRecord): Promise<void> {
+    const left = this.#left.get(record.id);
+    if (left?.record === undefined || left.version < versionOf(record)) return this.welcome([record.id]);
+    this.#left.set(record.id, { ...left, back: true });
+    this.#forgotten.delete(record.id);
+    this.#former.delete(record.id);
+    await this.save();
   }
 
   /** They are members again, or may become ones. */
   async welcome(ids: readonly string[]): Promise<void> {
-    const found = ids.filter((id) => this.has(id));
+    const found = ids.filter((id) => this.has(id) || this.#left.has(id) || this.#former.has(id));
     if (found.length === 0) return;
     for (const id of found) {
       this.#forgotten.delete(id);
       this.#left.delete(id);
+      this.#former.delete(id);
     }
-    await this.#save();
+    await this.save();
   }
 
   /** Whoever left has nothing to remember of a federation that it may join anew. */
   async clear(): Promise<void> {
-    if (this.#forgotten.size + this.#left.size === 0) return;
+    if (this.#forgotten.size + this.#left.size + this.#former.size === 0) return;
     this.#forgotten.clear();
     this.#left.clear();
-    await this.#save();
+    this.#former.clear();
+    await this.save();
   }
 
-  #save(): Promise<void> {
-    return this.#store.save([...this.#forgotten, ...this.#left.values()]);
+  #keep(record: PeerRecord): void {
+    const key = claimedKeysIn(Buffer.from(record.certificate, 'base64')).fingerprints.at(-1) ?? '';
+    this.#left.delete(record.id);
+    this.#left.set(record.id, { id: record.id, version: versionOf(record), key, record });
+  }
+
+  /** Who left last is told about longest. */
+  #shorten(): void {
+    for (const old of this.#left.keys()) if (this.#left.size > MAX_LEFT) this.#left.delete(old);
+    let chars = 0;
+    for (const word of [...this.#left.values()].reverse()) {
+      if (word.record === undefined) continue;
+      chars += JSON.stringify(word.record).length;
+      const { record: _, ...rest } = word;
+      if (chars > MAX_RECORD_CHARS) this.#left.set(word.id, rest);
+    }
+  }
+
+  save(): Promise<void> {
+    return this.#store.save([...this.#forgotten, ...this.#left.values(), ...this.#former.values()]);
+  }
+}
+
+function isByKey({ certificate }: PeerRecord, { version, key }: LastWord): boolean {
+  try {
+    return claimedKeysIn(Buffer.from(certificate, 'base64')).fingerprints[generationIn(version)] === key;
+  } catch {
+    return false;
   }
 }

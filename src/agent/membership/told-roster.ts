@@ -15,7 +15,9 @@ export interface ToldRosterDeps {
   identity: { key: string };
   /** The records of the other members by ID. */
   members(): ReadonlyMap<string, PeerRecord>;
-  removed: Pick<RemovedMembers, 'left'>;
+  removed: Pick<RemovedMembers, 'left' | 'lastWords' | 'originOf'>;
+  /** Whether this member passes on the word of somebody who is a member no more, or whose word cannot be verified. */
+  mayVouchFor(record: PeerRecord): boolean;
   /** IDs of those of whom nothing is believed. */
   refused(): Iterable<string>;
 }
@@ -24,7 +26,7 @@ export interface ToldRosterDeps {
 export class ToldRoster {
   readonly #deps: ToldRosterDeps;
   /** A signature is looked at once; the voucher's certificate tells who it was that had signed. */
-  readonly #vouched = new WeakMap<PeerRecord, { certificate: string | undefined; told: PeerRecord }>();
+  readonly #vouched = new WeakMap<PeerRecord, { certificate: string | undefined; may: boolean; told: PeerRecord }>();
   #records: PeerRecord[] | undefined;
   #digest: string | undefined;
 
@@ -38,7 +40,7 @@ export class ToldRoster {
     this.#digest = undefined;
   }
 
-  /** The own record first. Each other one carries the voucher of a member that is in the list, or our own. */
+  /** The own record first. Each other one carries the voucher of a member that is in the list, or our own, but for those that a banned one brought in. */
   records(): PeerRecord[] {
     const { own, members } = this.#deps;
     this.#records ??= [own.record(), ...[...members().values()].map((record) => this.#withVoucher(record))];
@@ -57,7 +59,7 @@ export class ToldRoster {
 
   versions(): RosterVersions {
     const { removed, refused } = this.#deps;
-    return versionsOf(this.records(), removed.left(), refused());
+    return versionsOf(this.records(), removed.lastWords(), refused());
   }
 
   missingFrom(versions: RosterVersions): PeerRecord[] {
@@ -65,14 +67,18 @@ export class ToldRoster {
   }
 
   #withVoucher(record: PeerRecord): PeerRecord {
-    const { own, identity, members } = this.#deps;
-    const by = record.vouch?.by;
-    const voucher = by === own.id ? own.record() : members().get(by ?? '');
+    const { own, identity, members, removed, mayVouchFor } = this.#deps;
+    const by = record.vouch?.by ?? '';
+    const voucher = by === own.id ? own.record() : members().get(by);
     const before = this.#vouched.get(record);
-    if (before !== undefined && before.certificate === voucher?.certificate) return before.told;
+    const may = mayVouchFor(record);
+    if (before?.certificate === voucher?.certificate && before?.may === may) return before.told;
     const isGood = voucher !== undefined && isVouchedBy(record, voucher);
-    const told = isGood ? record : { ...record, vouch: signVouch(record.id, own.id, identity.key) };
-    this.#vouched.set(record, { certificate: voucher?.certificate, told });
+    const origin = record.vouch?.origin ?? (voucher === undefined ? removed.originOf(by) : undefined) ?? by;
+    const isOwn = by === own.id || by === '';
+    const passedOn = signVouch(record.id, own.id, identity.key, isOwn ? undefined : origin);
+    const told = isGood || !may ? record : { ...record, vouch: passedOn };
+    this.#vouched.set(record, { certificate: voucher?.certificate, may, told });
     return told;
   }
 }

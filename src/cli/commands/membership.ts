@@ -1,6 +1,6 @@
 import { messageOf } from '../../core/coded-error.ts';
 import { parseDuration } from '../../core/duration.ts';
-import { counted, duration } from '../../core/explain/age.ts';
+import { counted, duration, listed } from '../../core/explain/age.ts';
 import { type MemberOverview, memberOverview } from '../../core/explain/overview.ts';
 import { approve } from '../../ops/approve.ts';
 import { awaitMembers } from '../../ops/await-members.ts';
@@ -88,6 +88,10 @@ async function runForget(context: CommandContext): Promise<undefined> {
     ? `Would forget ${name}, to which ${counted(pods, 'pod')} of ours ${pods === 1 ? 'is' : 'are'} bound${podsHere === 0 ? '' : `, and end ${guests} of it here`}.`
     : `Forgot ${name}; the other members still know it. It comes back only by a new invitation.${podsHere === 0 ? '' : ` In a minute ${guests} of it here ${podsHere === 1 ? 'ends' : 'end'}, unless it is back by then.`}`;
   await emit(context, { data: done, text: () => text });
+  if (done.newcomers !== undefined)
+    context.note(
+      `${counted(done.newcomers.length, 'peer')} came in by its word or by theirs, and stay: ${listed(done.newcomers)}; headcut ban ${done.id} --with-newcomers ends theirs too`,
+    );
   if (podsAwaited > 0)
     context.note(
       `${counted(podsAwaited, 'pod')} of which there must be one may still run there: replaced when sure to have stopped (10 s after their fencing time, which is 30 s if nothing else is set); the virtual node stays until then`,

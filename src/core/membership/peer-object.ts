@@ -25,6 +25,10 @@ export interface PeerStatus {
   offer?: { accepting: boolean; allocatable: ResourceList };
   /** Written by the network feature; null where there is none. */
   network?: { path: string | null; prefix: string | null } | null;
+  /** Name of the member by whose word it came in; its ID where that is none any more. */
+  broughtInBy?: string;
+  /** IDs of that one and those by whose word it came in, the nearest first; of very many the nearest. */
+  cameThrough?: string[];
   conditions?: Condition[];
 }
 
@@ -39,6 +43,10 @@ export interface FederationObject extends KubeObject {
     approved?: string[];
     /** IDs of clusters that are kept out, whoever vouches for them. */
     banned?: string[];
+    /** Those of them whose newcomers are kept out as well, and theirs, unless they are approved. */
+    bannedNewcomers?: string[];
+    /** How many members there may be by the word of others alone; more wait for approval. */
+    vouchedLimit?: number;
     homeApi?: { enabled?: boolean };
     /** Whether tokens of ServiceAccounts go along with pods that mount them. */
     serviceAccountTokens?: 'Send' | 'KeepHome';
@@ -62,6 +70,8 @@ export interface FederationStatus {
   pending?: PendingMember[] | null;
   /** The present key; only where it replaced others. */
   key?: KeyStatus | null;
+  /** Why the other members do not hear this one, if so. */
+  problem?: string | null;
   conditions?: Condition[];
 }
 
@@ -80,6 +90,8 @@ export interface PendingMember {
   id: string;
   name: string;
   vouchedBy: string;
+  /** Why it waits, where that is not that admission is manual. */
+  reason?: string;
 }
 
 export interface PeerCounts {
@@ -113,6 +125,8 @@ export interface PeerContact {
   problem: string | undefined;
   /** Why its stored record cannot be used, if so. */
   unusable?: string | undefined;
+  /** By whose word it came in: the name of the nearest, and the IDs of all. */
+  broughtIn?: { by: string; through: string[] };
 }
 
 /** The status to write, as a merge patch, or undefined when nothing worth a write changed. @param now RFC 3339 */
@@ -126,7 +140,10 @@ export function planPeerStatus(peer: PeerObject, contact: PeerContact, now: stri
   const cloneNews = contact.cloned !== (unique?.status === 'False');
   const otherVersion = contact.version !== undefined && contact.version !== before.version;
   const missesOffer = before.offer === undefined && contact.offer !== undefined;
-  const news = changed || said || cloneNews || missesOffer || otherVersion;
+  const { broughtIn } = contact;
+  const told = { by: before.broughtInBy, through: before.cameThrough };
+  const otherLineage = broughtIn !== undefined && !isDeepStrictEqual(told, broughtIn);
+  const news = changed || said || cloneNews || missesOffer || otherVersion || otherLineage;
   if (!news && before.observedGeneration === generation) return undefined;
   const status = contact.state === 'Connected' ? 'True' : contact.state === 'Suspect' ? 'Unknown' : 'False';
   const lastTransitionTime = connected?.status === status ? (connected.lastTransitionTime ?? now) : now;
@@ -136,6 +153,7 @@ export function planPeerStatus(peer: PeerObject, contact: PeerContact, now: stri
     observedGeneration: generation,
     via: via ?? null,
     ...(version === undefined ? {} : { version }),
+    ...(broughtIn === undefined ? {} : { broughtInBy: broughtIn.by, cameThrough: broughtIn.through }),
     ...(roundTripMs === undefined ? {} : { roundTripMs: Math.round(roundTripMs * 10) / 10 }),
     ...(contact.state === 'Connected' ? { lastSeen: null } : changed ? { lastSeen: now } : {}),
     ...(offer === undefined ? {} : { offer: { accepting: offer.accepting, allocatable: offer.allocatable } }),
@@ -196,12 +214,13 @@ export interface FederationFacts {
   states: readonly string[];
   waiting?: readonly PendingMember[];
   key?: KeyStatus | undefined;
+  problem?: string | undefined;
 }
 
 /** The status of the own Federation to write, or undefined when it says so already. */
 export function planFederationStatus(
   federation: FederationObject,
-  { own, version, states, waiting = [], key }: FederationFacts,
+  { own, version, states, waiting = [], key, problem }: FederationFacts,
 ): FederationStatus | undefined {
   const count = (state: string): number => states.filter((one) => one === state).length;
   const wanted: FederationStatus = {
@@ -211,17 +230,28 @@ export function planFederationStatus(
     endpoints: own.endpoints,
     peers: { total: states.length, connected: count('Connected'), unreachable: count('Unreachable') },
   };
-  const { id, name, version: shownVersion, endpoints, peers, pending, key: shownKey } = federation.status ?? {};
+  const {
+    id,
+    name,
+    version: shownVersion,
+    endpoints,
+    peers,
+    pending,
+    key: shownKey,
+    problem: shownProblem,
+  } = federation.status ?? {};
   const said = {
     ...{ id, name, version: shownVersion, endpoints, peers },
     pending: pending ?? [],
     key: shownKey ?? undefined,
+    problem: shownProblem ?? undefined,
   };
-  if (isDeepStrictEqual(said, { ...wanted, pending: waiting, key })) return undefined;
+  if (isDeepStrictEqual(said, { ...wanted, pending: waiting, key, problem })) return undefined;
   return {
     ...wanted,
     ...(waiting.length > 0 ? { pending: [...waiting] } : pending ? { pending: null } : {}),
     ...(key !== undefined ? { key } : shownKey ? { key: null } : {}),
+    ...(problem !== undefined ? { problem } : shownProblem ? { problem: null } : {}),
   };
 }
 

@@ -23,6 +23,9 @@ export interface PeerRecord {
   left?: true;
   /** The owner's signature over the canonical form of all fields above, base64. */
   signature: string;
-  /** The member that admitted this one; absent on the first member. Signature over `id` of the newcomer. */
-  vouch?: { by: string; signature: string };
+  /**
+   * The member that admitted this one; absent on the first member. Signature over `id` of the newcomer. `origin`, which nobody
+   * signs: `by` passes on the word of that member, whose own cannot be verified any more.
+   */
+  vouch?: { by: string; signature: string; origin?: string };
 }

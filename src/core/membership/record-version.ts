@@ -23,3 +23,8 @@ export function keyGenerationOf(record: PeerRecord): number {
 export function versionOf(record: PeerRecord): number {
   return keyGenerationOf(record) * INCARNATIONS + Math.min(record.incarnation, INCARNATIONS - 1);
 }
+
+/** The key generation that is part of a version. */
+export function generationIn(version: number): number {
+  return Math.floor(version / INCARNATIONS);
+}

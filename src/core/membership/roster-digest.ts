@@ -23,19 +23,30 @@ export function digestOfRoster(records: readonly PeerRecord[]): string {
   return createHash('sha256').update(lines.join('\n')).digest('base64url');
 }
 
+/** As many as the question for a difference takes (wire/endpoints). */
+const MAX_VERSIONS = 1_200;
+
 /**
  * What this member has, for another one to tell what it lacks.
+ * @param left members that left, by their last records, or the versions of these
  * @param refused IDs of members of which nothing is believed any more
  */
 export function versionsOf(
   members: readonly PeerRecord[],
-  left: readonly PeerRecord[],
+  left: readonly (PeerRecord | { id: string; version: number })[],
   refused: Iterable<string>,
 ): RosterVersions {
-  const versions: RosterVersions = {};
-  for (const record of [...left, ...members]) versions[shortId(record.id)] = versionOf(record);
-  for (const id of refused) versions[shortId(id)] = NOTHING_NEWER;
-  return versions;
+  const refusing: [string, number][] = [...refused].map((id) => [shortId(id), NOTHING_NEWER]);
+  const leaving = left.map((one): [string, number] => [
+    shortId(one.id),
+    'version' in one ? one.version : versionOf(one),
+  ]);
+  const present = members.map((record): [string, number] => [shortId(record.id), versionOf(record)]);
+  const refusedIds = new Set(refusing.map(([id]) => id));
+  const all = new Map([...leaving, ...present.filter(([id]) => !refusedIds.has(id)), ...refusing]);
+  // Of more the ones that went long ago are left out: what is told of them anew is refused as before.
+  const most = [...all].slice(Math.max(0, all.size - MAX_VERSIONS));
+  return Object.fromEntries(most);
 }
 
 /** The records that somebody who has `versions` lacks: members it does not know or knows less of, and last words of those it takes for members. */

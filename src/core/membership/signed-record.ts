@@ -36,9 +36,14 @@ export function signRecord(record: Omit<PeerRecord, 'signature' | 'vouch'>, key:
   return { ...record, signature: signBytes(canonicalBytes(record), key) };
 }
 
-/** A member's signature that it admitted the newcomer. */
-export function signVouch(newcomerId: string, by: string, key: string): NonNullable<PeerRecord['vouch']> {
-  return { by, signature: signBytes(vouchBytes(newcomerId), key) };
+/** A member's signature that it admitted the newcomer. @param origin whose word it passes on, if it did not admit it itself */
+export function signVouch(
+  newcomerId: string,
+  by: string,
+  key: string,
+  origin?: string,
+): NonNullable<PeerRecord['vouch']> {
+  return { by, signature: signBytes(vouchBytes(newcomerId), key), ...(origin === undefined ? {} : { origin }) };
 }
 
 export function signJoin(inviterId: string, invitation: string, key: string): string {

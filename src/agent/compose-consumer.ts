@@ -4,6 +4,7 @@ import { FEDERATION_NAME } from '../core/membership/peer-object.ts';
 import { offloadingKey } from '../core/offloading/namespace-offloading.ts';
 import { type TokenSettings, tokensLeave } from '../core/offloading/token-rule.ts';
 import { createKubeClient, type KubeClient } from '../kube/client.ts';
+import type { Peers } from '../peering/peers.ts';
 import type { Caches } from './caches.ts';
 import type { AgentParts } from './compose.ts';
 import { Evacuation } from './evacuation/evacuation.ts';
@@ -11,7 +12,6 @@ import { Failover } from './failover/failover.ts';
 import { CallerCheck } from './kubelet-server/authentication.ts';
 import { KubeletServer } from './kubelet-server/kubelet-server.ts';
 import { VirtualNodeStats } from './kubelet-server/node-stats.ts';
-import type { Membership } from './membership/membership.ts';
 import { OffloadedNamespaces } from './offloading/offloaded-namespaces.ts';
 import { Offloading } from './offloading/offloading.ts';
 import { createOffloadingMap } from './offloading/offloading-map.ts';
@@ -26,14 +26,14 @@ export function composeConsumer(
   own: {
     client: KubeClient;
     caches: Caches;
-    membership: Membership;
+    peers: Peers;
     addresses: PeerAddresses & PodAddresses;
     fencing: PodFencing;
     countWrite(method: string, path: string, status: number): void;
   },
 ) {
   const { config, connection, clock, logger, random } = parts;
-  const { client, caches, membership, addresses, fencing, countWrite } = own;
+  const { client, caches, peers, addresses, fencing, countWrite } = own;
   const { pods, nodes } = caches;
   const callers = new CallerCheck({ client, clock });
   const { server: apiServer, ca } = connection;
@@ -43,7 +43,7 @@ export function composeConsumer(
       createKubeClient({ server: apiServer, ca, key, cert: certificate }, clock, countWrite),
     nodes,
     pods,
-    links: membership,
+    links: peers,
     fencing,
     createKubeletPort: (node, peerId) =>
       new KubeletServer({
@@ -53,7 +53,7 @@ export function composeConsumer(
         callers,
         pods,
         stats: new VirtualNodeStats({ node, nodes, pods, clock }),
-        link: () => membership.get(peerId),
+        link: () => peers.get(peerId),
         logger,
       }),
     hostIp: config.hostIp,
@@ -72,7 +72,7 @@ export function composeConsumer(
     nodesSynced,
     nodes: virtualNodes,
     mayLeave: (pod) => offloaded.mayLeave(pod),
-    links: membership,
+    links: peers,
     addresses,
     clock,
     logger,
@@ -90,7 +90,7 @@ export function composeConsumer(
     offloaded,
     services,
     fencing,
-    links: membership,
+    links: peers,
     nodes: virtualNodes,
     identities: virtualNodes,
     addresses,
@@ -109,7 +109,7 @@ export function composeConsumer(
     nodes,
     offloadings,
     federations,
-    links: membership,
+    links: peers,
     identities: virtualNodes,
     fencing,
     clock,
@@ -117,7 +117,7 @@ export function composeConsumer(
   });
   const evacuation = new Evacuation({
     pods,
-    links: membership,
+    links: peers,
     nodes: virtualNodes,
     identities: virtualNodes,
     clock,
@@ -129,7 +129,7 @@ export function composeConsumer(
     nodes,
     offloadings,
     federations,
-    links: membership,
+    links: peers,
     identities: virtualNodes,
     clock,
     logger,

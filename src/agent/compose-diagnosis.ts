@@ -3,16 +3,16 @@ import { CodedError } from '../core/coded-error.ts';
 import { parseMessage, RCODE, rcodeOf, toQuestion } from '../core/dns/message.ts';
 import { parseResolvConf } from '../core/dns/resolv-conf.ts';
 import { createPeerInspector } from '../peering/peer-inspector.ts';
+import type { Peers } from '../peering/peers.ts';
 import type { Clock } from '../runtime/clock.ts';
 import { askDns } from '../runtime/dns-transport.ts';
 import { Diagnoser } from './diagnosis/diagnosis.ts';
-import type { Membership } from './membership/membership.ts';
 import type { NetworkState } from './network/network-state.ts';
 import type { PeerPaths } from './network/peer-paths.ts';
 import type { UdpProber } from './network/udp-prober.ts';
 
 export interface DiagnosisParts {
-  membership: Membership;
+  peers: Peers;
   network: { prober: UdpProber; paths: PeerPaths; state: NetworkState };
   resolvConf: string;
   clock: Clock;
@@ -24,11 +24,11 @@ const FULL_SIZE_TRIES = { tries: 3, everyMs: 1_000 };
 const DNS_PORT = 53;
 
 /** What looks for faults when somebody asks: it only knows where to look, which is all over the agent. */
-export function composeDiagnosis({ membership, network, resolvConf, clock }: DiagnosisParts): Diagnoser {
+export function composeDiagnosis({ peers, network, resolvConf, clock }: DiagnosisParts): Diagnoser {
   const { prober, paths, state } = network;
   const { nameservers, clusterDomain } = parseResolvConf(resolvConf);
   return new Diagnoser({
-    peers: createPeerInspector(membership),
+    peers: createPeerInspector(peers),
     probeFullSize: async (peerId) => {
       const mtu = state.report?.mtu ?? 0;
       if (mtu === 0 || paths.pathTo(peerId) !== 'UDP') return undefined;

@@ -12,7 +12,7 @@ import type { PeerLinks } from './ports.ts';
 /** Both sides of fencing: what is asked of the homes of pods here, and what is known about our pods elsewhere. */
 export function composeFencing(
   { config, clock, logger }: AgentParts,
-  { caches, membership }: { caches: Caches; membership: PeerLinks },
+  { caches, peers }: { caches: Caches; peers: PeerLinks },
 ) {
   // Goes on while the machine sleeps, other than the monotonic clock of the process.
   const uptimeMs = (): number => uptime() * 1_000;
@@ -20,6 +20,6 @@ export function composeFencing(
   const memory = createLeaseMemory(config.stateFolder);
   const guard = createPodGuard(join(config.fenceFolder, GUARD_SOCKET), clock);
   const { shadowPods } = caches;
-  const leases = new Leases({ shadowPods, links: membership, memory, guard, uptime: uptimeMs, clock, logger });
+  const leases = new Leases({ shadowPods, links: peers, memory, guard, uptime: uptimeMs, clock, logger });
   return { leases, grants, fencing: createPodFencing(caches, grants) };
 }

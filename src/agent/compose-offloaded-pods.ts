@@ -15,7 +15,7 @@ import { OffloadedPodIndex } from './shadow-pod/offloaded-pod-index.ts';
 interface ComposedParts {
   client: KubeClient;
   caches: Caches;
-  membership: PeerLinks;
+  peers: PeerLinks;
   addresses: PodAddresses;
   leases: PodLeases;
 }
@@ -27,7 +27,7 @@ const DNS_PORT = 53;
 
 /** What pods of peers find here as at home: Services, names, and the API server. */
 export function composeForOffloadedPods(parts: AgentParts, composed: ComposedParts) {
-  const { client, caches, membership, addresses, leases } = composed;
+  const { client, caches, peers, addresses, leases } = composed;
   const { config, clock, logger, resolvConf } = parts;
   const { nodes, pods, shadowPods, mirrors: services, mirrorSlices: slices, ownServices } = caches;
   const { nameservers, clusterDomain } = parseResolvConf(resolvConf);
@@ -42,7 +42,7 @@ export function composeForOffloadedPods(parts: AgentParts, composed: ComposedPar
     slices,
     pods,
     shadowPods,
-    links: membership,
+    links: peers,
     addresses,
     clusterDomain,
     clock,
@@ -64,7 +64,7 @@ export function composeForOffloadedPods(parts: AgentParts, composed: ComposedPar
     clock,
     logger,
   });
-  const homeApiGate = new HomeApiGate({ pods: index, links: membership, logger });
+  const homeApiGate = new HomeApiGate({ pods: index, links: peers, logger });
   const surroundings = (): PodSurroundings | undefined => {
     const nameserver = addressOf(DNS_SERVICE);
     const image = pods.get(`${config.namespace}/${config.podName}`)?.spec.containers[0]?.image;

@@ -13,12 +13,14 @@ import type { KubeConnection } from '../kube/connection.ts';
 import { createDialing } from '../peering/dialing.ts';
 import type { PeerHello } from '../peering/peer-connection.ts';
 import { PeerServer } from '../peering/peer-server.ts';
+import { Peers } from '../peering/peers.ts';
+import type { SessionSource } from '../peering/serving.ts';
 import { aborted } from '../runtime/aborted.ts';
 import type { Clock } from '../runtime/clock.ts';
 import type { Controller } from '../runtime/controller.ts';
 import type { Logger } from '../runtime/logger.ts';
 import { VERSION } from '../runtime/version.ts';
-import { PROTOCOL_VERSION, RELAY_STREAM } from '../wire/endpoints.ts';
+import { PROTOCOL_VERSION } from '../wire/endpoints.ts';
 import { AdmissionWebhook } from './admission/admission-webhook.ts';
 import { type Caches, createCaches } from './caches.ts';
 import { composeConsumer } from './compose-consumer.ts';
@@ -32,7 +34,6 @@ import { createHealthServer, type HealthServer } from './health/health-server.ts
 import { peerFigures } from './health/peer-figures.ts';
 import type { HomeApiGate } from './home-api/home-api-gate.ts';
 import { createHomeApiStream } from './home-api/home-api-stream.ts';
-import { HOME_API_STREAM } from './home-api/stream-name.ts';
 import { loadIdentity } from './identity/identity.ts';
 import { IdentityMemory } from './identity/identity-memory.ts';
 import { KeyReplacement } from './identity/key-replacement.ts';
@@ -50,14 +51,19 @@ import { NetworkState } from './network/network-state.ts';
 import { NetworkStatus } from './network/network-status.ts';
 import { NodeNetworkClient } from './network/node-network-client.ts';
 import { PeerHosts } from './network/peer-hosts.ts';
-import { PACKET_STREAM, PeerPaths } from './network/peer-paths.ts';
+import { PeerPaths } from './network/peer-paths.ts';
 import { readServiceCidrs } from './network/service-cidrs.ts';
 import { UdpProber } from './network/udp-prober.ts';
 import { Offers } from './offer/offers.ts';
+import { createPodsOnPeers } from './offloading/pods-on-peers.ts';
 import { createKubeletStats } from './pod-stats/kubelet-stats.ts';
+import { createStatsCalls } from './pod-stats/stats-calls.ts';
+import { createPodStreamHandlers } from './pod-streams/pod-stream-handlers.ts';
 import { createPodStreams } from './pod-streams/pod-streams.ts';
-import type { PeerServing, PodLeases, SessionSource } from './ports.ts';
+import type { PodLeases } from './ports.ts';
+import { createServiceCalls } from './service/service-calls.ts';
 import type { ServiceMirrors } from './service/service-mirrors.ts';
+import { createPodCalls } from './shadow-pod/pod-calls.ts';
 import { ShadowPods } from './shadow-pod/shadow-pods.ts';
 
 export interface AgentParts {
@@ -87,16 +93,14 @@ export async function composeAgent(parts: AgentParts): Promise<Agent> {
   const client = createKubeClient(connection, clock, countWrite);
   const caches = createCaches({ client, namespace: config.namespace, clock, logger });
   const hello = { instance: randomUUID(), protocol: PROTOCOL_VERSION, version: VERSION };
-  // Each needs the other: calls come in once the server stands.
-  const serving: PeerServing = { serve: (peerId, stream) => server.serve(peerId, stream) };
-  const members = await composeMembership(parts, { client, caches, hello, serving });
-  const { membership, identity } = members;
+  const members = await composeMembership(parts, { client, caches, hello });
+  const { membership, identity, peers } = members;
   const network = await composeNetwork(parts, client, caches, members);
   const addresses = network.state;
-  const { leases, grants, fencing } = composeFencing(parts, { caches, membership });
-  const offloaded = composeForOffloadedPods(parts, { client, caches, membership, addresses, leases });
-  const provider = composeProvider(parts, { client, caches, membership, offloaded, leases });
-  const consumer = composeConsumer(parts, { client, caches, membership, addresses, fencing, countWrite });
+  const { leases, grants, fencing } = composeFencing(parts, { caches, peers });
+  const offloaded = composeForOffloadedPods(parts, { client, caches, peers, addresses, leases });
+  const provider = composeProvider(parts, { client, caches, peers, offloaded, leases });
+  const consumer = composeConsumer(parts, { client, caches, peers, addresses, fencing, countWrite });
   const homeApiStream = createHomeApiStream({
     pods: caches.pods,
     nodes: consumer.virtualNodes,
@@ -110,29 +114,34 @@ export async function composeAgent(parts: AgentParts): Promise<Agent> {
     namespace: config.namespace,
     ownId: identity.id,
     peers: caches.peers,
-    versionOf: (peerId) => membership.get(peerId)?.offer?.nodeInfo.kubeletVersion,
+    versionOf: (peerId) => peers.get(peerId)?.offer?.nodeInfo.kubeletVersion,
     clock,
     logger,
   });
-  const diagnoser = composeDiagnosis({ ...parts, membership, network });
-  const server: PeerServer = new PeerServer({
+  const diagnoser = composeDiagnosis({ ...parts, peers, network });
+  const streams = createPodStreamHandlers(provider.shadowPods, createPodStreams(client));
+  const stats = createKubeletStats({ client, pods: caches.pods, nodes: caches.nodes, clock });
+  const server = new PeerServer({
     identity,
     hello,
-    connections: membership.connections,
     roster: membership.roster,
-    source: provider.source,
-    provider: provider.shadowPods,
-    services: offloaded.mirrors,
-    streams: createPodStreams(client),
-    stats: createKubeletStats({ client, pods: caches.pods, nodes: caches.nodes, clock }),
-    peerStreams: {
-      [RELAY_STREAM]: membership.relayServer,
-      [PACKET_STREAM]: network.paths.serve,
-      [HOME_API_STREAM]: homeApiStream,
+    peers,
+    serving: {
+      calls: {
+        ...membership.calls,
+        ...createPodCalls(provider.shadowPods),
+        ...provider.offers.calls,
+        ...createServiceCalls(offloaded.mirrors),
+        ...streams.calls,
+        ...createStatsCalls(stats),
+        ...grants.calls,
+        ...diagnoser.calls,
+      },
+      streams: { packets: network.paths.serve, 'home-api': homeApiStream },
+      podStream: streams.podStream,
+      source: provider.source,
+      join: createJoinDesk({ ownId: identity.id, client, namespace: config.namespace, roster: membership, clock }),
     },
-    join: createJoinDesk({ ownId: identity.id, client, namespace: config.namespace, roster: membership.roster, clock }),
-    reach: (peerId) => diagnoser.reach(peerId),
-    grants,
     clock,
     logger,
   });
@@ -155,13 +164,13 @@ export async function composeAgent(parts: AgentParts): Promise<Agent> {
   health = createHealthServer({
     unsynced: () => Object.entries(caches).flatMap(([name, cache]) => (cache.synced ? [] : [name])),
     controllers: () => controllers.map((controller) => controller.stats()),
-    peers: () => membership.list().map(peerFigures),
+    peers: () => peers.list().map(peerFigures),
     diagnose: () => diagnoser.look(),
     version: VERSION,
   });
   const runnables: Runnable[] = [
     ...Object.values(caches),
-    membership,
+    { run: (signal) => peers.run(signal, server) },
     members.status,
     members.joinRequests,
     inventory,
@@ -190,7 +199,7 @@ export async function composeAgent(parts: AgentParts): Promise<Agent> {
 
 async function composeMembership(
   parts: AgentParts,
-  { client, caches, hello, serving }: { client: KubeClient; caches: Caches; hello: PeerHello; serving: PeerServing },
+  { client, caches, hello }: { client: KubeClient; caches: Caches; hello: PeerHello },
 ) {
   const { config, clock, logger, random } = parts;
   const { namespace, nodeName, hostIp, peerPort } = config;
@@ -203,36 +212,51 @@ async function composeMembership(
     load: async () => memory.record(),
     save: (record) => memory.saveRecord(record),
   });
-  const { peers, federations, joins } = caches;
+  const { peers: objects, federations, joins } = caches;
   const gate = new AdmissionGate(() => federations.get(FEDERATION_NAME));
   const removed = {
     load: () => memory.removed() as RemovedMember[],
     save: (entries: RemovedMember[]) => memory.saveRemoved(entries),
   };
-  const membership = new Membership({
-    client,
-    peers,
-    identity,
-    own,
+  const peers = new Peers({
+    ownId: identity.id,
     dialing: createDialing({ identity, hello, clock }),
-    serving,
+    ownPods: createPodsOnPeers(caches),
+    synced: () => objects.synced,
     clock,
     random,
+    logger,
+  });
+  const membership = new Membership({
+    client,
+    peers: objects,
+    identity,
+    own,
+    ways: peers,
+    clock,
     logger,
     removed,
     gate,
   });
   const common = { client, membership, own, clock, logger };
-  const status = createMembershipStatus({ ...common, peers, federations, gate, keys, version: VERSION });
-  const joinRequests = createJoinRequests({ ...common, namespace, secrets: joins, identity });
-  return { identity, membership, own, status, joinRequests };
+  const status = createMembershipStatus({
+    ...common,
+    ways: peers,
+    peers: objects,
+    federations,
+    gate,
+    keys,
+    version: VERSION,
+  });
+  const joinRequests = createJoinRequests({ ...common, links: peers, namespace, secrets: joins, identity });
+  return { identity, membership, peers, own, status, joinRequests };
 }
 
 async function composeNetwork(
   parts: AgentParts,
   client: KubeClient,
   caches: Caches,
-  { membership, own }: { membership: Membership; own: OwnRecord },
+  { membership, peers: links, own }: { membership: Membership; peers: Peers; own: OwnRecord },
 ) {
   const { config, clock, logger } = parts;
   const { namespace, networkFolder, probePort } = config;
@@ -245,7 +269,7 @@ async function composeNetwork(
   const prober = new UdpProber({ ...memory.keys, port: probePort, nonce, clock, logger });
   const paths = new PeerPaths({
     prober,
-    links: membership,
+    links,
     wireGuardPort: () => networkSettings(federations.get(FEDERATION_NAME)?.spec).port,
     clock,
     logger,
@@ -266,7 +290,7 @@ async function composeNetwork(
     memory,
     own,
     roster: membership.roster,
-    links: membership,
+    links,
     nodes,
     pods,
     federations,
@@ -289,13 +313,13 @@ function composeProvider(
   own: {
     client: KubeClient;
     caches: Caches;
-    membership: Membership;
+    peers: Peers;
     offloaded: { mirrors: ServiceMirrors; surroundings(): PodSurroundings | undefined };
     leases: PodLeases;
   },
 ) {
   const { config, clock, logger } = parts;
-  const { client, caches, membership, offloaded, leases } = own;
+  const { client, caches, peers, offloaded, leases } = own;
   const { pods, nodes, shadowPods: shadows, federations } = caches;
   const settings = (): Record<string, unknown> => federations.get(FEDERATION_NAME)?.spec ?? {};
   const reserve = (): ResourceList => (settings().reserve as ResourceList | undefined) ?? {};
@@ -303,7 +327,7 @@ function composeProvider(
   const offers = new Offers({
     pods,
     nodes,
-    links: membership,
+    links: peers,
     reserve,
     guestShare: () => terms().containerLimits,
     maintenance: () => settings().maintenance === true,
@@ -321,7 +345,7 @@ function composeProvider(
     services: offloaded.mirrors,
     surroundings: offloaded.surroundings,
     leases,
-    homes: createHomeContact({ links: membership, peers: caches.peers, clock }),
+    homes: createHomeContact({ links: peers, peers: caches.peers, clock }),
     membersKnown: () => caches.peers.whenSynced(),
     clock,
     logger,

@@ -2,28 +2,25 @@
  * The ports between the agent's features. A feature names here what it gives to others; compose.ts connects them.
  * (Features never import each other; see src/README.md.) What they see of peers is in peering/ports.ts.
  */
-import type { Pod } from '../core/kube-objects.ts';
+import type { Readable } from 'node:stream';
+import type { ConfigObject, Pod } from '../core/kube-objects.ts';
 import type { PeerRecord } from '../core/membership/peer-record.ts';
-import type { SentService } from '../core/service/sent-service.ts';
+import type { PodSubmission, PodVerdict } from '../core/offloading/pod-submission.ts';
+import type { RemotePodStats } from '../core/pod-stats/summary.ts';
+import type { ObjectReference } from '../core/reflection/references.ts';
+import type { SentService, ServiceProblem } from '../core/service/sent-service.ts';
 import type { ShadowPod } from '../core/shadow-pod/shadow-pod.ts';
 import type { KubeClient } from '../kube/client.ts';
+import type { UpgradeRequest, UpgradeResponse } from '../peering/ports.ts';
 
 export type {
   PeerChange,
-  PeerConnections,
   PeerInspection,
   PeerInspector,
   PeerLink,
   PeerLinks,
-  PeerServing,
   PeerState,
-  PeerStreamServer,
-  PodProvider,
-  PodStatsSource,
-  PodStreams,
   Roster,
-  ServiceMirrorDesk,
-  SessionSource,
   UpgradeRequest,
   UpgradeResponse,
 } from '../peering/ports.ts';
@@ -144,4 +141,45 @@ export interface OffloadedPods {
 export interface KnownNames {
   /** In how many ms a Service (NAMESPACE/NAME) can be used: 0 for one that has been there a while, undefined for one that is not there. */
   usableInMs(service: string): number | undefined;
+}
+
+/** What the provider feature does for a peer. Implemented by the shadow-pod feature. */
+export interface PodProvider {
+  submit(peerId: string, uid: string, submission: PodSubmission): Promise<PodVerdict>;
+  /** Makes the real pod what its owner made of it. */
+  update(peerId: string, uid: string, pod: Pod): Promise<void>;
+  delete(peerId: string, uid: string, gracePeriodSeconds: number | undefined): Promise<void>;
+  /** @param gone those that are no more at home */
+  updateObjects(
+    peerId: string,
+    namespace: string,
+    objects: ConfigObject[],
+    gone?: readonly ObjectReference[],
+  ): Promise<void>;
+  /** Where the real pod is; throws NotFound when this peer has no such pod here. */
+  locate(peerId: string, uid: string): { namespace: string; name: string };
+}
+
+/** What the provider side of Services does for a peer. */
+export interface ServiceMirrorDesk {
+  /** Makes the Services in the twin of this namespace equal to these; gives those where that is not possible. */
+  update(peerId: string, namespace: string, services: SentService[]): Promise<ServiceProblem[]>;
+  /** The same for a twin that is about to get its first pod. Never throws: a pod starts also without Services. */
+  prepare(peerId: string, namespace: string, services: SentService[]): Promise<void>;
+}
+
+/** What the real pods of a peer use. Implemented by the pod-stats feature. */
+export interface PodStatsSource {
+  statsFor(peerId: string, options: { onlyCpuAndMemory: boolean }): Promise<RemotePodStats[]>;
+}
+
+/** Logs and streams of real pods on this cluster. */
+export interface PodStreams {
+  logs(
+    pod: { namespace: string; name: string },
+    container: string,
+    query: URLSearchParams,
+    signal: AbortSignal,
+  ): Promise<Readable>;
+  upgrade(pod: { namespace: string; name: string }, request: UpgradeRequest): Promise<UpgradeResponse>;
 }

@@ -92,7 +92,7 @@ function dialEndpoint(
  * Connects to one endpoint for a single HTTP/1.1 connection, without the multiplexer: for a stream of much data, whose every
  * write would cost twice as much there.
  */
-export function dialAlone(
+export function dialDedicated(
   record: PeerRecord,
   endpoint: string,
   context: Omit<DialContext, 'hello'>,

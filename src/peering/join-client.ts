@@ -1,35 +1,21 @@
-import { request as httpsRequest } from 'node:https';
 import { connect, type TLSSocket } from 'node:tls';
 import { CodedError } from '../core/coded-error.ts';
 import { parseEndpoint } from '../core/membership/endpoint.ts';
 import { generationOf, type MemberKeys, memberKeysOf } from '../core/membership/member-keys.ts';
-import type { PeerRecord } from '../core/membership/peer-record.ts';
-import { ENDPOINTS, JOIN_SERVER_NAME } from '../wire/endpoints.ts';
-import { readText, toPeerError } from './peer-client.ts';
-
-export interface JoinRequest {
-  record: PeerRecord;
-  invitation: string;
-  secret: string;
-  /** Proof of the newcomer's key, bound to this invitation and member. */
-  signature: string;
-}
-
-export interface JoinAnswer {
-  /** All members, the one that answers first. */
-  records: PeerRecord[];
-}
+import { JOIN, JOIN_SERVER_NAME } from '../wire/endpoints.ts';
+import { PeerClient } from './peer-client.ts';
+import type { JoinReply, JoinRequest } from './serving.ts';
 
 /**
  * Asks the member behind `endpoint` for admission. Nothing is sent to anybody who does not hold the key of the token, or a later one:
- * `Unavailable` when nobody answers there, or somebody else does.
+ * `Unavailable` when nobody answers there, or somebody else does; `Internal` when its answer is none.
  */
 export async function requestJoin(
   endpoint: string,
   inviter: { id: string; replacedKeys?: number },
   request: JoinRequest,
   signal: AbortSignal,
-): Promise<JoinAnswer> {
+): Promise<JoinReply> {
   const socket = await connectTo(endpoint, signal);
   try {
     const keys = shownKeys(socket);
@@ -37,7 +23,11 @@ export async function requestJoin(
       throw new CodedError('Unavailable', 'who answers there does not hold the key of the token');
     if (generationOf(keys) < (inviter.replacedKeys ?? 0))
       throw new CodedError('Unavailable', 'who answers there holds a key that the inviting cluster has replaced');
-    return await send(socket, request, signal);
+    const client = new PeerClient(
+      () => `the cluster at ${endpoint}`,
+      async () => socket,
+    );
+    return await client.call(JOIN, { body: request }, signal);
   } finally {
     socket.destroy();
   }
@@ -71,30 +61,5 @@ function connectTo(endpoint: string, signal: AbortSignal): Promise<TLSSocket> {
     socket.on('close', () => fail(new Error('the connection was closed')));
     socket.once('secureConnect', () => resolve(socket));
     socket.once('close', () => signal.removeEventListener('abort', onAbort));
-  });
-}
-
-function send(socket: TLSSocket, request: JoinRequest, signal: AbortSignal): Promise<JoinAnswer> {
-  const body = Buffer.from(JSON.stringify(request));
-  return new Promise((resolve, reject) => {
-    const fail = (cause: unknown): void =>
-      reject(new CodedError('Unavailable', 'the connection broke before the answer came', cause));
-    const outgoing = httpsRequest({
-      createConnection: () => socket,
-      host: JOIN_SERVER_NAME,
-      method: ENDPOINTS.join.method,
-      path: ENDPOINTS.join.path,
-      signal,
-      headers: { 'content-type': 'application/json', 'content-length': String(body.length), connection: 'close' },
-    });
-    outgoing.on('error', fail);
-    outgoing.on('response', (message) => {
-      const { statusCode = 500 } = message;
-      readText(message).then((text) => {
-        if (statusCode >= 300) return reject(toPeerError(statusCode, text));
-        resolve(JSON.parse(text) as JoinAnswer);
-      }, fail);
-    });
-    outgoing.end(body);
   });
 }

@@ -2,8 +2,11 @@ import { request as httpRequest, type IncomingMessage } from 'node:http';
 import type { Duplex } from 'node:stream';
 import { CodedError, type ErrorCode, errorCodeOfHttpStatus } from '../core/coded-error.ts';
 import { plainLine } from '../core/plain-text.ts';
+import { readReply, toTarget } from '../wire/check.ts';
+import type { ArgumentsOf, CallDefinition, ReplyOf } from '../wire/definition.ts';
 import { PEER_SERVER_NAME } from '../wire/endpoints.ts';
 
+/** A request as it goes over the wire. */
 export interface PeerRequest {
   method: string;
   /** With the query. */
@@ -13,12 +16,13 @@ export interface PeerRequest {
   signal: AbortSignal;
 }
 
-/** Answers of calls are small; a peer cannot fill our memory. */
-const MAX_ANSWER_CHARS = 4 * 1024 * 1024;
+/** What is read of an answer that says why a call failed. */
+const MAX_REFUSAL_BYTES = 64 * 1024;
 
 /**
  * HTTP calls to one peer, each over a stream of its own that `open` gives: no call waits for another.
- * Errors are CodedError: what the peer said, or `Unavailable` when it could not be reached.
+ * Errors are CodedError that name the peer: what it said, `Internal` for what is not as it should be, or `Unavailable` when it could
+ * not be reached.
  */
 export class PeerClient {
   readonly #name: () => string;
@@ -29,30 +33,32 @@ export class PeerClient {
     this.#open = open;
   }
 
-  /** A call with a JSON answer. */
-  async call(request: PeerRequest): Promise<unknown> {
-    const answer = await this.open(request);
-    const text = await readText(answer);
-    try {
-      return text === '' ? {} : JSON.parse(text);
-    } catch {
-      throw new CodedError('Internal', `${this.#name()} answered something that is no JSON`);
-    }
+  /** A call with a JSON reply, which is checked. */
+  async call<D extends CallDefinition>(definition: D, asked: ArgumentsOf<D>, signal: AbortSignal): Promise<ReplyOf<D>> {
+    const { method, replyBytes = MAX_REFUSAL_BYTES } = definition;
+    const { body } = asked as { body?: unknown };
+    const answer = await this.request({ method, path: toTarget(definition, asked), body, signal });
+    return readReply(definition, await this.readText(answer, replyBytes, signal), this.#name());
   }
 
-  /** A call whose answer streams. */
-  async open(request: PeerRequest): Promise<IncomingMessage> {
+  /** A call whose reply streams. */
+  open<D extends CallDefinition>(definition: D, asked: ArgumentsOf<D>, signal: AbortSignal): Promise<IncomingMessage> {
+    return this.request({ method: definition.method, path: toTarget(definition, asked), signal });
+  }
+
+  /** The answer to any request that succeeded. */
+  async request(request: PeerRequest): Promise<IncomingMessage> {
     const answer = await this.upgrade(request);
     if (answer.kind === 'upgraded') {
       answer.socket.destroy();
       throw new CodedError('Internal', `${this.#name()} upgraded a connection unasked`);
     }
     const { statusCode = 500 } = answer.message;
-    if (statusCode < 300) return answer.message;
-    throw toPeerError(statusCode, await readText(answer.message));
+    if (statusCode >= 200 && statusCode < 300) return answer.message;
+    throw await this.refusalOf(answer.message, request.signal);
   }
 
-  /** A call that asks for an upgrade; whatever comes is returned. */
+  /** A request that asks for an upgrade; whatever comes is returned. */
   async upgrade(request: PeerRequest): Promise<PeerAnswer> {
     try {
       return await send(request, await this.#open(request.signal));
@@ -60,6 +66,25 @@ export class PeerClient {
       const reason = request.signal.aborted ? request.signal.reason : error;
       if (reason instanceof CodedError && reason.code === 'ResourceExhausted') throw reason;
       throw new CodedError('Unavailable', `cannot reach ${this.#name()}`, reason);
+    }
+  }
+
+  /** The error that an answer carries. */
+  async refusalOf(message: IncomingMessage, signal: AbortSignal): Promise<CodedError> {
+    const text = await this.readText(message, MAX_REFUSAL_BYTES, signal);
+    return toPeerError(message.statusCode ?? 500, text, this.#name());
+  }
+
+  /** The text of an answer, of so many bytes at most. */
+  async readText(message: IncomingMessage, maxBytes: number, signal: AbortSignal): Promise<string> {
+    try {
+      return await readText(message, maxBytes);
+    } catch (error) {
+      message.destroy();
+      if (error instanceof RangeError)
+        throw new CodedError('ResourceExhausted', `${this.#name()} answered more than the ${maxBytes} bytes that fit`);
+      const reason = signal.aborted ? signal.reason : error;
+      throw new CodedError('Unavailable', `the answer of ${this.#name()} broke off`, reason);
     }
   }
 }
@@ -92,13 +117,13 @@ export type PeerAnswer =
   | { kind: 'answered'; message: IncomingMessage }
   | { kind: 'upgraded'; message: IncomingMessage; socket: Duplex; head: Buffer };
 
-/** The text of an answer, bounded. */
-export async function readText(message: AsyncIterable<Buffer>): Promise<string> {
+/** The text of an answer. Throws RangeError when it has more bytes than that. */
+export async function readText(message: AsyncIterable<Buffer>, maxBytes: number): Promise<string> {
   const chunks: Buffer[] = [];
   let length = 0;
   for await (const chunk of message) {
     length += chunk.length;
-    if (length > MAX_ANSWER_CHARS) throw new CodedError('ResourceExhausted', 'the answer of the peer is too large');
+    if (length > maxBytes) throw new RangeError('the answer is too large');
     chunks.push(chunk);
   }
   return Buffer.concat(chunks).toString('utf8');
@@ -116,14 +141,14 @@ const CODES: ReadonlySet<string> = new Set<ErrorCode>([
   'Internal',
 ]);
 
-/** The error that a peer's answer carries. */
-export function toPeerError(status: number, text: string): CodedError {
+/** The error that a peer's answer carries. @param from a name for who answered */
+export function toPeerError(status: number, text: string, from: string): CodedError {
   try {
     const { code, message } = JSON.parse(text) as { code?: unknown; message?: unknown };
-    if (typeof code === 'string' && CODES.has(code))
-      return new CodedError(code as ErrorCode, plainLine(String(message)));
+    if (typeof code === 'string' && CODES.has(code) && typeof message === 'string')
+      return new CodedError(code as ErrorCode, plainLine(message));
   } catch {
     // No JSON: the status says what there is to say.
   }
-  return new CodedError(errorCodeOfHttpStatus(status), `the peer answered ${status}: ${plainLine(text, 200)}`);
+  return new CodedError(errorCodeOfHttpStatus(status), `${from} answered ${status}: ${plainLine(text, 200)}`);
 }

@@ -1,25 +1,28 @@
 import { CodedError } from '../core/coded-error.ts';
-import type { MemberLink } from './member-link.ts';
+import { plainLine } from '../core/plain-text.ts';
+import type { Peer } from './peer.ts';
 import type { PeerInspection, PeerInspector } from './ports.ts';
 
 /** The ways to peers, for people who look for a fault. */
-export function createPeerInspector(links: {
-  get(id: string): MemberLink | undefined;
-  list(): MemberLink[];
-}): PeerInspector {
-  const find = (id: string): MemberLink => {
-    const link = links.get(id);
-    if (link !== undefined) return link;
+export function createPeerInspector(peers: { get(id: string): Peer | undefined; list(): Peer[] }): PeerInspector {
+  const find = (id: string): Peer => {
+    const peer = peers.get(id);
+    if (peer !== undefined) return peer;
     throw new CodedError('NotFound', 'this is no member any more');
   };
   return {
-    list: () => links.list().map(inspect),
+    list: () => peers.list().map(inspect),
     reach: async (id, signal) => find(id).tryEndpoints(signal),
-    askReach: async (id, signal) => find(id).askReach(signal),
+    askReach: async (id, signal) => {
+      const { endpoints } = await find(id).call('reach', {}, signal);
+      return endpoints.map(({ endpoint, ok, problem = 'it does not say why' }) =>
+        ok ? { endpoint: plainLine(endpoint), ok } : { endpoint: plainLine(endpoint), ok, problem: plainLine(problem) },
+      );
+    },
   };
 }
 
-function inspect({ id, name, state, via, connection, version, clockSkewMs }: MemberLink): PeerInspection {
-  const openedBy = connection === undefined ? undefined : connection.dialed ? 'here' : 'there';
+function inspect({ id, name, state, status }: Peer): PeerInspection {
+  const { via, openedBy, version, clockSkewMs } = status;
   return { id, name, state, via, openedBy, version, clockSkewMs };
 }

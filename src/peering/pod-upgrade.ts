@@ -1,11 +1,15 @@
 import { CodedError } from '../core/coded-error.ts';
 import { toHeaderRecord, upgradeHeaders } from '../runtime/upgrade.ts';
-import { type PeerClient, readText } from './peer-client.ts';
+import { toTarget } from '../wire/check.ts';
+import { POD_STREAM } from '../wire/endpoints.ts';
+import type { PeerClient } from './peer-client.ts';
 import type { UpgradeRequest, UpgradeResponse } from './ports.ts';
 
+const MAX_REFUSAL_BYTES = 64 * 1024;
+
 /** Asks a peer for exec, attach or port-forward of a pod that runs there. */
-export async function openPodUpgrade(
-  client: Pick<PeerClient, 'upgrade'>,
+export async function openPodStream(
+  client: PeerClient,
   uid: string,
   request: UpgradeRequest,
 ): Promise<UpgradeResponse> {
@@ -13,11 +17,12 @@ export async function openPodUpgrade(
   if (headers === undefined) throw new CodedError('InvalidArgument', 'the protocol of this upgrade is not known here');
   const query = new URLSearchParams(request.query);
   if (request.container !== undefined) query.set('container', request.container);
+  const signal = AbortSignal.any([]);
   const answer = await client.upgrade({
     method: request.method,
-    path: `/v1/pods/${encodeURIComponent(uid)}/${request.action}?${query}`,
+    path: toTarget(POD_STREAM, { params: { uid, action: request.action }, query }),
     headers: { ...toHeaderRecord(headers), ...(request.method === 'GET' ? {} : { 'content-length': '0' }) },
-    signal: AbortSignal.any([]),
+    signal,
   });
   const { statusCode: status = 500, rawHeaders, headers: answered } = answer.message;
   if (answer.kind === 'upgraded')
@@ -25,7 +30,7 @@ export async function openPodUpgrade(
   return {
     upgraded: false,
     status,
-    body: await readText(answer.message),
+    body: await client.readText(answer.message, MAX_REFUSAL_BYTES, signal),
     contentType: answered['content-type'] ?? 'text/plain',
   };
 }

@@ -1,23 +1,23 @@
 import type { Hearsay } from '../core/membership/peer-object.ts';
-import type { MemberLink } from './member-link.ts';
+import type { Peer } from './peer.ts';
 
 /** A way that is up but was not measured yet. */
 const UNMEASURED_MS = 100;
 
 /** Who reaches whom: what we tell others about our ways, and what they say about theirs. */
 export class Reach {
-  readonly #links: () => MemberLink[];
+  readonly #links: () => Peer[];
   readonly #listeners: (() => void)[] = [];
   #reached = '';
 
-  constructor(links: () => MemberLink[]) {
+  constructor(links: () => Peer[]) {
     this.#links = links;
   }
 
   /** The members that we reach directly, by ID, with round-trip times in ms. */
   own(): Record<string, number> {
-    const direct = this.#links().filter((link) => link.state === 'Connected' && link.via === undefined);
-    return Object.fromEntries(direct.map((link) => [link.id, Math.ceil(link.roundTripMs ?? UNMEASURED_MS)]));
+    const direct = this.#links().filter((link) => link.state === 'Connected' && link.status.via === undefined);
+    return Object.fromEntries(direct.map((link) => [link.id, Math.ceil(link.status.roundTripMs ?? UNMEASURED_MS)]));
   }
 
   onChange(listener: () => void): void {

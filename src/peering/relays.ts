@@ -5,14 +5,13 @@ import { rankRelays } from '../core/membership/relay-choice.ts';
 import type { Clock } from '../runtime/clock.ts';
 import { withDeadline } from '../runtime/deadline.ts';
 import { joinStreams } from '../runtime/upgrade.ts';
-import { RELAY_STREAM, RELAYED_STREAM } from '../wire/endpoints.ts';
 import type { Dialing } from './dialing.ts';
-import type { MemberLink } from './member-link.ts';
+import type { Peer } from './peer.ts';
 import type { PeerConnection } from './peer-connection.ts';
-import type { PeerStreamServer } from './ports.ts';
+import type { StreamHandler } from './serving.ts';
 
 export interface RelaysDeps {
-  links: { get(id: string): MemberLink | undefined; list(): MemberLink[] };
+  links: { get(id: string): Peer | undefined; list(): Peer[] };
   dialing: Pick<Dialing, 'through'>;
   clock: Clock;
 }
@@ -43,15 +42,17 @@ export class Relays {
   /** Connects to a peer through the nearest member that reaches it. Throws Unavailable when there is none. */
   async dial(record: PeerRecord, signal: AbortSignal): Promise<PeerConnection> {
     const { links, dialing, clock } = this.#deps;
-    const candidates = links.list().filter((link) => link.state === 'Connected' && link.via === undefined);
+    const candidates = links
+      .list()
+      .filter(({ state, status }) => state === 'Connected' && status.via === undefined)
+      .map(({ id, reach, status: { roundTripMs } }) => ({ id, reach, roundTripMs }));
     let failure: unknown;
     for (const id of rankRelays(candidates, record.id).slice(0, MAX_TRIES)) {
       try {
-        const query = new URLSearchParams({ to: record.id });
         const carrier = await withDeadline(clock, { ms: ASK_WITHIN_MS, signal }, async (within) => {
           const link = links.get(id);
           if (link === undefined) throw new CodedError('NotFound', 'the third member is gone');
-          return link.openStream(RELAY_STREAM, query, within);
+          return link.stream('relay', { to: record.id }, within);
         });
         return await dialing.through(record, carrier, id, signal);
       } catch (error) {
@@ -63,19 +64,18 @@ export class Relays {
   }
 
   /** As the third member: joins the streams of two others. */
-  get server(): PeerStreamServer {
+  get server(): StreamHandler<'relay'> {
     return async ({ peerId, query, accept }) => {
       const { links, clock } = this.#deps;
-      const link = links.get(query.get('to') ?? '');
-      if (link === undefined || link.id === peerId || link.state !== 'Connected' || link.via !== undefined)
+      const link = links.get(query.to);
+      if (link === undefined || link.id === peerId || link.state !== 'Connected' || link.status.via !== undefined)
         throw new CodedError('Unavailable', 'that member is not connected to this one');
       const carried = this.#carried.get(peerId) ?? new Set();
       this.#carried.set(peerId, carried);
       if (carried.size >= MAX_STREAMS_PER_PEER)
         throw new CodedError('ResourceExhausted', 'this member carries too many connections for you already');
-      const from = new URLSearchParams({ from: peerId });
       const there = await withDeadline(clock, { ms: ASK_WITHIN_MS }, (within) =>
-        link.openStream(RELAYED_STREAM, from, within),
+        link.stream('relayed', { from: peerId }, within),
       );
       const here = accept();
       carried.add(here);

@@ -1,10 +1,10 @@
 import fc from 'fast-check';
 import { describe, expect, test } from 'vitest';
 import { isPlain, MAX_LINE, plainJson, plainLine, plainReason, plainText } from '../../src/core/plain-text.ts';
+import { shownProblems } from '../../src/core/service/shown-problems.ts';
 import { toPeerError } from '../../src/peering/peer-client.ts';
 import { createLineLogger } from '../../src/runtime/line-logger.ts';
 import { createLogger } from '../../src/runtime/logger.ts';
-import { parseServiceProblems } from '../../src/wire/parse-service-problems.ts';
 import { cpuMsOf } from '../cpu-time.ts';
 
 /** Clears the screen, writes the clipboard, turns the direction around, hides, breaks the line. */
@@ -72,15 +72,19 @@ describe('texts of others', () => {
 
 describe('at the door', () => {
   test('an error that a peer answers is one plain line', () => {
-    const { code, message } = toPeerError(403, JSON.stringify({ code: 'Forbidden', message: HOSTILE.repeat(100) }));
+    const { code, message } = toPeerError(
+      403,
+      JSON.stringify({ code: 'Forbidden', message: HOSTILE.repeat(100) }),
+      'b',
+    );
     expect(code).toBe('Forbidden');
     expect(isActedOn(message) || message.includes('\n')).toBe(false);
     expect(message.length).toBeLessThanOrEqual(MAX_LINE);
-    expect(isActedOn(toPeerError(500, HOSTILE).message)).toBe(false);
+    expect(isActedOn(toPeerError(500, HOSTILE, 'b').message)).toBe(false);
   });
 
   test('problems of Services are too', () => {
-    const [problem] = parseServiceProblems({ problems: [{ service: HOSTILE, reason: HOSTILE, message: HOSTILE }] });
+    const [problem] = shownProblems([{ service: HOSTILE, reason: HOSTILE, message: HOSTILE }]);
     expect(isActedOn(JSON.stringify(Object.values(problem ?? {})))).toBe(false);
   });
 });

@@ -36,7 +36,7 @@ const signal = (): AbortSignal => AbortSignal.timeout(10_000);
 async function serves(target: TestServer): Promise<void> {
   const { client, close } = connectAs(friend, target, host);
   cleanups.push(close);
-  await client.call({ method: 'DELETE', path: '/v1/pods/a', signal: signal() });
+  await client.ask({ method: 'DELETE', path: '/v1/pods/a', signal: signal() });
 }
 
 function open(target: TestServer): Socket {
@@ -96,7 +96,7 @@ describe('ten thousand connections', () => {
     const target = await start();
     const { client, close } = connectAs(friend, target, host);
     cleanups.push(close);
-    const call = () => client.call({ method: 'DELETE', path: '/v1/pods/a', signal: signal() });
+    const call = () => client.ask({ method: 'DELETE', path: '/v1/pods/a', signal: signal() });
     await call();
     let isOpen = 0;
     for (let wave = 0; wave < 10; wave += 1) {
@@ -149,7 +149,7 @@ describe('absurd records', () => {
     const target = await start();
     const { client, close } = connectAs(friend, target, host);
     cleanups.push(close);
-    const told = client.call({ method: 'POST', path: '/v1/roster', body: { records: make() }, signal: signal() });
+    const told = client.ask({ method: 'POST', path: '/v1/roster', body: { records: make() }, signal: signal() });
     await expect(told).rejects.toMatchObject({ code: 'InvalidArgument' });
     expect(target.roster.heard).toEqual([]);
   });

@@ -1,5 +1,7 @@
 import { Duplex, Transform } from 'node:stream';
 import { afterEach, describe, expect, it } from 'vitest';
+import { renewLease } from '../../src/agent/fencing/leases.ts';
+import { submitPod } from '../../src/agent/offloading/submit-pod.ts';
 import { FENCING_PROTOCOL, NAMED_LEASE_PROTOCOL, PROTOCOL_VERSION } from '../../src/wire/endpoints.ts';
 import {
   createCluster,
@@ -53,7 +55,7 @@ async function start(cluster: TestCluster, protocol: number): Promise<TestAgent>
 }
 
 const seenBy = (agent: TestAgent): string =>
-  agent.membership
+  agent.peers
     .list()
     .map((link) => `${link.name}=${link.state}`)
     .sort()
@@ -61,8 +63,8 @@ const seenBy = (agent: TestAgent): string =>
 const see = (agent: TestAgent, wanted: string) => eventually(() => seenBy(agent) === wanted);
 
 async function echo(from: TestAgent, to: TestAgent): Promise<string> {
-  const link = from.membership.get(to.own.id);
-  const stream = await link?.openStream('echo', new URLSearchParams(), AbortSignal.timeout(5_000));
+  const link = from.peers.get(to.own.id);
+  const stream = await link?.stream('packets', {}, AbortSignal.timeout(5_000));
   if (stream === undefined) throw new Error('it is no member');
   stream.end('hello');
   let text = '';
@@ -115,8 +117,10 @@ describe.each([
 
   it('is asked for a lease in words that it understands', async () => {
     const [a, b] = await mixed(protocol);
-    const ask = (from: TestAgent, to: TestAgent) =>
-      from.membership.get(to.own.id)?.renewLease(['u1'], AbortSignal.timeout(5_000));
+    const ask = (from: TestAgent, to: TestAgent) => {
+      const link = from.peers.get(to.own.id);
+      return link && renewLease(link, ['u1'], AbortSignal.timeout(5_000));
+    };
     expect(await ask(a, b)).toEqual(protocol < NAMED_LEASE_PROTOCOL ? [] : ['u1']);
     expect(await ask(b, a)).toEqual(['u1']);
   });
@@ -143,11 +147,11 @@ it.each([FENCING_PROTOCOL - 1, FENCING_PROTOCOL])(
   { timeout: 60_000 },
   async (protocol) => {
     const [a, b] = await mixed(protocol);
-    const link = a.membership.get(b.own.id);
+    const link = a.peers.get(b.own.id);
     const metadata = { name: 'db-0', namespace: 'demo', uid: 'u1' };
     const pod = { metadata, spec: { containers: [{ name: 'db' }] } };
     const submission = { pod, virtualNode: 'headcut-b', objects: [], fencing: { afterSeconds: 30 } };
-    const answer = link?.submitPod('u1', submission, AbortSignal.timeout(5_000));
+    const answer = link && submitPod(link, 'u1', submission);
     const wanted = protocol < FENCING_PROTOCOL ? { accepted: false, reason: 'FencingUnsupported' } : { accepted: true };
     expect(await answer).toMatchObject(wanted);
   },

@@ -2,7 +2,7 @@ import { type AddressInfo, createServer } from 'node:net';
 import { Duplex } from 'node:stream';
 import { afterEach, beforeAll, describe, expect, it } from 'vitest';
 import { dialPeer } from '../../src/peering/dial-peer.ts';
-import { MembersDoor } from '../../src/peering/members-door.ts';
+import { PeerAcceptor } from '../../src/peering/peer-acceptor.ts';
 import { acceptPeerConnection, openPeerConnection, type PeerConnection } from '../../src/peering/peer-connection.ts';
 import { systemClock } from '../../src/runtime/clock.ts';
 import { silentLogger } from '../../src/runtime/logger.ts';
@@ -27,26 +27,25 @@ const signal = (): AbortSignal => AbortSignal.timeout(5_000);
 const hello = (instance: string) => ({ instance, protocol: 2, version: 'test' });
 const proven = (id: string) => ({ id, keyGenerations: { own: 0, peer: 0 } });
 
-/** A door of `host` on loopback that lets `guest` in. */
-async function openDoor(): Promise<{ port: number; accepted: PeerConnection[] }> {
+/** A peer port of `host` on loopback that lets `guest` in. */
+async function openPort(): Promise<{ port: number; accepted: PeerConnection[] }> {
   const accepted: PeerConnection[] = [];
-  const door = new MembersDoor({
+  const acceptor = new PeerAcceptor({
     identity: host,
     hello: hello('host-1'),
     roster: { records: () => [host.record, guest.record] },
     onStream: () => {},
     onConnection: (connection) => accepted.push(connection),
-    onMember: () => {},
+    onNewcomer: (socket) => socket.destroy(),
     clock: systemClock,
     logger: silentLogger,
   });
-  const server = createServer((socket) => door.emit('connection', socket));
-  await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve));
+  const port = await acceptor.listen('127.0.0.1', 0);
   cleanups.push(() => {
-    door.close();
-    server.close();
+    acceptor.stopListening();
+    acceptor.close();
   });
-  return { port: (server.address() as AddressInfo).port, accepted };
+  return { port, accepted };
 }
 
 async function dial(...ports: number[]) {
@@ -58,7 +57,7 @@ async function dial(...ports: number[]) {
 }
 
 async function pair(): Promise<{ dialer: PeerConnection; acceptor: PeerConnection }> {
-  const { port, accepted } = await openDoor();
+  const { port, accepted } = await openPort();
   const { connection: dialer } = await dial(port);
   return { dialer, acceptor: await eventually(() => accepted[0]) };
 }
@@ -145,7 +144,7 @@ describe('a connection between two members', () => {
   });
 
   it('is one of a few: a member that opens ever more loses its oldest', async () => {
-    const { port, accepted } = await openDoor();
+    const { port, accepted } = await openPort();
     const dialed = [];
     for (let i = 0; i < 12; i += 1) dialed.push((await dial(port)).connection);
     await eventually(() => accepted.length === 12 && accepted.filter((one) => !one.closed).length === 8);
@@ -153,7 +152,7 @@ describe('a connection between two members', () => {
   });
 
   it('is closed at once, also while nothing that it sends arrives', async () => {
-    const { port, accepted } = await openDoor();
+    const { port, accepted } = await openPort();
     const way = await createRelay(() => port);
     cleanups.push(() => way.close());
     const { connection } = await dial(way.port);
@@ -200,7 +199,7 @@ describe('a connection between two members', () => {
 
 describe('dialling', () => {
   it('takes the endpoint that answers, whatever the others do', async () => {
-    const { port } = await openDoor();
+    const { port } = await openPort();
     const silent = createServer(() => {});
     await new Promise<void>((resolve) => silent.listen(0, '127.0.0.1', resolve));
     cleanups.push(() => silent.close());

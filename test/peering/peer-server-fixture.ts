@@ -1,18 +1,22 @@
 import type { Duplex } from 'node:stream';
-import type { PodProvider, PodStreams, Roster, ServiceMirrorDesk, SessionSource } from '../../src/agent/ports.ts';
+import { createPodStreamHandlers } from '../../src/agent/pod-streams/pod-stream-handlers.ts';
+import type { PodProvider, PodStreams, Roster, ServiceMirrorDesk } from '../../src/agent/ports.ts';
+import { createServiceCalls } from '../../src/agent/service/service-calls.ts';
+import { createPodCalls } from '../../src/agent/shadow-pod/pod-calls.ts';
 import { CodedError } from '../../src/core/coded-error.ts';
 import type { Pod } from '../../src/core/kube-objects.ts';
 import type { PeerRecord } from '../../src/core/membership/peer-record.ts';
 import { digestOfRoster, type RosterVersions, recordsMissingFrom } from '../../src/core/membership/roster-digest.ts';
 import type { PodSubmission, RemotePod } from '../../src/core/offloading/pod-submission.ts';
 import type { SentService, ServiceProblem } from '../../src/core/service/sent-service.ts';
+import { Complaints } from '../../src/peering/complaints.ts';
 import { dialPeer } from '../../src/peering/dial-peer.ts';
-import type { JoinAnswer, JoinRequest } from '../../src/peering/join-client.ts';
-import { PeerClient } from '../../src/peering/peer-client.ts';
+import { PeerClient, type PeerRequest } from '../../src/peering/peer-client.ts';
 import type { PeerConnection } from '../../src/peering/peer-connection.ts';
 import { PeerServer } from '../../src/peering/peer-server.ts';
+import type { CallHandlers, JoinReply, JoinRequest, SessionSource } from '../../src/peering/serving.ts';
 import { type Clock, systemClock } from '../../src/runtime/clock.ts';
-import { silentLogger } from '../../src/runtime/logger.ts';
+import { type Logger, silentLogger } from '../../src/runtime/logger.ts';
 import { PROTOCOL_VERSION } from '../../src/wire/endpoints.ts';
 import { resigned, type TestMember } from '../core/membership/member-fixture.ts';
 
@@ -153,9 +157,12 @@ export async function startServer(
   member: TestMember,
   peers: TestMember[],
   options: {
-    join?: (request: JoinRequest) => Promise<JoinAnswer>;
+    join?: (request: JoinRequest) => Promise<JoinReply>;
     streams?: PodStreams;
     clock?: Clock;
+    logger?: Logger;
+    /** What is served otherwise than by the fakes. */
+    calls?: Partial<CallHandlers>;
     beforeListening?: (server: PeerServer) => void;
   } = {},
 ): Promise<TestServer> {
@@ -163,26 +170,42 @@ export async function startServer(
   const source = new FakeSource();
   const provider = new FakeProvider();
   const services = new FakeServices();
+  const { logger = silentLogger, streams = noStreams } = options;
+  const podStreams = createPodStreamHandlers(provider, streams);
+  const never = (): Promise<never> => Promise.reject(new CodedError('Unavailable', 'not in this test'));
+  const calls: CallHandlers = {
+    roster: async ({ peerId, body }) => {
+      await roster.tell(body.records, peerId);
+      return {};
+    },
+    rosterDifference: ({ body }) => ({ digest: roster.digest(), records: roster.missingFrom(body.versions) }),
+    ...createPodCalls(provider),
+    ...createServiceCalls(services),
+    ...podStreams.calls,
+    stats: () => ({ pods: [] }),
+    lease: () => ({ ended: [] }),
+    reach: () => ({ endpoints: [{ endpoint: '192.0.2.1:7443', ok: true }] }),
+    ...options.calls,
+  };
   const server: PeerServer = new PeerServer({
     identity: member,
     hello: { instance: 'host', protocol: PROTOCOL_VERSION, version: 'test' },
-    connections: {
-      reach: () => ({}),
-      onReachChange: () => {},
+    peers: {
       accept: (connection) => connection.serve((stream) => server.serve(connection.peerId, stream)),
+      complaints: new Complaints(logger),
+      reach: { own: () => ({}), onChange: () => {} },
+      relays: { server: never },
     },
     roster,
-    source,
-    provider,
-    services,
-    streams: options.streams ?? noStreams,
-    stats: { statsFor: () => Promise.resolve([]) },
-    peerStreams: {},
-    grants: { grant: () => [] },
-    reach: () => Promise.resolve([{ endpoint: '192.0.2.1:7443', ok: true }]),
-    join: options.join ?? (() => Promise.reject(new CodedError('FailedPrecondition', 'no invitations'))),
+    serving: {
+      calls,
+      streams: { packets: never, 'home-api': never },
+      podStream: podStreams.podStream,
+      source,
+      join: options.join ?? (() => Promise.reject(new CodedError('FailedPrecondition', 'no invitations'))),
+    },
     clock: options.clock ?? systemClock,
-    logger: silentLogger,
+    logger,
   });
   options.beforeListening?.(server);
   const port = await server.listen('127.0.0.1', 0);
@@ -197,12 +220,25 @@ export async function startServer(
   };
 }
 
+/** Asks also what no definition knows. */
+export class TestClient extends PeerClient {
+  /** Sends any request; gives the JSON of the answer. */
+  async ask(request: PeerRequest): Promise<unknown> {
+    const text = await this.readText(await this.request(request), 8 * 1024 * 1024, request.signal);
+    return text === '' ? {} : JSON.parse(text);
+  }
+}
+
 /** A client with the key of `member` on one connection, which is dialled at the first call, or again when that failed. */
 export function connectAs(
   member: TestMember,
   target: Pick<TestServer, 'record'>,
   pinned: TestMember,
-): { client: PeerClient; open(signal: AbortSignal): Promise<Duplex>; close(): void } {
+): {
+  client: TestClient;
+  open(signal: AbortSignal): Promise<Duplex>;
+  close(): void;
+} {
   const record = { ...target.record, id: pinned.id, certificate: pinned.certificateDer };
   const hello = { instance: member.id, protocol: PROTOCOL_VERSION, version: 'test' };
   const context = { identity: member, hello, clock: systemClock };
@@ -221,7 +257,7 @@ export function connectAs(
     });
     return connection.open(within);
   };
-  const client = new PeerClient(() => record.name, openStream);
+  const client = new TestClient(() => record.name, openStream);
   return { client, open: openStream, close: () => open.forEach((connection) => void connection.close()) };
 }
 

@@ -2,7 +2,6 @@ import { afterEach, beforeAll, describe, expect, it } from 'vitest';
 import { clusterIdOf } from '../../src/core/membership/cluster-id.ts';
 import { signJoin } from '../../src/core/membership/signed-record.ts';
 import { requestJoin } from '../../src/peering/join-client.ts';
-import type { PeerClient } from '../../src/peering/peer-client.ts';
 import { systemClock } from '../../src/runtime/clock.ts';
 import { createSelfSigned } from '../../src/runtime/x509.ts';
 import {
@@ -12,7 +11,7 @@ import {
   type TestMember,
   withNextKey,
 } from '../core/membership/member-fixture.ts';
-import { connectAs, startServer, type TestServer } from './peer-server-fixture.ts';
+import { connectAs, startServer, type TestClient, type TestServer } from './peer-server-fixture.ts';
 
 let host: TestMember;
 let friend: TestMember;
@@ -44,18 +43,18 @@ async function start(...args: Parameters<typeof startServer>): Promise<TestServe
   return started;
 }
 
-function clientOf(member: TestMember, target: TestServer, pinned: TestMember): PeerClient {
+function clientOf(member: TestMember, target: TestServer, pinned: TestMember): TestClient {
   const { client, close } = connectAs(member, target, pinned);
   cleanups.push(close);
   return client;
 }
 
-const call = (client: PeerClient) =>
-  client.call({ method: 'DELETE', path: '/v1/pods/a', signal: AbortSignal.timeout(5_000) });
+const call = (client: TestClient) =>
+  client.ask({ method: 'DELETE', path: '/v1/pods/a', signal: AbortSignal.timeout(5_000) });
 const refused = { code: 'Unavailable' };
 
 /** Calls go on to work, until they do not. */
-async function untilRefused(client: PeerClient): Promise<void> {
+async function untilRefused(client: TestClient): Promise<void> {
   for (let i = 0; i < 200; i += 1) {
     const outcome = await call(client).catch((error: { code?: string }) => error.code);
     if (outcome === refused.code) return;

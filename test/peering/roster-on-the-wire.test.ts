@@ -32,7 +32,7 @@ describe('the roster on the wire', () => {
   async function listenTo(target: TestServer, query: string) {
     const { client, close } = connectAs(friend, target, host);
     cleanups.push(close);
-    const stream = await client.open({ method: 'GET', path: `/v1/session${query}`, signal: signal() });
+    const stream = await client.request({ method: 'GET', path: `/v1/session${query}`, signal: signal() });
     cleanups.push(() => stream.destroy());
     const lines: string[] = [];
     stream.on('error', () => {});
@@ -45,7 +45,7 @@ describe('the roster on the wire', () => {
       );
     });
     const difference = (versions: RosterVersions) =>
-      client.call({ method: 'POST', path: '/v1/roster/difference', body: { versions }, signal: signal() });
+      client.ask({ method: 'POST', path: '/v1/roster/difference', body: { versions }, signal: signal() });
     return { lines, difference };
   }
 

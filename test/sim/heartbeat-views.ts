@@ -1,6 +1,6 @@
 import { ContactWatch } from '../../src/peering/contact-watch.ts';
 import { ProofOfLife } from '../../src/peering/proof-of-life.ts';
-import { HEARTBEAT_INTERVAL_MS } from '../../src/wire/session-message.ts';
+import { HEARTBEAT_INTERVAL_MS } from '../../src/wire/messages.ts';
 import { SimulatedNetwork } from './simulated-network.ts';
 import { createRandom, SimulatedTime } from './simulated-time.ts';
 

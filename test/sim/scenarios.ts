@@ -43,7 +43,7 @@ export async function join(
   world.network.sentBytes.clear();
   const joining = newcomer.join(all[all.length >> 1] as SimulatedMember);
   const everybody = [...all, newcomer];
-  const known = await secondsUntil(world, () => everybody.every((one) => one.membership.list().length === all.length));
+  const known = await secondsUntil(world, () => everybody.every((one) => one.ways.list().length === all.length));
   await joining;
   const whole = known + (await secondsUntil(world, () => isWhole(everybody)));
   const bytes = [...world.network.sentBytes.values()].reduce((sum, one) => sum + one, 0);
@@ -82,7 +82,7 @@ export async function partition(
   const start = world.time.nowMs;
   cut(true);
   const sees = (member: SimulatedMember, others: SimulatedMember[]): boolean =>
-    others.every(({ id }) => member.membership.get(id)?.state === 'Unreachable');
+    others.every(({ id }) => member.ways.get(id)?.state === 'Unreachable');
   const isParted = (): boolean =>
     left.every((member) => sees(member, right)) && right.every((member) => sees(member, left));
   const noticed = await secondsUntil(world, isParted, PARTED_MS);
@@ -131,8 +131,8 @@ export async function churn(
   };
   const up = (): SimulatedMember[] => present.filter((one) => !down.has(one));
   const isKnown = (newcomer: SimulatedMember): boolean =>
-    up().every((one) => one === newcomer || one.membership.get(newcomer.id) !== undefined) &&
-    newcomer.membership.list().length >= up().length - 1;
+    up().every((one) => one === newcomer || one.ways.get(newcomer.id) !== undefined) &&
+    newcomer.ways.list().length >= up().length - 1;
   const disturb = async (number: number): Promise<void> => {
     const member = pick();
     disturbed.add(member.id);

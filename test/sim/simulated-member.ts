@@ -2,7 +2,7 @@ import type { Duplex } from 'node:stream';
 import { AdmissionGate } from '../../src/agent/membership/admission-gate.ts';
 import { Membership } from '../../src/agent/membership/membership.ts';
 import { OwnRecord } from '../../src/agent/membership/own-record.ts';
-import type { PeerServing } from '../../src/agent/ports.ts';
+import { createPodCalls } from '../../src/agent/shadow-pod/pod-calls.ts';
 import { CodedError } from '../../src/core/coded-error.ts';
 import type { PeerRecord } from '../../src/core/membership/peer-record.ts';
 import { signVouch } from '../../src/core/membership/signed-record.ts';
@@ -14,6 +14,7 @@ import {
   type PeerHello,
 } from '../../src/peering/peer-connection.ts';
 import { PeerServer } from '../../src/peering/peer-server.ts';
+import { Peers } from '../../src/peering/peers.ts';
 import { silentLogger } from '../../src/runtime/logger.ts';
 import { PROTOCOL_VERSION } from '../../src/wire/endpoints.ts';
 import { FakePeerObjects } from '../agent/membership/fake-peer-objects.ts';
@@ -46,6 +47,7 @@ export class SimulatedMember {
   /** `state of whom`, with the simulated time in ms. */
   readonly changes: { at: number; id: string; state: string }[] = [];
   membership!: Membership;
+  ways!: Peers;
   readonly #world: SimulatedWorld;
   #own!: OwnRecord;
   #kept: PeerRecord | undefined;
@@ -93,7 +95,8 @@ export class SimulatedMember {
     if (this.#server === undefined) await this.#compose();
     this.#stop = new AbortController();
     for (const peer of this.peers.list()) await this.peers.patch(undefined, { name: peer.metadata.name }, {});
-    void this.membership.run(this.#stop.signal);
+    const server = this.#server;
+    if (server !== undefined) void this.ways.run(this.#stop.signal, server);
   }
 
   /** Ends its agent without a word, as power loss does. */
@@ -122,7 +125,7 @@ export class SimulatedMember {
   }
 
   countConnected(): number {
-    return this.membership.list().filter((link) => link.state === 'Connected').length;
+    return this.ways.list().filter((link) => link.state === 'Connected').length;
   }
 
   async #compose(): Promise<void> {
@@ -140,22 +143,27 @@ export class SimulatedMember {
         return Promise.resolve();
       },
     });
-    const serving: PeerServing = { serve: (peerId, stream) => server.serve(peerId, stream) };
+    this.ways = new Peers({
+      ...common,
+      ownId: this.id,
+      dialing: this.#createDialing(hello),
+      ownPods: { synced: true, isOn: () => true, countOn: () => 0 },
+      synced: () => this.peers.synced,
+    });
     this.membership = new Membership({
       ...common,
       client: this.peers,
       peers: this.peers,
       identity: this.identity,
       own: this.#own,
-      dialing: this.#createDialing(hello),
-      serving,
+      ways: this.ways,
       gate: new AdmissionGate(() => undefined),
       removed: { load: () => [], save: () => Promise.resolve() },
     });
-    const { membership } = this;
+    const { membership, ways } = this;
     const last = new Map<string, string>();
-    membership.onChange((id, change) => {
-      const state = membership.get(id)?.state ?? 'Removed';
+    ways.onChange((id, change) => {
+      const state = ways.get(id)?.state ?? 'Removed';
       // Other news come as changes of state as well.
       if (change !== 'state' || last.get(id) === state) return;
       last.set(id, state);
@@ -165,17 +173,23 @@ export class SimulatedMember {
       ...common,
       identity: this.identity,
       hello,
-      connections: membership.connections,
       roster: membership.roster,
-      source: new FakeSource(),
-      provider: new FakeProvider(),
-      services: { update: never, prepare: never },
-      streams: { logs: never, upgrade: never },
-      stats: { statsFor: never },
-      peerStreams: { relay: membership.relayServer },
-      reach: never,
-      join: never,
-      grants: { grant: () => [] },
+      peers: ways,
+      serving: {
+        calls: {
+          ...membership.calls,
+          ...createPodCalls(new FakeProvider()),
+          updateServices: never,
+          logs: never,
+          stats: never,
+          reach: never,
+          lease: () => ({ ended: [] }),
+        },
+        streams: { packets: never, 'home-api': never },
+        podStream: never,
+        source: new FakeSource(),
+        join: never,
+      },
     });
     await server.listen('127.0.0.1', 0);
     this.#server = server;
@@ -191,7 +205,7 @@ export class SimulatedMember {
           endpoint: record.endpoints[0] ?? '',
         };
       },
-      alone: async (record, _endpoint, signal) => {
+      dedicated: async (record, _endpoint, signal) => {
         const [here] = await this.#reach(record.id, signal);
         return here;
       },
@@ -202,7 +216,7 @@ export class SimulatedMember {
 
   #reach(id: string, signal: AbortSignal): Promise<[Duplex, Duplex]> {
     const other = this.#world.members.get(id);
-    const isOpen = (): boolean => other?.isUp === true && other.membership.get(this.id) !== undefined;
+    const isOpen = (): boolean => other?.isUp === true && other.ways.get(this.id) !== undefined;
     return this.#world.network.connect(this.id, id, isOpen, signal);
   }
 
@@ -210,12 +224,12 @@ export class SimulatedMember {
   accept(peerId: string, socket: Duplex): void {
     const { clock } = this.#world.time;
     const hello = { instance: `${this.name}-${this.#runs}`, protocol: PROTOCOL_VERSION, version: 'simulated' };
-    const { connections } = this.membership;
+    const { ways } = this;
     acceptPeerConnection(
       socket,
       proven(peerId),
       { hello, sleep: (ms, signal) => clock.sleep(ms, signal) },
-      (connection) => connections.accept(connection),
+      (connection) => ways.accept(connection),
     );
   }
 }

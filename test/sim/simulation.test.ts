@@ -23,7 +23,7 @@ describe('membership under simulated time and network', { timeout: 60_000 }, () 
     await world.time.pass(60_000);
     for (const member of all) expect(world.network.sentBytes.get(member.id)).toBeLessThan(60 * 7 * 200);
     const joining = newcomer.join(all[3] as SimulatedMember);
-    const knows = (member: SimulatedMember): boolean => member.membership.list().length === 8;
+    const knows = (member: SimulatedMember): boolean => member.ways.list().length === 8;
     expect(await world.time.pass(1_000, () => [...all, newcomer].every(knows))).toBe(true);
     await joining;
     expect(await world.time.pass(2_000, () => isWhole([...all, newcomer]))).toBe(true);

@@ -1,5 +1,6 @@
 import { messageOf } from '../../core/coded-error.ts';
 import type { Diagnosis, EndpointReach, Outcome, PeerDiagnosis } from '../../core/diagnosis/diagnosis.ts';
+import type { CallHandlers } from '../../peering/serving.ts';
 import { createCachedCall } from '../../runtime/cached-call.ts';
 import type { Clock } from '../../runtime/clock.ts';
 import { withDeadline } from '../../runtime/deadline.ts';
@@ -30,6 +31,11 @@ export class Diagnoser {
     const options = { ttlMs: KEPT_MS, clock: deps.clock };
     this.#look = createCachedCall(() => this.#lookNow(), options);
     this.#reach = createCachedCall((peerId) => this.#within((signal) => deps.peers.reach(peerId, signal)), options);
+  }
+
+  /** What peers ask about the way to them. */
+  get calls(): Pick<CallHandlers, 'reach'> {
+    return { reach: async ({ peerId }) => ({ endpoints: await this.reach(peerId) }) };
   }
 
   look(): Promise<Diagnosis> {

@@ -4,6 +4,7 @@ import { fencedAt } from '../../core/fencing/lease.ts';
 import type { Pod } from '../../core/kube-objects.ts';
 import { isTerminal } from '../../core/pod-phase.ts';
 import type { Store } from '../../kube/store.ts';
+import type { CallHandlers } from '../../peering/serving.ts';
 
 /** The consumer's side of fencing: knows from when on pods on a peer out of contact have stopped there. */
 export class LeaseGrants {
@@ -23,6 +24,11 @@ export class LeaseGrants {
     this.#pods = pods;
     this.#uptime = uptime;
     this.#startedAt = uptime();
+  }
+
+  /** What peers ask about fenced pods of ours. */
+  get calls(): Pick<CallHandlers, 'lease'> {
+    return { lease: ({ peerId, body }) => ({ ended: this.grant(peerId, body?.pods ?? []) }) };
   }
 
   /**

@@ -7,7 +7,8 @@ import type { Store } from '../../kube/store.ts';
 import type { Clock } from '../../runtime/clock.ts';
 import { withDeadline } from '../../runtime/deadline.ts';
 import type { Logger } from '../../runtime/logger.ts';
-import type { PeerLinks, PodLeases } from '../ports.ts';
+import { NAMED_LEASE_PROTOCOL } from '../../wire/endpoints.ts';
+import type { PeerLink, PeerLinks, PodLeases } from '../ports.ts';
 import type { PodGuard } from './guard-line.ts';
 import type { FencedPod, KeptLeases, LeaseMemory } from './lease-memory.ts';
 
@@ -165,7 +166,7 @@ export class Leases implements PodLeases {
     const link = links.get(consumer);
     if (link === undefined) throw new Error('it is no member any more');
     const asked = (this.#held().get(consumer) ?? []).map(({ spec }) => spec.originUID);
-    const ended = await withDeadline(clock, { ms: ASK_WITHIN_MS }, (signal) => link.renewLease(asked, signal));
+    const ended = await withDeadline(clock, { ms: ASK_WITHIN_MS }, (signal) => renewLease(link, asked, signal));
     const shadows = this.#held().get(consumer) ?? [];
     // Whose time was over before the answer came stays stopped: it may run elsewhere.
     this.#expire(consumer, shadows);
@@ -229,4 +230,13 @@ function uidsOf(pods: readonly FencedPod[]): ReadonlySet<string> {
 
 function fencingMs({ spec }: ShadowPod): number | undefined {
   return spec.fencing === undefined ? undefined : spec.fencing.afterSeconds * 1_000;
+}
+
+/**
+ * Asks whether these fenced pods (UIDs) of the peer may go on here; throws when it does not say yes in time.
+ * @returns those that may not: the peer has no such pods any more
+ */
+export async function renewLease(link: PeerLink, pods: readonly string[], signal: AbortSignal): Promise<string[]> {
+  const body = link.speaks(NAMED_LEASE_PROTOCOL) ? { pods: [...pods] } : null;
+  return (await link.call('lease', { body }, signal)).ended ?? [];
 }

@@ -4,7 +4,6 @@ import { FairShares, type ShareLimits } from '../../runtime/fair-shares.ts';
 import type { Logger } from '../../runtime/logger.ts';
 import { joinStreams } from '../../runtime/upgrade.ts';
 import type { OffloadedPod, OffloadedPods, PeerLinks } from '../ports.ts';
-import { HOME_API_STREAM } from './stream-name.ts';
 
 export interface HomeApiGateDeps {
   pods: OffloadedPods;
@@ -75,7 +74,7 @@ export class HomeApiGate {
       throw new CodedError('ResourceExhausted', 'too many connections of one pod or its home');
     socket.on('close', giveBack);
     if (socket.destroyed) giveBack();
-    const stream = await link.openStream(HOME_API_STREAM, new URLSearchParams({ uid: pod.uid }), signal);
+    const stream = await link.stream('home-api', { uid: pod.uid }, signal);
     if (socket.destroyed) return void stream.destroy();
     const head = Buffer.alloc(0);
     joinStreams({ stream: socket, head }, { stream, head });

@@ -4,9 +4,10 @@ import type { Pod } from '../../core/kube-objects.ts';
 import { mountsToken } from '../../core/offloading/token-rule.ts';
 import { isTerminal } from '../../core/pod-phase.ts';
 import type { Store } from '../../kube/store.ts';
+import type { StreamHandler } from '../../peering/serving.ts';
 import type { Clock } from '../../runtime/clock.ts';
 import { joinStreams } from '../../runtime/upgrade.ts';
-import type { PeerStreamServer, VirtualNodes } from '../ports.ts';
+import type { VirtualNodes } from '../ports.ts';
 
 export interface HomeApiStreamDeps {
   /** All pods of this cluster. */
@@ -27,12 +28,12 @@ const MAX_STREAMS_PER_PEER = 256;
  * Serves the stream by which a peer brings our pods that run there to our API server. A peer gets there only for such a pod;
  * who it is for the API server, the pod says itself, by its token.
  */
-export function createHomeApiStream(deps: HomeApiStreamDeps): PeerStreamServer {
+export function createHomeApiStream(deps: HomeApiStreamDeps): StreamHandler<'home-api'> {
   const { hostname, port } = new URL(deps.apiServer);
   const target = { host: hostname.replace(/^\[|\]$/g, ''), port: port === '' ? 443 : Number(port) };
   const streams = new Map<string, number>();
   return async ({ peerId, query, accept }) => {
-    check(deps, peerId, query.get('uid') ?? '');
+    check(deps, peerId, query.uid);
     const used = streams.get(peerId) ?? 0;
     if (used >= MAX_STREAMS_PER_PEER) {
       throw new CodedError('ResourceExhausted', 'too many connections to the API server through one peer');

@@ -131,7 +131,11 @@ export class KubeletServer {
     const { uid, link } = this.#find(request);
     const gone = new AbortController();
     response.on('close', () => gone.abort());
-    const logs = await link.streamLogs(uid, request.container, request.query, gone.signal);
+    const logs = await link.read(
+      'logs',
+      { params: { uid, container: request.container }, query: request.query },
+      gone.signal,
+    );
     response.writeHead(200, { 'content-type': 'text/plain', 'transfer-encoding': 'chunked' });
     response.flushHeaders();
     pipeline(logs, response, () => logs.destroy());
@@ -145,7 +149,7 @@ export class KubeletServer {
       const request = await this.#admit(incoming);
       if (request.type !== 'stream') throw new CodedError('NotFound', 'nothing here upgrades its connection');
       const { uid, link } = this.#find(request);
-      const answer = await link.upgrade(uid, {
+      const answer = await link.podStream(uid, {
         method: incoming.method ?? 'GET',
         action: request.action,
         container: request.container,

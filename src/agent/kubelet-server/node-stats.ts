@@ -25,7 +25,8 @@ export class VirtualNodeStats {
   /** As `/stats/summary` of a kubelet. */
   async summary(link: PeerLink, options: { onlyCpuAndMemory: boolean }): Promise<Summary> {
     const { node, nodes, pods, clock } = this.#deps;
-    const remote = new Map((await link.readStats(options)).map(({ uid, stats }) => [uid, stats]));
+    const asked = { query: { only_cpu_and_memory: options.onlyCpuAndMemory } };
+    const remote = new Map((await link.call('stats', asked)).pods.map(({ uid, stats }) => [uid, stats]));
     const bound = pods.list().filter((pod) => pod.spec.nodeName === node);
     const shown = bound.flatMap(({ metadata: { name, namespace = '', uid = '' } }): PodStats[] => {
       const stats = remote.get(uid);

@@ -4,19 +4,19 @@ import type { KubeObject } from '../../core/kube-objects.ts';
 import { encodeData, type InvitationUse, parseUses } from '../../core/membership/join-secrets.ts';
 import { hashSecret } from '../../core/membership/join-token.ts';
 import { proveMember } from '../../core/membership/member-keys.ts';
+import type { PeerRecord } from '../../core/membership/peer-record.ts';
 import { isJoinSignedBy, problemOfRecord } from '../../core/membership/signed-record.ts';
 import { isConflict, isNotFound } from '../../kube/api-error.ts';
 import type { KubeClient } from '../../kube/client.ts';
 import { SECRETS } from '../../kube/resources.ts';
-import type { JoinAnswer, JoinRequest } from '../../peering/join-client.ts';
+import type { JoinReply, JoinRequest } from '../../peering/serving.ts';
 import type { Clock } from '../../runtime/clock.ts';
-import type { Roster } from '../ports.ts';
 
 export interface JoinDeskDeps {
   ownId: string;
   client: Pick<KubeClient, 'get' | 'replace'>;
   namespace: string;
-  roster: Pick<Roster, 'records' | 'admit'> & Partial<Pick<Roster, 'told'>>;
+  roster: { records(): PeerRecord[]; admit(record: PeerRecord): Promise<void>; told?(): PeerRecord[] };
   clock: Clock;
 }
 
@@ -28,7 +28,7 @@ interface InvitationSecret extends KubeObject {
 }
 
 /** Judges newcomers: each invitation admits as many keys as it says; each of them may come again, so that a half-done join can be repeated. */
-export function createJoinDesk(deps: JoinDeskDeps): (request: JoinRequest) => Promise<JoinAnswer> {
+export function createJoinDesk(deps: JoinDeskDeps): (request: JoinRequest) => Promise<JoinReply> {
   return async (request) => {
     const { record } = request;
     const problem = problemOfRecord(record);

@@ -8,10 +8,12 @@ import type { KubeClient } from '../../kube/client.ts';
 import { SECRETS } from '../../kube/resources.ts';
 import type { Store } from '../../kube/store.ts';
 import type { ClientIdentity } from '../../peering/dial-peer.ts';
-import { type JoinAnswer, requestJoin } from '../../peering/join-client.ts';
+import { requestJoin } from '../../peering/join-client.ts';
+import type { JoinReply } from '../../peering/serving.ts';
 import type { Clock } from '../../runtime/clock.ts';
 import { type Controller, createController } from '../../runtime/controller.ts';
 import type { Logger } from '../../runtime/logger.ts';
+import type { PeerLinks } from '../ports.ts';
 import type { Membership } from './membership.ts';
 import type { OwnRecord } from './own-record.ts';
 
@@ -27,7 +29,8 @@ export interface JoinRequestsDeps {
   secrets: Store<JoinSecret>;
   identity: ClientIdentity;
   own: OwnRecord;
-  membership: Pick<Membership, 'accept' | 'get' | 'list'>;
+  membership: Pick<Membership, 'accept'>;
+  links: Pick<PeerLinks, 'get' | 'list'>;
   clock: Clock;
   logger: Logger;
 }
@@ -84,13 +87,13 @@ async function joinWith(deps: JoinRequestsDeps, text: string): Promise<JoinResul
         'this token was made by this very cluster; run headcut join against another one',
       );
     }
-    const already = deps.membership.get(token.inviter) !== undefined;
+    const already = deps.links.get(token.inviter) !== undefined;
     // Who left comes back with a newer record than the one that said so.
     await deps.own.rejoin();
     const answer = await askInviter(deps, token);
     await deps.membership.accept(answer.records, token.inviter);
-    const members = deps.membership.list().map((link) => link.name);
-    return { ok: true, inviter: deps.membership.get(token.inviter)?.name ?? token.inviter, members, already };
+    const members = deps.links.list().map((link) => link.name);
+    return { ok: true, inviter: deps.links.get(token.inviter)?.name ?? token.inviter, members, already };
   } catch (error) {
     const known = hasCode(
       error,
@@ -105,7 +108,7 @@ async function joinWith(deps: JoinRequestsDeps, text: string): Promise<JoinResul
 }
 
 /** Tries each endpoint until the holder of the token's key answers; its word is final. */
-async function askInviter(deps: JoinRequestsDeps, token: JoinToken): Promise<JoinAnswer> {
+async function askInviter(deps: JoinRequestsDeps, token: JoinToken): Promise<JoinReply> {
   const { own, identity } = deps;
   const failures: string[] = [];
   for (const endpoint of token.endpoints) {

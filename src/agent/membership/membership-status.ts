@@ -14,7 +14,8 @@ import { isNotFound } from '../../kube/api-error.ts';
 import type { KubeClient } from '../../kube/client.ts';
 import { FEDERATIONS, PEERS } from '../../kube/resources.ts';
 import type { Store } from '../../kube/store.ts';
-import type { MemberLink } from '../../peering/member-link.ts';
+import type { Peer } from '../../peering/peer.ts';
+import type { Peers } from '../../peering/peers.ts';
 import { type Clock, toKubeTime } from '../../runtime/clock.ts';
 import { type Controller, createController } from '../../runtime/controller.ts';
 import type { Logger } from '../../runtime/logger.ts';
@@ -26,7 +27,8 @@ export interface MembershipStatusDeps {
   client: Pick<KubeClient, 'create' | 'patch'>;
   peers: Store<PeerObject>;
   federations: Store<FederationObject>;
-  membership: Membership;
+  membership: Pick<Membership, 'reconsider' | 'leave' | 'unusable' | 'cameThrough'>;
+  ways: Peers;
   own: OwnRecord;
   gate: AdmissionGate;
   /** Of headcut. */
@@ -56,7 +58,7 @@ export function createMembershipStatus(deps: MembershipStatusDeps): Controller {
     logger: deps.logger,
     reconcile: (key) => (key === FEDERATION_KEY ? reconcileFederation(deps) : reconcilePeer(deps, key)),
   });
-  deps.membership.onChange((id, change) => {
+  deps.ways.onChange((id, change) => {
     if (change !== 'state' && change !== 'added' && change !== 'removed' && change !== 'offer') return;
     if (change !== 'removed') controller.enqueue(id);
     if (change !== 'offer') controller.enqueueAfter(FEDERATION_KEY, SETTLE_MS);
@@ -75,23 +77,24 @@ export function createMembershipStatus(deps: MembershipStatusDeps): Controller {
 }
 
 async function reconcilePeer(deps: MembershipStatusDeps, id: string) {
-  const link = deps.membership.get(id);
+  const link = deps.ways.get(id);
   if (link === undefined) return undefined;
   const unsettledMs = unsettledFor(deps, [link]);
   if (unsettledMs > 0) return { requeueAfterMs: unsettledMs };
   const peer = deps.peers.get(link.name);
   // The cache has not seen our own create yet.
   if (peer === undefined || peer.spec.id !== id) return { requeueAfterMs: SETTLE_MS };
+  const { problem, via, version, roundTripMs, cloned } = link.status;
   const contact = {
     state: link.state,
     offer: link.offer,
-    problem: link.problem,
-    unusable: link.unusable,
-    via: link.via === undefined ? undefined : (deps.membership.get(link.via)?.name ?? link.via.slice(0, 6)),
-    version: link.version,
-    roundTripMs: link.roundTripMs,
-    cloned: link.cloned,
-    hearsay: deps.membership.reach.hearsay(id),
+    problem,
+    unusable: deps.membership.unusable(id),
+    via: via === undefined ? undefined : (deps.ways.get(via)?.name ?? via.slice(0, 6)),
+    version,
+    roundTripMs,
+    cloned,
+    hearsay: deps.ways.reach.hearsay(id),
     ...broughtIn(deps, id),
   };
   const again = contact.cloned ? { requeueAfterMs: CLONE_AGAIN_MS } : undefined;
@@ -106,29 +109,29 @@ async function reconcilePeer(deps: MembershipStatusDeps, id: string) {
 }
 
 /** Nothing where nobody vouched for it. */
-function broughtIn({ membership, own }: MembershipStatusDeps, id: string) {
+function broughtIn({ membership, ways, own }: MembershipStatusDeps, id: string) {
   const through = membership.cameThrough(id);
   const [by] = through;
   if (by === undefined) return {};
-  return { broughtIn: { by: by === own.id ? own.record().name : (membership.get(by)?.name ?? by), through } };
+  return { broughtIn: { by: by === own.id ? own.record().name : (ways.get(by)?.name ?? by), through } };
 }
 
 async function reconcileFederation(deps: MembershipStatusDeps) {
-  const { client, federations, membership, own, version } = deps;
+  const { client, federations, membership, ways, own, version } = deps;
   if (!federations.synced) return undefined;
   const federation =
     federations.get(FEDERATION_NAME) ??
     (await client.create<FederationObject>(FEDERATIONS, { metadata: { name: FEDERATION_NAME }, spec: {} }));
   await own.refresh(federation);
   await replaceKey(deps, federation);
-  if (!membership.synced) return undefined;
+  if (!ways.synced) return undefined;
   await membership.reconsider();
   if (federation.metadata.annotations?.[LEAVE_ANNOTATION] !== undefined) {
     await membership.leave();
     const annotations = { [LEAVE_ANNOTATION]: null };
     await client.patch(FEDERATIONS, { name: FEDERATION_NAME }, { metadata: { annotations } });
   }
-  const links = membership.list();
+  const links = ways.list();
   const unsettledMs = unsettledFor(deps, links);
   if (unsettledMs > 0 && federation.status?.id === own.id) return { requeueAfterMs: unsettledMs };
   const states = links.map((link) => link.state);
@@ -173,17 +176,17 @@ function copyProblem({ isOldCopy }: OwnRecord): { problem?: string } {
 }
 
 /** Undefined for the first key, of which there is nothing to tell. */
-function keyStatus({ own, keys }: MembershipStatusDeps, links: MemberLink[]): KeyStatus | undefined {
+function keyStatus({ own, keys }: MembershipStatusDeps, links: Peer[]): KeyStatus | undefined {
   const replaced = keyGenerationOf(own.record());
   if (replaced === 0) return undefined;
-  const unseen = links.filter((link) => link.ownKeyProven < replaced).map((link) => link.name);
+  const unseen = links.filter((link) => link.status.ownKeyProven < replaced).map((link) => link.name);
   const since = keys.replacedAt();
   return { replaced, ...(since === undefined ? {} : { since }), unseenBy: unseen.sort() };
 }
 
 /** How long to wait until none of these suspicions is too young to be worth a write. */
-function unsettledFor(deps: MembershipStatusDeps, links: MemberLink[]): number {
+function unsettledFor(deps: MembershipStatusDeps, links: Peer[]): number {
   const now = deps.clock.monotonic();
   const suspects = links.filter((link) => link.state === 'Suspect');
-  return Math.max(0, ...suspects.map((link) => SETTLE_MS - (now - link.stateSince)));
+  return Math.max(0, ...suspects.map((link) => SETTLE_MS - (now - link.status.stateSince)));
 }

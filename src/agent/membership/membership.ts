@@ -8,15 +8,11 @@ import type { MemberLimits } from '../../core/membership/voucher-tree.ts';
 import type { KubeClient } from '../../kube/client.ts';
 import type { Store } from '../../kube/store.ts';
 import type { ClientIdentity } from '../../peering/dial-peer.ts';
-import type { Dialing } from '../../peering/dialing.ts';
-import { tickLinks } from '../../peering/link-ticks.ts';
-import { MemberLink } from '../../peering/member-link.ts';
-import { PeerChanges } from '../../peering/peer-changes.ts';
-import { Reach } from '../../peering/reach.ts';
-import { Relays } from '../../peering/relays.ts';
+import type { Peers } from '../../peering/peers.ts';
+import type { CallHandlers } from '../../peering/serving.ts';
 import type { Clock } from '../../runtime/clock.ts';
 import type { Logger } from '../../runtime/logger.ts';
-import type { PeerChange, PeerConnections, PeerLinks, PeerServing, PeerStreamServer, Roster } from '../ports.ts';
+import type { Roster } from '../ports.ts';
 import type { AdmissionGate } from './admission-gate.ts';
 import { DecisionWriter } from './decision-writer.ts';
 import { DisbeliefLog } from './disbelief-log.ts';
@@ -34,9 +30,8 @@ export interface MembershipDeps {
   peers: Store<PeerObject>;
   identity: ClientIdentity;
   own: OwnRecord;
-  dialing: Dialing;
-  /** Serves the streams that peers open. */
-  serving: PeerServing;
+  /** The ways to the members. */
+  ways: Peers;
   /** Whether newcomers that others vouch for come in at once. */
   gate: AdmissionGate;
   /** Members that are none any more, kept over restarts. */
@@ -44,7 +39,6 @@ export interface MembershipDeps {
   /** Where they are others than those of core. */
   limits?: Partial<MemberLimits>;
   clock: Clock;
-  random(): number;
   logger: Logger;
 }
 
@@ -52,19 +46,16 @@ interface Member {
   objectName: string;
   uid: string | undefined;
   record: PeerRecord;
-  link: MemberLink;
-  stop: AbortController;
+  /** Why its stored record cannot be used: until there is another one nothing connects, and nobody is told of it. */
+  unusable: string | undefined;
 }
 
-/** The other members: kept as Peer objects, each with a link. A Peer object that is deleted is a member no more. */
-export class Membership implements PeerLinks {
-  readonly reach = new Reach(() => this.list());
+/** The other members: kept as Peer objects. A Peer object that is deleted is a member no more. */
+export class Membership {
   readonly #deps: MembershipDeps;
   readonly #members = new Map<string, Member>();
-  readonly #changes: PeerChanges;
   readonly #rosterListeners: (() => void)[] = [];
   readonly #removed: RemovedMembers;
-  readonly #relays: Relays;
   readonly #disbelief: DisbeliefLog;
   /** Writes go one after the other, so that two tellers of the same newcomer make one object. */
   readonly #intake: RecordIntake;
@@ -72,17 +63,14 @@ export class Membership implements PeerLinks {
   readonly #writer: DecisionWriter;
   readonly #told: ToldRoster;
   readonly #exchange: RosterExchange;
-  #signal: AbortSignal | undefined;
   readonly #lineage: Lineage;
 
   constructor(deps: MembershipDeps) {
     this.#deps = deps;
-    const { identity, dialing, clock, own, logger } = deps;
-    this.#relays = new Relays({ links: this, dialing, clock });
+    const { identity, clock, own, logger, ways } = deps;
     this.#removed = new RemovedMembers(deps.removed);
     this.#objects = new PeerObjectWriter(deps.client);
     this.#disbelief = new DisbeliefLog(logger);
-    this.#changes = new PeerChanges(logger);
     const members = (): Map<string, PeerRecord> => this.#knownRecords();
     const { limits = {}, gate } = deps;
     this.#lineage = new Lineage({ ownId: own.id, members, removed: this.#removed, gate, limits, clock });
@@ -107,6 +95,13 @@ export class Membership implements PeerLinks {
       clock,
       logger,
     });
+    ways.onNews({
+      onRecords: (id, records) => this.#intake.note(records, id),
+      onDigest: (id, digest) => this.#exchange.heard(id, digest),
+    });
+    ways.onChange((_id, change) => {
+      if (change === 'state') this.#exchange.look();
+    });
     deps.peers.onChange((name, after, before) => this.#onObject(name, after, before));
     own.onChange(() => {
       this.#rosterChanged();
@@ -114,45 +109,32 @@ export class Membership implements PeerLinks {
     });
   }
 
-  get synced(): boolean {
-    return this.#deps.peers.synced;
+  /** Why the stored record of a member cannot be used; undefined when it can. */
+  unusable(id: string): string | undefined {
+    return this.#members.get(id)?.unusable;
   }
 
-  get(id: string): MemberLink | undefined {
-    return this.#members.get(id)?.link;
-  }
-
-  list(): MemberLink[] {
-    return [...this.#members.values()].map((member) => member.link);
-  }
-
-  onChange(listener: (id: string, change: PeerChange) => void): void {
-    this.#changes.onChange(listener);
-  }
-
-  /** The members as the peer server needs them; a view of its own since its onChange means another thing. */
+  /** The members, as others need them. */
   get roster(): Roster {
     return {
       records: () => this.records(),
       told: () => this.#told.withLeft(),
       digest: () => this.#told.digest(),
-      missingFrom: (versions) => this.#told.missingFrom(versions),
-      tell: (records, from) => this.tell(records, from),
-      admit: (record) => this.admit(record),
       onChange: (listener) => void this.#rosterListeners.push(listener),
     };
   }
 
-  /** Connections that members opened to us. */
-  get connections(): PeerConnections {
+  /** What members ask each other about members. */
+  get calls(): Pick<CallHandlers, 'roster' | 'rosterDifference'> {
     return {
-      reach: () => this.reach.own(),
-      onReachChange: (listener) => this.reach.onChange(listener),
-      accept: (connection) => {
-        const link = this.#signal?.aborted === true ? undefined : this.get(connection.peerId);
-        if (link === undefined) connection.close(new Error('not a member'));
-        else link.accept(connection);
+      roster: async ({ peerId, body }) => {
+        await this.tell(body.records, peerId);
+        return {};
       },
+      rosterDifference: ({ body }) => ({
+        digest: this.#told.digest(),
+        records: this.#told.missingFrom(body.versions),
+      }),
     };
   }
 
@@ -173,7 +155,7 @@ export class Membership implements PeerLinks {
       gate.mustNotBeBanned(record, own.record().name);
       await this.#removed.welcomeBack(record);
       await this.#intake.takeWanted([vouched], own.id);
-      this.get(record.id)?.hurry();
+      this.#deps.ways.hurry([record.id]);
     });
   }
 
@@ -204,32 +186,19 @@ export class Membership implements PeerLinks {
       // Who joins takes the federation as it is.
       await this.#intake.takeWanted(records, inviterId);
     });
-    for (const { id } of records) this.get(id)?.hurry();
-  }
-
-  /** Joins streams of others that cannot reach each other. */
-  get relayServer(): PeerStreamServer {
-    return this.#relays.server;
+    this.#deps.ways.hurry(records.map(({ id }) => id));
   }
 
   /** Tells everybody who can be reached that this is no member any more, and forgets them all. Bounded in time. */
   async leave(): Promise<void> {
-    const { own, clock, logger } = this.#deps;
+    const { own, clock, logger, ways } = this.#deps;
     await own.leave();
-    const told = await sayFarewell(this.list(), own.record(), clock);
+    const told = await sayFarewell(ways.list(), own.record(), clock);
     await this.#intake.serially(async () => {
       for (const { objectName } of this.#members.values()) await this.#objects.delete(objectName);
       await this.#removed.clear();
     });
     logger.info({ told }, 'left the federation');
-  }
-
-  /** Keeps links to all members until `signal` aborts. */
-  async run(signal: AbortSignal): Promise<void> {
-    this.#signal = signal;
-    for (const member of this.#members.values()) this.#start(member);
-    await tickLinks(() => this.list(), this.#deps.clock, signal);
-    for (const { stop } of this.#members.values()) stop.abort();
   }
 
   #createIntake(): RecordIntake {
@@ -254,7 +223,7 @@ export class Membership implements PeerLinks {
 
   #recordOf(id: string, usable: boolean): PeerRecord | undefined {
     const member = this.#members.get(id);
-    return member !== undefined && (member.link.unusable === undefined) === usable ? member.record : undefined;
+    return member !== undefined && (member.unusable === undefined) === usable ? member.record : undefined;
   }
 
   #onObject(name: string, after: PeerObject | undefined, before: PeerObject | undefined): void {
@@ -270,10 +239,10 @@ export class Membership implements PeerLinks {
   #onUnusable(peer: PeerObject, problem: string): void {
     const { metadata, spec } = peer;
     const member = this.#members.get(spec.id);
-    if (member?.link.unusable === problem) return;
+    if (member?.unusable === problem) return;
     this.#deps.logger.warn({ peer: metadata.name, problem }, 'the record in a Peer object cannot be used');
     if (member === undefined) this.#add(peer, problem);
-    else if (member.link.unusable !== undefined) member.link.unusable = problem;
+    else if (member.unusable !== undefined) member.unusable = problem;
     else
       this.#soon(
         () => this.#objects.update(member.objectName, spec, member.record),
@@ -286,53 +255,37 @@ export class Membership implements PeerLinks {
     const member = this.#members.get(record.id);
     if (member === undefined) return void this.#add(peer);
     member.uid = metadata.uid;
-    const wasUnusable = member.link.unusable !== undefined;
+    const wasUnusable = member.unusable !== undefined;
     if (!wasUnusable && versionOf(record) <= versionOf(member.record)) return;
     member.record = record;
-    member.link.update(record);
+    member.unusable = undefined;
+    this.#deps.ways.update(record);
     this.#expectKeys(member);
     if (wasUnusable) this.#lineage.changed();
-    if (wasUnusable) this.#start(member);
     this.#rosterChanged();
   }
 
-  #add({ metadata: { name: objectName, uid }, spec: record, status }: PeerObject, problem?: string): void {
-    const { id } = record;
-    const { own, serving, dialing } = this.#deps;
-    const link = new MemberLink(objectName, record, {
-      ...this.#deps,
-      ownId: own.id,
-      shownState: status?.state,
-      dialThroughOthers: (latest, signal) => this.#relays.dial(latest, signal),
-      dialDirectly: (latest, last, signal) => dialing.toPeer(latest, last, signal),
-      dialAlone: (latest, endpoint, signal) => dialing.alone(latest, endpoint, signal),
-      serve: (stream) => serving.serve(id, stream),
-      onChange: (change) => this.#onLinkChange(id, change),
-      onRecords: (records) => this.#intake.note(records, id),
-      onDigest: (digest) => this.#exchange.heard(id, digest),
-      onWay: () => this.reach.refresh(),
-      onReach: () => this.#hearsayChanged(),
-    });
-    link.unusable = problem;
-    const member: Member = { objectName, uid, record, link, stop: new AbortController() };
-    this.#members.set(id, member);
-    if (problem === undefined) this.#lineage.add(record);
+  #add({ metadata: { name: objectName, uid }, spec: record, status }: PeerObject, unusable?: string): void {
+    const member: Member = { objectName, uid, record, unusable };
+    this.#members.set(record.id, member);
+    if (unusable === undefined) this.#lineage.add(record);
+    const identity = { record, name: objectName, shownState: status?.state };
+    this.#deps.ways.add(identity, unusable === undefined);
     this.#expectKeys(member);
-    this.#changes.tell(id, 'added');
-    this.#start(member);
     this.#rosterChanged();
   }
 
   /** What was opened by keys that are replaced gives way to what is opened by the present ones. */
-  #expectKeys({ record, link }: Member): void {
-    link.expectKeys({ own: keyGenerationOf(this.#deps.own.record()), peer: keyGenerationOf(record) });
+  #expectKeys({ record }: Member): void {
+    const keys = { own: keyGenerationOf(this.#deps.own.record()), peer: keyGenerationOf(record) };
+    this.#deps.ways.expectKeys(record.id, keys);
   }
 
   #remove(id: string, object: KubeObject): void {
     const member = this.#members.get(id);
     if (member === undefined || (member.uid !== undefined && member.uid !== object.metadata.uid)) return;
     this.#members.delete(id);
-    const { own, logger, clock } = this.#deps;
+    const { own, logger, clock, ways } = this.#deps;
     // It may come back once it is approved, or the ban is over.
     const isWithAnother = this.#lineage.isKeptOutWithAnother(member.record);
     this.#removed.went(member.record, this.#knownRecords().values(), clock.now());
@@ -343,18 +296,12 @@ export class Membership implements PeerLinks {
         () => (this.#removed.has(id) || isWithAnother ? this.#removed.save() : this.#removed.forget(id)),
         'removal of a member not kept',
       );
-    member.stop.abort();
     this.#exchange.gone(id);
     this.#disbelief.forget(id);
     this.#intake.forget(id);
     logger.info({ peer: member.objectName, id }, 'member removed');
-    this.#changes.tell(id, 'removed');
+    ways.remove(id);
     this.#rosterChanged();
-  }
-
-  /** Once this runs, and not when it has ended: nobody would end the link any more. */
-  #start({ link, stop }: Member): void {
-    if (this.#signal?.aborted === false && link.unusable === undefined) void link.run(stop.signal);
   }
 
   #rosterChanged(): void {
@@ -373,24 +320,16 @@ export class Membership implements PeerLinks {
 
   /** Those that can be used. */
   #knownRecords(): Map<string, PeerRecord> {
-    const usable = [...this.#members].filter(([, { link }]) => link.unusable === undefined);
+    const usable = [...this.#members].filter(([, { unusable }]) => unusable === undefined);
     return new Map(usable.map(([id, { record }]) => [id, record]));
   }
 
   /** How to ask a peer for what is missing here. */
   #differenceWith(id: string) {
-    const link = this.get(id);
-    if (link === undefined || link.state === 'Unreachable') return undefined;
-    return (versions: RosterVersions, signal: AbortSignal) => link.rosterDifference(versions, signal);
-  }
-
-  #hearsayChanged(): void {
-    for (const link of this.list()) if (link.state === 'Unreachable') this.#changes.tell(link.id, 'state');
-  }
-
-  #onLinkChange(id: string, change: PeerChange): void {
-    this.#changes.tell(id, change);
-    if (change === 'state') this.#exchange.look();
+    const peer = this.#deps.ways.get(id);
+    if (peer === undefined || peer.state === 'Unreachable') return undefined;
+    return (versions: RosterVersions, signal: AbortSignal) =>
+      peer.call('rosterDifference', { body: { versions } }, signal);
   }
 
   /** After what is under way. */

@@ -3,7 +3,11 @@ import type { RosterVersions } from '../../core/membership/roster-digest.ts';
 import type { Clock } from '../../runtime/clock.ts';
 import { withDeadline } from '../../runtime/deadline.ts';
 import type { Logger } from '../../runtime/logger.ts';
-import type { RosterDifference } from '../../wire/roster-difference.ts';
+import type { ReplyOf } from '../../wire/definition.ts';
+import type { ENDPOINTS } from '../../wire/endpoints.ts';
+
+/** The records that the caller lacks, and the digest of all that the callee has. */
+export type RosterDifference = ReplyOf<typeof ENDPOINTS.rosterDifference>;
 
 export interface RosterExchangeDeps {
   own: { digest(): string; versions(): RosterVersions };

@@ -9,17 +9,13 @@ import {
   PROBE_INTERVAL_MS,
   probeIntervalMs,
 } from '../../core/network/path.ts';
+import type { StreamHandler } from '../../peering/serving.ts';
 import { backoffDelayMs, CONNECT_BACKOFF } from '../../runtime/backoff.ts';
 import type { Clock } from '../../runtime/clock.ts';
 import type { Logger } from '../../runtime/logger.ts';
-import type { PeerLinks, PeerStreamServer } from '../ports.ts';
+import type { PeerLinks } from '../ports.ts';
 import { PacketRelay } from './packet-relay.ts';
 import type { ProbeTarget, UdpProber } from './udp-prober.ts';
-
-/** The name of the stream that carries packets through the peer port. */
-export const PACKET_STREAM = 'packets';
-/** In its query: it has a connection of its own. */
-const DIRECT = 'direct';
 
 export interface PeerPathsDeps {
   prober: Pick<UdpProber, 'probe' | 'setTarget' | 'provedEndpoint'>;
@@ -101,11 +97,11 @@ export class PeerPaths {
   }
 
   /** Takes streams that peers open because they found UDP blocked. */
-  readonly serve: PeerStreamServer = async ({ peerId, query, accept }) => {
+  readonly serve: StreamHandler<'packets'> = async ({ peerId, query, accept }) => {
     const way = this.#ways.get(peerId);
     const stream = accept();
     if (way === undefined) return void stream.destroy();
-    await this.#attach(peerId, way, stream, query.has(DIRECT));
+    await this.#attach(peerId, way, stream, query.direct !== undefined);
   };
 
   async run(signal: AbortSignal): Promise<void> {
@@ -175,8 +171,8 @@ export class PeerPaths {
     const link = this.#deps.links.get(id);
     if (link === undefined) return;
     // The connection that is there carries packets at once; one of their own costs a handshake, and half the work then.
-    await this.#attach(id, way, await link.openStream(PACKET_STREAM, new URLSearchParams(), signal), false);
-    await link.openDirectStream(PACKET_STREAM, new URLSearchParams({ [DIRECT]: '' }), signal).then(
+    await this.#attach(id, way, await link.stream('packets', {}, signal), false);
+    await link.dedicatedStream('packets', { direct: '' }, signal).then(
       (stream) => this.#attach(id, way, stream, true),
       (error: unknown) => this.#deps.logger.debug({ peer: link.name, reason: messageOf(error) }, 'no direct stream'),
     );

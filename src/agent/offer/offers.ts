@@ -67,6 +67,11 @@ export class Offers implements Admission {
     });
   }
 
+  /** What peers ask about room here: nothing yet, since each is told its offer. */
+  get calls() {
+    return {};
+  }
+
   onChange(listener: (peerId: string) => void): void {
     this.#listeners.push(listener);
   }

@@ -6,6 +6,7 @@ import { ignoreGone, isNotFound } from '../../kube/api-error.ts';
 import type { KubeClient } from '../../kube/client.ts';
 import { EVENTS, PODS } from '../../kube/resources.ts';
 import { type Clock, toKubeTime } from '../../runtime/clock.ts';
+import { MAX_GRACE_SECONDS } from '../../wire/schemas.ts';
 import type { PeerLink, PodFencing, VirtualNodes } from '../ports.ts';
 
 export interface ApplyTarget {
@@ -34,7 +35,7 @@ export async function applyAction(
   switch (action.type) {
     case 'delete-remote':
       if (action.verify && (await existsAtHome(deps.client, link, uid))) return;
-      return link.deletePod(uid, action.gracePeriodSeconds);
+      return void (await link.call('deletePod', { params: { uid }, query: graceOf(action) }));
     case 'delete-local':
       if (local === undefined || node === undefined) return;
       if (action.unheard === true && !deps.fencing.letGo(local, link.id)) return;
@@ -105,4 +106,11 @@ export async function recordEvent(node: Pick<KubeClient, 'create'>, pod: Pod, ev
 
 function addressOf(pod: Pod): { namespace: string; name: string } {
   return { namespace: pod.metadata.namespace ?? '', name: pod.metadata.name };
+}
+
+/** A pod that asks for more gets as much as a provider takes. */
+function graceOf({ gracePeriodSeconds }: { gracePeriodSeconds?: number }): { gracePeriodSeconds?: number } {
+  return gracePeriodSeconds === undefined
+    ? {}
+    : { gracePeriodSeconds: Math.min(gracePeriodSeconds, MAX_GRACE_SECONDS) };
 }

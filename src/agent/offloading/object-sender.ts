@@ -91,8 +91,8 @@ export class ObjectSender {
     const link = this.#deps.links.get(peerId);
     // What is to be sent is looked at again with the pods, when the peer is back.
     if (kept.sent === version || link === undefined || !isReached(link)) return;
-    if (object === undefined) await link.updateObjects(namespace, [], [reference]);
-    else await link.updateObjects(namespace, [toSentObject(object)]);
+    const body = object === undefined ? { objects: [], gone: [reference] } : { objects: [toSentObject(object)] };
+    await link.call('updateObjects', { params: { namespace }, body });
     kept.sent = version;
   }
 }

@@ -32,6 +32,7 @@ import type { OffloadedNamespaces } from './offloaded-namespaces.ts';
 import { PodEventTeller } from './pod-event-teller.ts';
 import { PodTokens } from './pod-tokens.ts';
 import { ReferencedObjects } from './referenced-objects.ts';
+import { submitPod } from './submit-pod.ts';
 import { SupersededPods } from './superseded-pods.ts';
 
 export interface OffloadingDeps {
@@ -213,7 +214,8 @@ export class Offloading {
       ...(fencedMs === undefined ? {} : { fencing: { afterSeconds: Math.ceil(fencedMs / 1_000) } }),
       ...(stopAfterSeconds === undefined ? {} : { consumerLost: { stopAfterSeconds } }),
     };
-    const verdict = refusalOfSize(submission, ENDPOINTS.submitPod.bodyLimit) ?? (await link.submitPod(uid, submission));
+    const verdict =
+      refusalOfSize(submission, ENDPOINTS.submitPod.bodyBytes) ?? (await submitPod(link, uid, submission));
     if (verdict.accepted) this.#sender.submitted(link.id, local, states);
     return this.#noteVerdict(uid, local, link, verdict);
   }
@@ -260,7 +262,7 @@ export class Offloading {
   async #update({ uid, local, link, node }: ApplyTarget, digest: string): Promise<void> {
     if (local === undefined || node === undefined) return;
     try {
-      await link.updatePod(uid, this.#toSent(local).pod);
+      await link.call('updatePod', { params: { uid }, body: { pod: this.#toSent(local).pod } });
       this.#refusedChanges.delete(uid);
     } catch (error) {
       if (!hasCode(error, 'Forbidden', 'InvalidArgument', 'NotFound')) throw error;
@@ -291,7 +293,7 @@ export class Offloading {
     const local = this.#local(uid);
     const link = local === undefined ? undefined : this.#linkOf(local);
     if (local === undefined || link?.pods.has(uid) !== true) return;
-    await link.updateObjects(local.metadata.namespace ?? '', objects);
+    await link.call('updateObjects', { params: { namespace: local.metadata.namespace ?? '' }, body: { objects } });
   }
 
   #addressOf({ id }: PeerLink, remote: RemotePod | undefined): ShownAddress {

@@ -4,6 +4,7 @@ import { objectKey, type Pod } from '../../core/kube-objects.ts';
 import { plainLine } from '../../core/plain-text.ts';
 import { isTerminal } from '../../core/pod-phase.ts';
 import type { SentService, ServiceProblem } from '../../core/service/sent-service.ts';
+import { shownProblems } from '../../core/service/shown-problems.ts';
 import { toSentServices } from '../../core/service/to-sent-services.ts';
 import { ignoreGone } from '../../kube/api-error.ts';
 import type { KubeClient } from '../../kube/client.ts';
@@ -174,7 +175,8 @@ export class ServiceSender implements ServiceSource {
 
   async #send(link: PeerLink, namespace: string, services: SentService[]): Promise<ServiceProblem[] | undefined> {
     try {
-      return await link.updateServices(namespace, services);
+      const { problems } = await link.call('updateServices', { params: { namespace }, body: { services } });
+      return shownProblems(problems);
     } catch (error) {
       // The session tells when the peer is back, or has the first pod of the namespace.
       if (hasCode(error, 'Unavailable') && link.state !== 'Connected') return undefined;

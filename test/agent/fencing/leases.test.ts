@@ -44,7 +44,8 @@ function start(
   tell: () => Promise<void> = () => Promise.resolve(),
   isThere: (consumer: string) => boolean = () => true,
 ): { leases: Leases; kept: Map<string, number> } {
-  const link = { renewLease: answer } as unknown as PeerLink;
+  const call = async (_name: string, { body }: { body: { pods: string[] } }) => ({ ended: await answer(body.pods) });
+  const link = { speaks: () => true, call } as unknown as PeerLink;
   const leases = new Leases({
     shadowPods: { list: () => [shadows].flat(), whenSynced: () => Promise.resolve() } as unknown as Store<ShadowPod>,
     links: { get: (consumer: string) => (isThere(consumer) ? link : undefined) } as unknown as PeerLinks,

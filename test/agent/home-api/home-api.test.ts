@@ -4,8 +4,9 @@ import type { Duplex } from 'node:stream';
 import { afterEach, describe, expect, test } from 'vitest';
 import { HomeApiGate } from '../../../src/agent/home-api/home-api-gate.ts';
 import { createHomeApiStream } from '../../../src/agent/home-api/home-api-stream.ts';
-import type { OffloadedPods, PeerLink, PeerLinks, PeerStreamServer } from '../../../src/agent/ports.ts';
+import type { OffloadedPods, PeerLink, PeerLinks } from '../../../src/agent/ports.ts';
 import type { Pod } from '../../../src/core/kube-objects.ts';
+import type { StreamHandler } from '../../../src/peering/serving.ts';
 import { systemClock } from '../../../src/runtime/clock.ts';
 import { silentLogger } from '../../../src/runtime/logger.ts';
 import { FakeStore } from '../../fake-store.ts';
@@ -38,7 +39,9 @@ async function startApiServer(): Promise<string> {
   return `https://${HOST}:${(server.address() as AddressInfo).port}`;
 }
 
-async function startStream(options: { isAllowed?: boolean; apiServer?: string } = {}): Promise<PeerStreamServer> {
+async function startStream(
+  options: { isAllowed?: boolean; apiServer?: string } = {},
+): Promise<StreamHandler<'home-api'>> {
   return createHomeApiStream({
     pods: new FakeStore([
       withoutToken,
@@ -54,8 +57,8 @@ async function startStream(options: { isAllowed?: boolean; apiServer?: string } 
 }
 
 /** The link of b to its peer a, whose agent serves `serve`. */
-function linksTo(serve: PeerStreamServer): PeerLinks {
-  const openStream = async (_name: string, query: URLSearchParams): Promise<Duplex> => {
+function linksTo(serve: StreamHandler<'home-api'>): PeerLinks {
+  const stream = async (_name: string, query: { uid: string }): Promise<Duplex> => {
     const pair = createServer();
     pair.listen(0, HOST);
     await once(pair, 'listening');
@@ -65,11 +68,11 @@ function linksTo(serve: PeerStreamServer): PeerLinks {
     await serve({ peerId: 'peer-b', query, accept: () => far });
     return near;
   };
-  const link = { openStream } as Partial<PeerLink> as PeerLink;
+  const link = { stream } as unknown as PeerLink;
   return { get: (id) => (id === 'cluster-a' ? link : undefined), list: () => [link], synced: true, onChange: () => {} };
 }
 
-async function startGate(serve: PeerStreamServer, uid: string, cluster = 'cluster-a'): Promise<number> {
+async function startGate(serve: StreamHandler<'home-api'>, uid: string, cluster = 'cluster-a'): Promise<number> {
   const pods: OffloadedPods = {
     find: () => Promise.resolve({ cluster, namespace: 'demo', uid }),
     twinOf: () => undefined,
@@ -118,7 +121,7 @@ describe('the way of an offloaded pod to the API server of its home', () => {
 
   test('says why it is closed', async () => {
     const serve = await startStream({ isAllowed: false });
-    const query = new URLSearchParams({ uid: 'u1' });
+    const query = { uid: 'u1' };
     const accept = (): never => {
       throw new Error('accepted');
     };

@@ -4,13 +4,15 @@ import { AdmissionGate } from '../../../src/agent/membership/admission-gate.ts';
 import { Membership } from '../../../src/agent/membership/membership.ts';
 import { OwnRecord } from '../../../src/agent/membership/own-record.ts';
 import type { RemovedMember } from '../../../src/agent/membership/removed-members.ts';
-import type { PeerServing, PeerStreamServer } from '../../../src/agent/ports.ts';
+import { createPodCalls } from '../../../src/agent/shadow-pod/pod-calls.ts';
 import { CodedError } from '../../../src/core/coded-error.ts';
 import type { FederationObject } from '../../../src/core/membership/peer-object.ts';
 import type { PeerRecord } from '../../../src/core/membership/peer-record.ts';
 import type { MemberLimits } from '../../../src/core/membership/voucher-tree.ts';
 import { createDialing } from '../../../src/peering/dialing.ts';
 import { PeerServer } from '../../../src/peering/peer-server.ts';
+import { Peers } from '../../../src/peering/peers.ts';
+import type { StreamHandler } from '../../../src/peering/serving.ts';
 import { type Clock, systemClock } from '../../../src/runtime/clock.ts';
 import { type Logger, silentLogger } from '../../../src/runtime/logger.ts';
 import { PROTOCOL_VERSION } from '../../../src/wire/endpoints.ts';
@@ -46,6 +48,8 @@ export interface TestCluster {
 export interface TestAgent {
   cluster: TestCluster;
   membership: Membership;
+  /** The ways to the others. */
+  peers: Peers;
   own: OwnRecord;
   gate: AdmissionGate;
   source: FakeSource;
@@ -105,8 +109,14 @@ export async function startAgent(cluster: TestCluster, options: AgentOptions = {
     },
   };
   const hello = { instance: randomUUID(), protocol, version: 'test' };
-  const serving: PeerServing = { serve: (peerId, stream) => server.serve(peerId, through(stream, peerId)) };
   const dialing = createDialing({ identity, hello, clock });
+  const ways = new Peers({
+    ...common,
+    ownId: own.id,
+    dialing,
+    ownPods: { synced: true, isOn: () => true, countOn: () => 0 },
+    synced: () => peers.synced,
+  });
   const membership = new Membership({
     ...common,
     limits,
@@ -114,31 +124,36 @@ export async function startAgent(cluster: TestCluster, options: AgentOptions = {
     peers,
     identity,
     own,
-    dialing,
-    serving,
+    ways,
     removed,
     gate,
   });
   const changes: string[] = [];
-  membership.onChange((id, change) => {
-    if (typeof change === 'string') changes.push(`${membership.get(id)?.name ?? id.slice(0, 6)} ${change}`);
+  ways.onChange((id, change) => {
+    if (typeof change === 'string') changes.push(`${ways.get(id)?.name ?? id.slice(0, 6)} ${change}`);
   });
-  const server: PeerServer = new PeerServer({
+  const server = new PeerServer({
     ...common,
     identity,
     hello,
-    connections: membership.connections,
     roster: membership.roster,
-    source,
-    provider: new FakeProvider(),
-    services: { update: never, prepare: never },
-    streams: { logs: never, upgrade: never },
-    stats: { statsFor: never },
-    peerStreams: { echo: echoStream, relay: membership.relayServer },
-    reach: () => Promise.resolve([{ endpoint: '192.0.2.1:7443', ok: true }]),
-    // As if all of them had been replaced.
-    grants: { grant: (_peerId, pods) => [...pods] },
-    join: never,
+    peers: ways,
+    serving: {
+      calls: {
+        ...membership.calls,
+        ...createPodCalls(new FakeProvider()),
+        updateServices: never,
+        logs: never,
+        stats: never,
+        reach: () => ({ endpoints: [{ endpoint: '192.0.2.1:7443', ok: true }] }),
+        // As if all of them had been replaced.
+        lease: ({ body }) => ({ ended: body?.pods ?? [] }),
+      },
+      streams: { packets: echoStream, 'home-api': never },
+      podStream: never,
+      source,
+      join: never,
+    },
   });
   cluster.port = await server.listen('127.0.0.1', cluster.port);
   defaults.endpoints = [`127.0.0.1:${cluster.advertised ?? cluster.port}`];
@@ -146,7 +161,9 @@ export async function startAgent(cluster: TestCluster, options: AgentOptions = {
   // What a watch lists at the start.
   for (const peer of peers.list()) await peers.patch(undefined, { name: peer.metadata.name }, {});
   const stopped = new AbortController();
-  const running = membership.run(stopped.signal);
+  const running = ways.run(stopped.signal, {
+    serve: (peerId, stream) => server.serve(peerId, through(stream, peerId)),
+  });
   const stop = async (): Promise<void> => {
     await server.close();
     stopped.abort();
@@ -166,7 +183,7 @@ export async function startAgent(cluster: TestCluster, options: AgentOptions = {
       },
       randomUUID(),
     );
-  return { cluster, membership, own, gate, source, changes, rotateKey, stop };
+  return { cluster, membership, peers: ways, own, gate, source, changes, rotateKey, stop };
 }
 
 /** The agents that a test file starts. What still runs is to end after each test: `afterEach(agents.stopAll)`. */
@@ -202,11 +219,11 @@ export async function joinThrough(newcomer: TestAgent, inviter: TestAgent): Prom
   await newcomer.membership.accept(inviter.membership.records(), inviter.own.id);
 }
 
-/** Sends back what it gets, after the caller's ID and the query; says no to nobody but `?refuse`. */
-const echoStream: PeerStreamServer = ({ peerId, query, accept }) => {
-  if (query.has('refuse')) throw new CodedError('Forbidden', 'not for you');
+/** Sends back what it gets, after the caller's ID and the query; says no to nobody but `refuse`. */
+const echoStream: StreamHandler<'packets'> = ({ peerId, query, accept }) => {
+  if (query.direct === 'refuse') throw new CodedError('Forbidden', 'not for you');
   const stream = accept();
-  stream.write(`${peerId}?${query}:`);
+  stream.write(`${peerId}?${new URLSearchParams(query)}:`);
   stream.pipe(stream);
 };
 

@@ -25,13 +25,13 @@ async function start(name: string, skewMs = 0, limits: Partial<MemberLimits> = {
   return agent;
 }
 
-const names = (agent: TestAgent): string[] => agent.membership.list().map((link) => link.name);
+const names = (agent: TestAgent): string[] => agent.peers.list().map((link) => link.name);
 
 /** An honest member, and one that tells it whatever it likes. */
 async function pair(limits: Partial<MemberLimits> = {}) {
   const [a, bad] = [await start('a', 0, limits), await start('bad')];
   await joinThrough(bad, a);
-  await eventually(() => a.membership.get(bad.own.id)?.state === 'Connected');
+  await eventually(() => a.peers.get(bad.own.id)?.state === 'Connected');
   return { a, bad, tell: (...records: PeerRecord[]) => a.membership.tell(records, bad.own.id) };
 }
 
@@ -133,8 +133,8 @@ describe('clocks', { timeout: 60_000 }, () => {
     await joinThrough(ahead, a);
     await joinThrough(behind, ahead);
     for (const agent of [a, ahead, behind])
-      await eventually(() => agent.membership.list().filter((link) => link.state === 'Connected').length === 2);
-    const skew = await eventually(() => behind.membership.get(ahead.own.id)?.clockSkewMs);
+      await eventually(() => agent.peers.list().filter((link) => link.state === 'Connected').length === 2);
+    const skew = await eventually(() => behind.peers.get(ahead.own.id)?.status.clockSkewMs);
     expect(Math.round(skew / hour)).toBe(2);
     await ahead.own.refresh({ metadata: { name: 'headcut' }, spec: { name: 'renamed' } });
     await eventually(() => behind.cluster.peers.get('ahead')?.spec.name === 'renamed');

@@ -8,7 +8,7 @@ import type { PeerRecord } from '../../../src/core/membership/peer-record.ts';
 import { isJoinSignedBy } from '../../../src/core/membership/signed-record.ts';
 import type { KubeClient } from '../../../src/kube/client.ts';
 import type { ChangeListener } from '../../../src/kube/store.ts';
-import type { JoinAnswer, JoinRequest } from '../../../src/peering/join-client.ts';
+import type { JoinReply, JoinRequest } from '../../../src/peering/serving.ts';
 import { systemClock } from '../../../src/runtime/clock.ts';
 import { silentLogger } from '../../../src/runtime/logger.ts';
 import { createMember, type TestMember } from '../../core/membership/member-fixture.ts';
@@ -65,9 +65,8 @@ async function handOver(token: string): Promise<{ result: JoinResult; accepted: 
         accepted.push(...records);
         return Promise.resolve();
       },
-      get: () => undefined,
-      list: () => [],
     },
+    links: { get: () => undefined, list: () => [] },
     clock: systemClock,
     logger: silentLogger,
   });
@@ -81,7 +80,7 @@ async function handOver(token: string): Promise<{ result: JoinResult; accepted: 
   return { result: JSON.parse(await eventually(() => written)) as JoinResult, accepted };
 }
 
-async function listen(join: (request: JoinRequest) => Promise<JoinAnswer>): Promise<number> {
+async function listen(join: (request: JoinRequest) => Promise<JoinReply>): Promise<number> {
   const { server, port } = await startServer(inviter, [], { join });
   cleanups.push(() => server.close());
   return port;
@@ -131,7 +130,7 @@ describe('a token handed to the agent', () => {
 
   it('passes on the word of the inviting member, which is final', async () => {
     let asked = 0;
-    const refuse = (): Promise<JoinAnswer> => {
+    const refuse = (): Promise<JoinReply> => {
       asked += 1;
       return Promise.reject(new CodedError('FailedPrecondition', 'this token was used already'));
     };

@@ -8,7 +8,7 @@ const agents = new StartedAgents();
 afterEach(agents.stopAll);
 
 const names = (agent: TestAgent): string[] =>
-  agent.membership
+  agent.peers
     .list()
     .map((link) => link.name)
     .sort();
@@ -18,7 +18,7 @@ const settings = (spec: NonNullable<FederationObject['spec']>) => ({ metadata: {
 async function inventor() {
   const [a, bad] = [await agents.start('a'), await agents.start('bad')];
   await joinThrough(bad, a);
-  await eventually(() => a.membership.get(bad.own.id)?.state === 'Connected');
+  await eventually(() => a.peers.get(bad.own.id)?.state === 'Connected');
   const fakes = await Promise.all(['f0', 'f1', 'f2'].map((name) => createMember(name)));
   const deep = await createMember('deep');
   const records = [...fakes.map((one) => vouchedBy(one, bad.cluster.identity)), vouchedBy(deep, fakes[0]!)];
@@ -90,10 +90,10 @@ describe('newcomers above the limit', { timeout: 60_000 }, () => {
     const [waiting, other] = a.gate.pending();
     a.cluster.federation = settings({ vouchedLimit: 10, approved: [waiting!.id] });
     await a.membership.reconsider();
-    expect(a.membership.get(waiting!.id)).toBeDefined();
+    expect(a.peers.get(waiting!.id)).toBeDefined();
     a.cluster.federation = settings({ vouchedLimit: 20, approved: [waiting!.id] });
     await a.membership.reconsider();
-    expect(a.membership.get(other!.id)).toBeDefined();
+    expect(a.peers.get(other!.id)).toBeDefined();
     expect(a.gate.pending()).toEqual([]);
   });
 });
@@ -118,7 +118,7 @@ describe('a member from a backup', { timeout: 60_000 }, () => {
     const [a, b, c] = [await agents.start('a'), await agents.start('b'), await agents.start('c')];
     await joinThrough(b, a);
     await joinThrough(c, a);
-    await eventually(() => c.membership.get(b.own.id)?.state === 'Connected');
+    await eventually(() => c.peers.get(b.own.id)?.state === 'Connected');
     const backup = { ...b.cluster.kept };
     for (let i = 0; i < 5; i += 1) await b.own.refresh(settings({ name: `b-${i}` }));
     await b.membership.leave();
@@ -132,8 +132,8 @@ describe('a member from a backup', { timeout: 60_000 }, () => {
     const lastWord = a.membership.roster.told().filter(({ id, left }) => id === restored.own.id && left === true);
     expect(lastWord).toHaveLength(1);
     await restored.membership.accept([...a.membership.records(), ...lastWord], a.own.id);
-    await eventually(() => a.membership.get(restored.own.id)?.state === 'Connected');
-    await eventually(() => c.membership.get(restored.own.id)?.state === 'Connected');
+    await eventually(() => a.peers.get(restored.own.id)?.state === 'Connected');
+    await eventually(() => c.peers.get(restored.own.id)?.state === 'Connected');
   });
 
   it('of the time before it replaced its key says that it is an old copy', async () => {

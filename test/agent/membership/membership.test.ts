@@ -16,7 +16,7 @@ afterEach(async () => {
 
 /** Members by state, as `name=State`, sorted. */
 const seenBy = (agent: TestAgent): string =>
-  agent.membership
+  agent.peers
     .list()
     .map((link) => `${link.name}=${link.state}`)
     .sort()
@@ -46,7 +46,7 @@ describe('membership', { timeout: 60_000 }, () => {
     await joinThrough(c, b);
     await joinThrough(d, c);
     for (const agent of [a, b, c, d]) {
-      await eventually(() => agent.membership.list().filter((link) => link.state === 'Connected').length === 3);
+      await eventually(() => agent.peers.list().filter((link) => link.state === 'Connected').length === 3);
     }
   });
 
@@ -79,7 +79,7 @@ describe('membership', { timeout: 60_000 }, () => {
     b.source.pods = undefined;
     await joinThrough(b, a);
     await see(a, 'b=Connected');
-    const link = a.membership.get(b.own.id);
+    const link = a.peers.get(b.own.id);
     expect(link?.podsSynced).toBe(false);
     b.source.pods = [{ uid: 'u', namespace: 'n', name: 'p', deleting: false }];
     b.source.change('pods');
@@ -105,7 +105,9 @@ describe('membership', { timeout: 60_000 }, () => {
     await see(a, 'b=Unreachable');
     expect(fastClock.monotonic() - silentSince).toBeLessThan(4_000);
     await see(b, 'a=Unreachable');
-    await expect(a.membership.get(b.own.id)?.deletePod('u', 0)).rejects.toMatchObject({ code: 'Unavailable' });
+    await expect(
+      a.peers.get(b.own.id)?.call('deletePod', { params: { uid: 'u' }, query: { gracePeriodSeconds: 0 } }),
+    ).rejects.toMatchObject({ code: 'Unavailable' });
     for (const way of ways) way.thaw();
     await see(a, 'b=Connected');
     await see(b, 'a=Connected');
@@ -124,7 +126,7 @@ describe('membership', { timeout: 60_000 }, () => {
       [a, behind],
       [behind, a],
     ] as const) {
-      const stream = await from.membership.get(to.own.id)?.openStream('echo', new URLSearchParams(), signal);
+      const stream = await from.peers.get(to.own.id)?.stream('packets', {}, signal);
       stream?.write('!');
       let received = '';
       stream?.on('data', (bytes: Buffer) => {
@@ -145,11 +147,9 @@ describe('membership', { timeout: 60_000 }, () => {
     await joinThrough(c, a);
     await see(b, 'a=Connected c=Connected');
     await see(c, 'a=Connected b=Connected');
-    expect([b.membership.get(c.own.id)?.via, c.membership.get(b.own.id)?.via]).toEqual([a.own.id, a.own.id]);
-    expect(a.membership.get(b.own.id)?.via).toBeUndefined();
-    const stream = await b.membership
-      .get(c.own.id)
-      ?.openStream('echo', new URLSearchParams(), AbortSignal.timeout(5_000));
+    expect([b.peers.get(c.own.id)?.status.via, c.peers.get(b.own.id)?.status.via]).toEqual([a.own.id, a.own.id]);
+    expect(a.peers.get(b.own.id)?.status.via).toBeUndefined();
+    const stream = await b.peers.get(c.own.id)?.stream('packets', {}, AbortSignal.timeout(5_000));
     let received = 0;
     stream?.on('data', (bytes: Buffer) => {
       received += bytes.length;
@@ -159,7 +159,7 @@ describe('membership', { timeout: 60_000 }, () => {
     await eventually(() => received === bytes + `${b.own.id}?:`.length);
     stream?.destroy();
     await c.own.refresh({ metadata: { name: 'headcut' }, spec: { endpoints: [`127.0.0.1:${c.cluster.port}`] } });
-    await eventually(() => b.membership.get(c.own.id)?.via === undefined, 40_000);
+    await eventually(() => b.peers.get(c.own.id)?.status.via === undefined, 40_000);
     await see(b, 'a=Connected c=Connected');
   });
 
@@ -167,8 +167,10 @@ describe('membership', { timeout: 60_000 }, () => {
     const [a, b] = [await start('a'), await start({ ...(await createCluster('b')), advertised: 1 })];
     await joinThrough(b, a);
     await see(a, 'b=Connected');
-    const link = a.membership.get(b.own.id);
-    const calls = Array.from({ length: 60 }, (_, i) => link?.deletePod(`u${i}`, 0));
+    const link = a.peers.get(b.own.id);
+    const calls = Array.from({ length: 60 }, (_, i) =>
+      link?.call('deletePod', { params: { uid: `u${i}` }, query: { gracePeriodSeconds: 0 } }),
+    );
     expect((await Promise.all(calls)).length).toBe(60);
   });
 
@@ -213,7 +215,7 @@ describe('membership', { timeout: 60_000 }, () => {
     a.cluster.peers.remove('c');
     await see(a, 'b=Connected');
     await see(c, 'a=Unreachable b=Connected');
-    await eventually(() => c.membership.get(a.own.id)?.problem?.includes('if it was forgotten there') === true);
+    await eventually(() => c.peers.get(a.own.id)?.status.problem?.includes('if it was forgotten there') === true);
     await stop(a);
     const again = await start(a.cluster);
     await see(again, 'b=Connected');
@@ -232,12 +234,12 @@ describe('membership', { timeout: 60_000 }, () => {
     // It needs no approval: it is a member.
     a.cluster.federation = { metadata: { name: 'headcut' }, spec: { admission: 'Manual' } };
     const again = await start(a.cluster);
-    await eventually(() => again.membership.get(c.own.id)?.unusable !== undefined);
+    await eventually(() => again.membership.unusable(c.own.id) !== undefined);
     await fastClock.sleep(500);
-    expect(['Suspect', 'Unreachable']).toContain(again.membership.get(c.own.id)?.state);
+    expect(['Suspect', 'Unreachable']).toContain(again.peers.get(c.own.id)?.state);
     await start(b.cluster);
     await see(again, 'b=Connected c=Connected');
-    expect(again.membership.get(c.own.id)?.unusable).toBeUndefined();
+    expect(again.membership.unusable(c.own.id)).toBeUndefined();
   });
 
   it('puts the record of a member that it knows right by itself', async () => {
@@ -256,9 +258,9 @@ describe('membership', { timeout: 60_000 }, () => {
     a.cluster.peers.spoil('c');
     await stop(b);
     const again = await start(a.cluster);
-    await eventually(() => again.membership.get(c.own.id)?.unusable !== undefined);
+    await eventually(() => again.membership.unusable(c.own.id) !== undefined);
     a.cluster.peers.remove('c');
-    await eventually(() => again.membership.get(c.own.id) === undefined);
+    await eventually(() => again.peers.get(c.own.id) === undefined);
     await start(b.cluster);
     await see(again, 'b=Connected');
     await fastClock.sleep(500);
@@ -284,7 +286,7 @@ describe('membership', { timeout: 60_000 }, () => {
     const before = c.own.record();
     await stop(b);
     await c.membership.leave();
-    await eventually(() => a.membership.get(c.own.id) === undefined);
+    await eventually(() => a.peers.get(c.own.id) === undefined);
     expect(seenBy(c)).toBe('');
     const again = await start(b.cluster);
     await see(again, 'a=Connected');
@@ -365,7 +367,7 @@ describe('membership', { timeout: 60_000 }, () => {
     const copy = { ...b.cluster, port: 0, peers: new FakePeerObjects(), kept: { ...b.cluster.kept } };
     const clone = await start(copy);
     await clone.membership.accept([a.own.record()], a.own.id);
-    await eventually(() => a.membership.get(b.own.id)?.cloned === true);
+    await eventually(() => a.peers.get(b.own.id)?.status.cloned === true);
     await see(a, 'b=Connected');
     await see(b, 'a=Connected');
     expect(seenBy(clone)).not.toBe('a=Connected');
@@ -401,25 +403,24 @@ describe('membership', { timeout: 60_000 }, () => {
     await eventually(() => back.cluster.peers.get('a')?.spec.endpoints?.[0] === `127.0.0.1:${movedA.cluster.port}`);
   });
 
-  it.each(['openStream', 'openDirectStream'] as const)('carries raw streams between two agents: %s', async (open) => {
+  it.each(['stream', 'dedicatedStream'] as const)('carries raw streams between two agents: %s', async (open) => {
     const [a, b] = await three();
     const signal = AbortSignal.timeout(5_000);
-    const stream = await a.membership.get(b.own.id)?.[open]('echo', new URLSearchParams({ x: '1' }), signal);
+    const stream = await a.peers.get(b.own.id)?.[open]('packets', { direct: '1' }, signal);
     if (stream === undefined) throw new Error('b is no member of a');
     let received = '';
     stream.on('data', (bytes: Buffer) => {
       received += bytes.toString();
     });
     stream.write('hello');
-    await eventually(() => received === `${a.own.id}?x=1:hello`);
+    await eventually(() => received === `${a.own.id}?direct=1:hello`);
     stream.destroy();
   });
 
   it('says why a raw stream is refused', async () => {
     const [a, b] = await three();
-    const open = (name: string, query: string) =>
-      a.membership.get(b.own.id)?.openStream(name, new URLSearchParams(query), AbortSignal.timeout(5_000));
-    await expect(open('echo', 'refuse')).rejects.toMatchObject({ code: 'Forbidden', message: 'not for you' });
-    await expect(open('none', '')).rejects.toMatchObject({ code: 'NotFound' });
+    const open = (direct: string) => a.peers.get(b.own.id)?.stream('packets', { direct }, AbortSignal.timeout(5_000));
+    await expect(open('refuse')).rejects.toMatchObject({ code: 'Forbidden', message: 'not for you' });
+    await expect(open('x'.repeat(100))).rejects.toMatchObject({ code: 'InvalidArgument' });
   });
 });

@@ -1,8 +1,7 @@
 import { describe, expect, it } from 'vitest';
-import { RosterExchange } from '../../../src/agent/membership/roster-exchange.ts';
+import { type RosterDifference, RosterExchange } from '../../../src/agent/membership/roster-exchange.ts';
 import type { PeerRecord } from '../../../src/core/membership/peer-record.ts';
 import { silentLogger } from '../../../src/runtime/logger.ts';
-import type { RosterDifference } from '../../../src/wire/roster-difference.ts';
 import { eventually } from '../../peering/peer-server-fixture.ts';
 import { fastClock } from './federation-fixture.ts';
 

@@ -4,7 +4,6 @@ import { type Identity, loadIdentity } from '../../../src/agent/identity/identit
 import { IdentityMemory } from '../../../src/agent/identity/identity-memory.ts';
 import { KeyReplacement } from '../../../src/agent/identity/key-replacement.ts';
 import { AdmissionGate } from '../../../src/agent/membership/admission-gate.ts';
-import type { Membership } from '../../../src/agent/membership/membership.ts';
 import { createMembershipStatus } from '../../../src/agent/membership/membership-status.ts';
 import { OwnRecord } from '../../../src/agent/membership/own-record.ts';
 import type { KubeObject } from '../../../src/core/kube-objects.ts';
@@ -18,6 +17,7 @@ import {
 import { problemOfRecord } from '../../../src/core/membership/signed-record.ts';
 import { ApiError } from '../../../src/kube/api-error.ts';
 import type { KubeClient } from '../../../src/kube/client.ts';
+import type { Peers } from '../../../src/peering/peers.ts';
 import { silentLogger } from '../../../src/runtime/logger.ts';
 import { withNextKey } from '../../core/membership/member-fixture.ts';
 import { FakeStore } from '../../fake-store.ts';
@@ -124,12 +124,13 @@ async function live(cluster: Cluster, clock = fastClock) {
     save: (record) => memory.saveRecord(record),
   });
   const membership = {
-    synced: true,
-    list: () => [],
-    onChange: () => {},
     reconsider: () => Promise.resolve(),
-  } as unknown as Membership;
-  const common = { own, keys, federations, membership, clock, logger: silentLogger, version: '0.1.0' };
+    leave: () => Promise.resolve(),
+    unusable: () => undefined,
+    cameThrough: () => [],
+  };
+  const ways = { synced: true, list: () => [], onChange: () => {} } as unknown as Peers;
+  const common = { own, keys, federations, membership, ways, clock, logger: silentLogger, version: '0.1.0' };
   const gate = new AdmissionGate(() => undefined);
   const controller = createMembershipStatus({ ...common, client, peers: new FakeStore<PeerObject>(), gate });
   const stop = new AbortController();

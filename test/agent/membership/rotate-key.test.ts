@@ -16,12 +16,12 @@ const { start, stop } = agents;
 
 afterEach(agents.stopAll);
 
-const link = (agent: TestAgent, peer: TestAgent) => agent.membership.get(peer.own.id);
+const link = (agent: TestAgent, peer: TestAgent) => agent.peers.get(peer.own.id);
 const connected = (agent: TestAgent, peer: TestAgent) => eventually(() => link(agent, peer)?.state === 'Connected');
 /** By the present keys of both. */
 const renewed = (agent: TestAgent, peer: TestAgent, generations: { own: number; peer: number }) =>
   eventually(() => {
-    const keys = link(agent, peer)?.connection?.keyGenerations;
+    const keys = link(agent, peer)?.status.keyGenerations;
     return keys?.own === generations.own && keys.peer === generations.peer;
   });
 
@@ -38,8 +38,8 @@ async function federation(...clusters: (TestCluster | string)[]): Promise<TestAg
 function watchTrouble(agents: TestAgent[]): string[] {
   const seen: string[] = [];
   for (const agent of agents)
-    agent.membership.onChange((id, change) => {
-      const peer = agent.membership.get(id);
+    agent.peers.onChange((id, change) => {
+      const peer = agent.peers.get(id);
       if (change === 'state' && peer?.state !== 'Connected')
         seen.push(`${agent.cluster.name}: ${peer?.name} ${peer?.state}`);
     });
@@ -54,7 +54,7 @@ function keepCalling(from: TestAgent, to: TestAgent): () => Promise<string[]> {
   const done = (async () => {
     while (!isOver) {
       await link(from, to)
-        ?.deletePod(`u${calls}`, 0)
+        ?.call('deletePod', { params: { uid: `u${calls}` }, query: { gracePeriodSeconds: 0 } })
         .catch((error: Error) => errors.push(error.message));
       calls += 1;
       await fastClock.sleep(20);
@@ -84,7 +84,7 @@ describe('a member that replaces its key', { timeout: 90_000 }, () => {
     expect((await Promise.all(callers.map((end) => end()))).flat()).toEqual([]);
     expect(trouble).toEqual([]);
     expect(b.own.record()).toMatchObject({ id: before.id, incarnation: before.incarnation + 1 });
-    expect([link(b, a)?.ownKeyProven, link(b, c)?.ownKeyProven]).toEqual([1, 1]);
+    expect([link(b, a)?.status.ownKeyProven, link(b, c)?.status.ownKeyProven]).toEqual([1, 1]);
   });
 
   it('may do so again and again, and all at once', async () => {
@@ -126,7 +126,7 @@ describe('a member that replaces its key', { timeout: 90_000 }, () => {
     const hidden = async (name: string) => ({ ...(await createCluster(name)), advertised: 1 });
     const agents = await federation('a', await hidden('b'), await hidden('c'));
     const [a, b, c] = agents as [TestAgent, TestAgent, TestAgent];
-    expect(link(b, c)?.via).toBe(a.own.id);
+    expect(link(b, c)?.status.via).toBe(a.own.id);
     const trouble = watchTrouble(agents);
     await a.rotateKey();
     await Promise.all([renewed(a, b, { own: 1, peer: 0 }), renewed(a, c, { own: 1, peer: 0 })]);
@@ -138,9 +138,9 @@ describe('a member that replaces its key', { timeout: 90_000 }, () => {
 
   it('ends connections by the old key after a time of grace', async () => {
     const [a, b] = (await federation('a', 'b')) as [TestAgent, TestAgent];
-    const open = () => link(a, b)?.openStream('echo', new URLSearchParams(), AbortSignal.timeout(5_000));
+    const open = () => link(a, b)?.stream('packets', {}, AbortSignal.timeout(5_000));
     const stream = await open();
-    const alone = await link(a, b)?.openDirectStream('echo', new URLSearchParams(), AbortSignal.timeout(5_000));
+    const alone = await link(a, b)?.dedicatedStream('packets', {}, AbortSignal.timeout(5_000));
     await b.rotateKey();
     await renewed(a, b, { own: 0, peer: 1 });
     expect([stream?.destroyed, alone?.destroyed]).toEqual([false, false]);
@@ -210,7 +210,7 @@ describe('who stole a key', { timeout: 90_000 }, () => {
     const thief = await start(stolen);
     await thief.membership.accept([a.own.record(), c.own.record()], a.own.id);
     await fastClock.sleep(3_000);
-    expect(thief.membership.list().filter((one) => one.state === 'Connected')).toEqual([]);
+    expect(thief.peers.list().filter((one) => one.state === 'Connected')).toEqual([]);
     a.cluster.warnings.length = 0;
     const invented = await createMember('invented');
     const oldKey = { ...stolen.identity, record: before };
@@ -219,7 +219,7 @@ describe('who stole a key', { timeout: 90_000 }, () => {
     await a.membership.tell([vouchedBy(invented, oldKey)], c.own.id);
     expect(a.membership.records().find(({ id }) => id === b.own.id)).toMatchObject(b.own.record());
     expect(link(a, b)?.state).toBe('Connected');
-    expect(a.membership.get(invented.id)).toBeUndefined();
+    expect(a.peers.get(invented.id)).toBeUndefined();
     expect(a.cluster.warnings).toEqual(['record of a member not believed', 'record of a member not believed']);
   });
 
@@ -237,7 +237,7 @@ describe('who stole a key', { timeout: 90_000 }, () => {
       ...(voucher === undefined ? {} : { vouch: voucher }),
     };
     await a.membership.tell([back], c.own.id);
-    expect(a.membership.get(b.own.id)).toBeUndefined();
+    expect(a.peers.get(b.own.id)).toBeUndefined();
   });
 
   it('is cut off when the owner comes with the next one, who is no clone', async () => {

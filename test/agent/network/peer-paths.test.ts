@@ -60,14 +60,14 @@ describe('the way to a peer', () => {
         return first ? undefined : answers;
       },
     };
-    const openStream = (): Promise<Duplex> => {
+    const stream = (): Promise<Duplex> => {
       if (refuses) return Promise.reject(new CodedError('Unavailable', 'no'));
-      const stream = new Duplex({ read: () => {}, write: (_chunk, _encoding, done) => done() });
-      streams.push(stream);
-      return Promise.resolve(stream);
+      const opened = new Duplex({ read: () => {}, write: (_chunk, _encoding, done) => done() });
+      streams.push(opened);
+      return Promise.resolve(opened);
     };
-    const openDirectStream = () => Promise.reject(new CodedError('Unavailable', 'behind NAT'));
-    const link = { name: 'b', openStream, openDirectStream } as unknown as PeerLink;
+    const dedicatedStream = () => Promise.reject(new CodedError('Unavailable', 'behind NAT'));
+    const link = { name: 'b', stream, dedicatedStream } as unknown as PeerLink;
     const links = { get: () => Object.assign(link, { state }) };
     const onChange = (): void => {};
     paths = new PeerPaths({ prober, links, wireGuardPort: () => 9, clock, logger: silentLogger, onChange });

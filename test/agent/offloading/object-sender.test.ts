@@ -27,7 +27,8 @@ function start() {
     get state() {
       return peer.state;
     },
-    updateObjects: async (_namespace: string, objects: ConfigObject[], gone: unknown[] = []) => {
+    call: async (_name: string, { body }: { body: { objects: ConfigObject[]; gone?: unknown[] } }) => {
+      const { objects, gone = [] } = body;
       if (peer.fails-- > 0) throw new Error('not now');
       peer.sent.push(...objects.map(({ data }) => data?.k ?? ''), ...gone.map(() => 'gone'));
     },

@@ -1,8 +1,7 @@
 import { PassThrough } from 'node:stream';
 import { afterEach, describe, expect, it } from 'vitest';
-import type { PeerClient } from '../../src/peering/peer-client.ts';
 import type { PeerConnection } from '../../src/peering/peer-connection.ts';
-import { SessionLoop } from '../../src/peering/session-loop.ts';
+import { SessionReader } from '../../src/peering/session-reader.ts';
 import { fastClock } from '../agent/membership/federation-fixture.ts';
 import { eventually } from './peer-server-fixture.ts';
 
@@ -12,20 +11,21 @@ afterEach(() => {
   for (const stop of stops.splice(0)) stop.abort();
 });
 
+const common = { name: 'b', maxListChars: () => 1_000_000, clock: fastClock, random: () => 0 };
+
 /** A loop on one connection, to a peer whose answers to each session are made by `answer`. */
 function start(answer: (signal: AbortSignal) => Promise<PassThrough>) {
   const happened: string[] = [];
   const connection = { draining: false } as PeerConnection;
-  const client = { open: ({ signal }: { signal: AbortSignal }) => answer(signal) } as unknown as PeerClient;
-  const loop = new SessionLoop(
-    client,
-    { clock: fastClock, random: () => 0 },
+  const loop = new SessionReader(
+    { ...common, client: { open: (_definition, _asked, signal) => answer(signal) as Promise<never> } },
     {
       connected: () => {
         happened.push('connected');
         return Promise.resolve(connection);
       },
       onMessage: ({ type }) => happened.push(type),
+      onMalformed: (problem) => happened.push(`malformed: ${problem}`),
       onClosed: (error) => happened.push(`closed: ${(error as Error).message}`),
       onMoved: () => happened.push('moved'),
       onStuck: (times) => happened.push(`stuck ${times}`),
@@ -79,18 +79,21 @@ describe('the session with a peer', () => {
     const waiting: (() => void)[] = [];
     const happened: string[] = [];
     const connection = { draining: false } as PeerConnection;
-    const loop = new SessionLoop(
+    const loop = new SessionReader(
       {
-        open: async () => {
-          const stream = new PassThrough();
-          stream.write(heartbeat);
-          return stream;
+        ...common,
+        client: {
+          open: async () => {
+            const stream = new PassThrough();
+            stream.write(heartbeat);
+            return stream as never;
+          },
         },
-      } as unknown as PeerClient,
-      { clock: fastClock, random: () => 0 },
+      },
       {
         connected: () => new Promise((resolve) => waiting.push(() => resolve(connection))),
         onMessage: ({ type }) => happened.push(type),
+        onMalformed: (problem) => happened.push(problem),
         onClosed: (error) => happened.push((error as Error).message),
         onMoved: () => happened.push('moved'),
         onStuck: () => happened.push('stuck'),

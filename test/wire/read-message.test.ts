@@ -1,6 +1,6 @@
 import { describe, expect, it } from 'vitest';
-import { parseSessionMessage } from '../../src/wire/parse-session-message.ts';
-import type { SessionMessage } from '../../src/wire/session-message.ts';
+import { readMessage } from '../../src/wire/check.ts';
+import type { SessionMessage } from '../../src/wire/messages.ts';
 
 const offer = {
   capacity: { cpu: '2' },
@@ -17,7 +17,7 @@ const pod = {
   status: { phase: 'Running' as const, newField: [1] },
 };
 
-describe('parseSessionMessage', () => {
+describe('readMessage', () => {
   it.each<SessionMessage>([
     { type: 'hello', id: 'x', protocol: 1, version: '0' },
     { type: 'roster', records: [] },
@@ -32,12 +32,12 @@ describe('parseSessionMessage', () => {
     { type: 'bye' },
   ])('keeps a $type message as it is, with unknown fields', (message) => {
     const told = { ...message, later: { field: 1 } };
-    expect(parseSessionMessage(JSON.stringify(told))).toEqual(told);
+    expect(readMessage(JSON.stringify(told), 'b')).toEqual(told);
   });
 
   it('skips kinds that it does not know', () => {
-    expect(parseSessionMessage('{"type":"constructor"}')).toBeUndefined();
-    expect(parseSessionMessage('{"type":"from-the-future","x":1}')).toBeUndefined();
+    expect(readMessage('{"type":"constructor"}', 'b')).toBeUndefined();
+    expect(readMessage('{"type":"from-the-future","x":1}', 'b')).toBeUndefined();
   });
 
   it.each([
@@ -54,6 +54,6 @@ describe('parseSessionMessage', () => {
     `{"type":"reach-change","reached":{},"lost":${JSON.stringify(Array.from({ length: 501 }, () => 'x'))}}`,
     '{"type":"offer","offer":{"capacity":{"cpu":1}}}',
   ])('refuses %s', (line) => {
-    expect(() => parseSessionMessage(line)).toThrow(/session/);
+    expect(() => readMessage(line, 'b')).toThrow(/session with b/);
   });
 });

@@ -1,9 +1,11 @@
+import type { AddressInfo } from 'node:net';
 import type { Duplex } from 'node:stream';
 import { createServer, type TLSSocket, type Server as TlsServer } from 'node:tls';
 import { claimedIdOf, generationOf, memberKeysOf, proveMember } from '../core/membership/member-keys.ts';
 import { keyGenerationOf } from '../core/membership/record-version.ts';
 import type { Clock } from '../runtime/clock.ts';
 import type { Logger } from '../runtime/logger.ts';
+import { JOIN_SERVER_NAME } from '../wire/endpoints.ts';
 import { KeyGrace } from './key-grace.ts';
 import {
   acceptPeerConnection,
@@ -14,28 +16,38 @@ import {
   type ProvenPeer,
 } from './peer-connection.ts';
 import type { Roster } from './ports.ts';
+import { Strangers } from './strangers.ts';
 
-export interface MembersDoorDeps {
+export interface PeerAcceptorDeps {
   identity: { id: string; key: string; certificate: string };
   hello: PeerHello;
   roster: Pick<Roster, 'records'>;
   onConnection(connection: PeerConnection): void;
-  /** Somebody proved to be a member. */
-  onMember(socket: TLSSocket): void;
   /** A member opened a connection for one stream. */
   onStream(peerId: string, stream: Duplex): void;
+  /** Somebody who wants to join, and has shown no key yet. */
+  onNewcomer(socket: TLSSocket): void;
   clock: Clock;
   logger: Logger;
 }
 
-const HANDSHAKE_WITHIN_MS = 10_000;
+/** Far more than all members and a few newcomers need. */
+const MAX_CONNECTIONS = 2_000;
+/** Of other connections the Strangers take care. */
+const CARRIED_HANDSHAKE_WITHIN_MS = 10_000;
 /** One pair needs one connection, for moments two, with third members a few more. The oldest goes. */
 const MAX_SOCKETS_PER_MEMBER = 8;
 
-/** Where members come in: whoever shows a key that is none of theirs is cut off as soon as the handshake told which it is. */
-export class MembersDoor {
-  readonly #deps: MembersDoorDeps;
+/**
+ * The peer port: one TLS server for members and newcomers. Who asks for `join.headcut` is handed on as a newcomer; everybody else has to
+ * show a member's key and is cut off as soon as the handshake told that it is nobody's.
+ */
+export class PeerAcceptor {
+  readonly #deps: PeerAcceptorDeps;
   readonly #server: TlsServer;
+  readonly #strangers: Strangers;
+  /** They come from members, who may open so many and no more. */
+  readonly #carried = new WeakSet<Duplex>();
   readonly #sockets = new Map<TLSSocket, ProvenPeer>();
   readonly #grace: KeyGrace<Duplex>;
   /** The own certificate that is shown. */
@@ -43,37 +55,52 @@ export class MembersDoor {
   readonly #otherVersions = new Set<string>();
   readonly #refused = new Set<string>();
 
-  constructor(deps: MembersDoorDeps) {
+  constructor(deps: PeerAcceptorDeps) {
     this.#deps = deps;
     this.#shown = deps.identity.certificate;
     this.#grace = KeyGrace.forStreams(deps.clock);
+    this.#strangers = new Strangers(deps.clock);
     this.#server = createServer(
       {
         ...this.#context(),
         requestCert: true,
         // Keys are pinned, by proveMember, and say more than TLS understands: which one came after which.
         rejectUnauthorized: false,
-        handshakeTimeout: HANDSHAKE_WITHIN_MS,
+        handshakeTimeout: CARRIED_HANDSHAKE_WITHIN_MS,
+        // Newcomers name none.
         ALPNProtocols: [PEER_ALPN, PEER_STREAM_ALPN],
+        noDelay: true,
+        keepAlive: true,
+        keepAliveInitialDelay: 10_000,
       },
       (socket) => this.#onSocket(socket),
     );
+    this.#server.maxConnections = MAX_CONNECTIONS;
+    this.#server.on('connection', (socket: Duplex) => {
+      if (!this.#carried.has(socket)) this.#strangers.watch(socket);
+    });
     this.#server.on('tlsClientError', (error) => deps.logger.debug({ err: error }, 'TLS handshake refused'));
   }
 
-  /** A raw connection that wants in. */
-  emit(_event: 'connection', socket: Duplex): boolean {
-    return this.#server.emit('connection', socket);
+  /** @param port 0 takes any free one. @returns the port */
+  async listen(host: string, port: number): Promise<number> {
+    await new Promise<void>((resolve, reject) => {
+      this.#server.once('error', reject);
+      this.#server.listen(port, host, resolve);
+    });
+    return (this.#server.address() as AddressInfo).port;
   }
 
-  /**
-   * The roster changed: who is no member any more is cut off at once, and what a replaced key opened after a while.
-   * @returns whether the own key is another one
-   */
-  refresh(): boolean {
+  /** A connection that another member carries: who is at its other end shows in the handshake, as for any other. */
+  acceptCarried(stream: Duplex): void {
+    this.#carried.add(stream);
+    this.#server.emit('connection', stream);
+  }
+
+  /** The roster or the own key changed: who is no member any more is cut off at once, and what a replaced key opened after a while. */
+  refresh(): void {
     const { identity, roster } = this.#deps;
-    const isOther = this.#shown !== identity.certificate;
-    if (isOther) this.#server.setSecureContext(this.#context());
+    if (this.#shown !== identity.certificate) this.#server.setSecureContext(this.#context());
     this.#shown = identity.certificate;
     const members = new Map(roster.records().map((record) => [record.id, record]));
     const own = generationOf(memberKeysOf(identity.certificate));
@@ -82,7 +109,11 @@ export class MembersDoor {
       if (record === undefined) socket.destroy();
       else if (keyGenerations.own < own || keyGenerations.peer < keyGenerationOf(record)) this.#grace.endLater(socket);
     }
-    return isOther;
+  }
+
+  /** Lets nobody in any more. */
+  stopListening(): void {
+    this.#server.close();
   }
 
   close(): void {
@@ -92,6 +123,32 @@ export class MembersDoor {
   #context() {
     const { key, certificate } = this.#deps.identity;
     return { key, cert: certificate, minVersion: 'TLSv1.3' as const };
+  }
+
+  #onSocket(socket: TLSSocket): void {
+    socket.on('error', () => socket.destroy());
+    this.#strangers.onHandshake(socket);
+    if (servernameOf(socket) === JOIN_SERVER_NAME) return void this.#deps.onNewcomer(socket);
+    const proven = this.#prove(socket);
+    if (proven === undefined) return void socket.destroy();
+    const { id } = proven;
+    const { alpnProtocol } = socket;
+    if (alpnProtocol !== PEER_ALPN && alpnProtocol !== PEER_STREAM_ALPN) {
+      // It comes again every few seconds.
+      if (!this.#otherVersions.has(id))
+        this.#deps.logger.warn({ id }, 'a member speaks another version of the protocol');
+      this.#otherVersions.add(id);
+      return void socket.destroy();
+    }
+    this.#strangers.onMember(socket);
+    socket.setNoDelay(true);
+    const others = [...this.#sockets].filter(([, owner]) => owner.id === id);
+    if (others.length >= MAX_SOCKETS_PER_MEMBER) others[0]?.[0].destroy();
+    this.#sockets.set(socket, proven);
+    socket.on('close', () => this.#sockets.delete(socket));
+    const { hello, clock, onConnection, onStream } = this.#deps;
+    if (alpnProtocol === PEER_STREAM_ALPN) return void onStream(id, socket);
+    acceptPeerConnection(socket, proven, { hello, sleep: (ms, signal) => clock.sleep(ms, signal) }, onConnection);
   }
 
   /** The member behind a connection; undefined when it is nobody's. */
@@ -118,28 +175,10 @@ export class MembersDoor {
     if (!this.#refused.has(id)) this.#deps.logger.warn({ id, problem }, 'connection of a member refused');
     this.#refused.add(id);
   }
+}
 
-  #onSocket(socket: TLSSocket): void {
-    socket.on('error', () => socket.destroy());
-    const proven = this.#prove(socket);
-    if (proven === undefined) return void socket.destroy();
-    const { id } = proven;
-    const { alpnProtocol } = socket;
-    if (alpnProtocol !== PEER_ALPN && alpnProtocol !== PEER_STREAM_ALPN) {
-      // It comes again every few seconds.
-      if (!this.#otherVersions.has(id))
-        this.#deps.logger.warn({ id }, 'a member speaks another version of the protocol');
-      this.#otherVersions.add(id);
-      return void socket.destroy();
-    }
-    this.#deps.onMember(socket);
-    socket.setNoDelay(true);
-    const others = [...this.#sockets].filter(([, owner]) => owner.id === id);
-    if (others.length >= MAX_SOCKETS_PER_MEMBER) others[0]?.[0].destroy();
-    this.#sockets.set(socket, proven);
-    socket.on('close', () => this.#sockets.delete(socket));
-    const { hello, clock, onConnection, onStream } = this.#deps;
-    if (alpnProtocol === PEER_STREAM_ALPN) return void onStream(id, socket);
-    acceptPeerConnection(socket, proven, { hello, sleep: (ms, signal) => clock.sleep(ms, signal) }, onConnection);
-  }
+/** The name that the client asked for; the types of node do not know it on the server's side. */
+function servernameOf(socket: TLSSocket): string | undefined {
+  const { servername } = socket as { servername?: string | false };
+  return servername === false ? undefined : servername;
 }

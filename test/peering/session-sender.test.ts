@@ -1,12 +1,12 @@
 import { PassThrough } from 'node:stream';
 import { afterEach, describe, expect, it } from 'vitest';
-import { type SessionQuery, SessionStream } from '../../src/peering/session-stream.ts';
-import { parseSessionMessage } from '../../src/wire/parse-session-message.ts';
-import type { SessionMessage } from '../../src/wire/session-message.ts';
+import { type SessionQuery, SessionSender } from '../../src/peering/session-sender.ts';
+import { readMessage } from '../../src/wire/check.ts';
+import type { SessionMessage } from '../../src/wire/messages.ts';
 import { fastClock } from '../agent/membership/federation-fixture.ts';
 import { eventually, FakeSource } from './peer-server-fixture.ts';
 
-const sessions: SessionStream[] = [];
+const sessions: SessionSender[] = [];
 
 afterEach(() => {
   for (const session of sessions.splice(0)) session.close();
@@ -19,15 +19,15 @@ function start(asked: SessionQuery, reach: Record<string, number>) {
   const out = new PassThrough();
   out.on('data', (bytes: Buffer) => {
     for (const line of bytes.toString().trim().split('\n')) {
-      const message = parseSessionMessage(line);
+      const message = readMessage(line, 'it');
       if (message?.type.startsWith('reach') === true) told.push(message);
     }
   });
-  const session = new SessionStream('peer', out, {
+  const session = new SessionSender('peer', out, {
     source: new FakeSource(),
     roster: { told: () => [], digest: () => 'x' },
     asked,
-    connections: { reach: () => reached },
+    reach: () => reached,
     hello: { type: 'hello', id: 'own', protocol: 4, version: 'test' },
     clock: fastClock,
   });

@@ -7,7 +7,7 @@ import { withDeadline } from '../runtime/deadline.ts';
 import { KeyGrace } from './key-grace.ts';
 import type { KeyGenerations, PeerConnection } from './peer-connection.ts';
 
-export interface PeerLineDeps {
+export interface ConnectionManagerDeps {
   ownId: string;
   peerId: string;
   /** Opens a connection to the peer by whatever way there is. */
@@ -43,9 +43,9 @@ const DIAL_WITHIN_MS = 30_000;
 /** Any time: there is nothing to do while a direct connection is up. */
 const LONG_MS = 3_600_000;
 
-/** The line to one peer: at most one connection in use, opened by either side, opened again when it is lost. */
-export class PeerLine {
-  readonly #deps: PeerLineDeps;
+/** The connection to one peer: at most one connection in use, opened by either side, opened again when it is lost. */
+export class ConnectionManager {
+  readonly #deps: ConnectionManagerDeps;
   /** Oldest first; more than one only for a moment, when both sides dialled at once. */
   #open: PeerConnection[] = [];
   #current: PeerConnection | undefined;
@@ -60,7 +60,7 @@ export class PeerLine {
   #ownKeyProven = -1;
   readonly #grace: KeyGrace<PeerConnection>;
 
-  constructor(deps: PeerLineDeps) {
+  constructor(deps: ConnectionManagerDeps) {
     this.#deps = deps;
     this.#grace = new KeyGrace(deps.clock, {
       end: (connection) => connection.close(new CodedError('Unavailable', 'it was opened by a key that was replaced')),
@@ -179,7 +179,7 @@ export class PeerLine {
     if (this.#current !== undefined) await this.#probe(this.#current);
   }
 
-  /** Keeps the line up until `signal` aborts. */
+  /** Keeps a connection up until `signal` aborts. */
   async run(signal: AbortSignal): Promise<void> {
     const { ownId, peerId, random, clock, dial } = this.#deps;
     if (ownId > peerId) await this.#pause(POLITE_WAIT_MS, signal);

@@ -1,7 +1,10 @@
 import type { Writable } from 'node:stream';
+import type { RemotePod } from '../core/offloading/pod-submission.ts';
 import type { Clock } from '../runtime/clock.ts';
-import { HEARTBEAT_INTERVAL_MS, type SessionMessage } from '../wire/session-message.ts';
-import type { PeerConnections, Roster, SessionSource } from './ports.ts';
+import type { RequestOf } from '../wire/definition.ts';
+import type { ENDPOINTS } from '../wire/endpoints.ts';
+import { HEARTBEAT_INTERVAL_MS, type SessionMessage } from '../wire/messages.ts';
+import type { SessionSource } from './serving.ts';
 
 /** Changes within this time go out together. */
 const COALESCE_MS = 20;
@@ -9,28 +12,31 @@ const COALESCE_MS = 20;
 const REACH_AFTER_MS = 500;
 /** Heartbeats are most of what idle members send; clocks drift slowly. */
 const TELL_TIME_EVERY = 10;
+/** What one part of a list of pods has, in characters, if it is more than one pod: far below what a line may have. */
+const PART_CHARS = 256 * 1024;
 
 /** What a peer understands (wire/endpoints); one that says nothing gets everything whole. */
-export interface SessionQuery {
-  roster?: string;
-  reach?: string;
-}
+export type SessionQuery = RequestOf<typeof ENDPOINTS.session>['query'];
 
-export interface SessionDeps {
-  source: SessionSource;
-  roster: Pick<Roster, 'told' | 'digest'>;
+export type SessionChange = 'offer' | 'pods' | 'roster' | 'reach' | { podUid: string };
+
+export interface SessionSenderDeps {
+  source: Pick<SessionSource, 'offerFor' | 'podsFor' | 'podFor'>;
+  /** What members tell each other about members. */
+  roster: { told(): Extract<SessionMessage, { type: 'roster' }>['records']; digest(): string };
   asked: SessionQuery;
-  connections: Pick<PeerConnections, 'reach'>;
+  /** The members that we reach directly, by ID, with round-trip times in ms. */
+  reach(): Record<string, number>;
   hello: Extract<SessionMessage, { type: 'hello' }>;
   clock: Clock;
 }
 
 /** One open session: tells a peer, over one stream, the state of everything that concerns it, and what changes about it. */
-export class SessionStream {
+export class SessionSender {
   readonly peerId: string;
-  readonly #deps: SessionDeps;
+  readonly #deps: SessionSenderDeps;
   readonly #out: Writable;
-  readonly #changedPods = new Set<string>();
+  #changedPods = new Set<string>();
   #offer = true;
   #roster = true;
   /** The one that was told last. */
@@ -42,12 +48,14 @@ export class SessionStream {
   #allPods = true;
   #closed = false;
   #flushing = false;
+  /** Something changed since it was told last. */
+  #news = true;
 
-  constructor(peerId: string, out: Writable, deps: SessionDeps) {
+  constructor(peerId: string, out: Writable, deps: SessionSenderDeps) {
     this.peerId = peerId;
     this.#deps = deps;
     this.#out = out;
-    this.#reach = Object.keys(deps.connections.reach()).length > 0;
+    this.#reach = Object.keys(deps.reach()).length > 0;
     out.on('close', () => this.close());
     out.on('error', () => this.close());
     this.#write(deps.hello);
@@ -59,7 +67,7 @@ export class SessionStream {
     return this.#closed;
   }
 
-  note(change: 'offer' | 'pods' | 'roster' | 'reach' | { podUid: string }): void {
+  note(change: SessionChange): void {
     if (change === 'offer') this.#offer = true;
     else if (change === 'reach') return void this.#noteReach();
     else if (change === 'roster') this.#roster = true;
@@ -88,12 +96,16 @@ export class SessionStream {
   }
 
   async #flushSoon(): Promise<void> {
+    this.#news = true;
     if (this.#flushing) return;
     this.#flushing = true;
-    await this.#deps.clock.sleep(COALESCE_MS);
-    if (this.#out.writableNeedDrain && !this.#closed) await new Promise<void>((resolve) => this.#onceFree(resolve));
+    while (this.#news && !this.#closed) {
+      await this.#deps.clock.sleep(COALESCE_MS);
+      await this.#whenFree();
+      this.#news = false;
+      if (!this.#closed) await this.#flush();
+    }
     this.#flushing = false;
-    if (!this.#closed) this.#flush();
   }
 
   async #noteReach(): Promise<void> {
@@ -105,16 +117,25 @@ export class SessionStream {
     void this.#flushSoon();
   }
 
-  #onceFree(resolve: () => void): void {
-    this.#out.once('drain', resolve);
-    this.#out.once('close', resolve);
+  /** Until what was written is on its way: a peer that reads slowly gets no pile of anything. */
+  async #whenFree(): Promise<void> {
+    if (!this.#out.writableNeedDrain || this.#closed) return;
+    await new Promise<void>((resolve) => {
+      const done = (): void => {
+        this.#out.off('drain', done);
+        this.#out.off('close', done);
+        resolve();
+      };
+      this.#out.once('drain', done);
+      this.#out.once('close', done);
+    });
   }
 
-  #flush(): void {
-    const { source, connections } = this.#deps;
+  async #flush(): Promise<void> {
+    const { source, reach } = this.#deps;
     if (this.#roster) this.#tellRoster();
     this.#roster = false;
-    if (this.#reach) this.#tellReach(connections.reach());
+    if (this.#reach) this.#tellReach(reach());
     this.#reach = false;
     const offer = this.#offer ? source.offerFor(this.peerId) : undefined;
     if (offer !== undefined) {
@@ -123,17 +144,38 @@ export class SessionStream {
     }
     const pods = this.#allPods ? source.podsFor(this.peerId) : undefined;
     if (pods !== undefined) {
-      this.#write({ type: 'pods', pods });
       this.#allPods = false;
+      // What changes while the list goes out is told after it.
       this.#changedPods.clear();
+      await this.#tellAllPods(pods);
     }
     // Until the full list went out, single changes are part of it.
-    if (this.#allPods) return;
-    for (const uid of this.#changedPods) {
+    if (this.#allPods || this.#closed) return;
+    const changed = this.#changedPods;
+    this.#changedPods = new Set();
+    for (const uid of changed) {
       const pod = source.podFor(this.peerId, uid);
       this.#write(pod === undefined ? { type: 'pod-gone', uid } : { type: 'pod', pod });
     }
-    this.#changedPods.clear();
+  }
+
+  async #tellAllPods(pods: RemotePod[]): Promise<void> {
+    if (this.#deps.asked.pods !== 'parts') return this.#write({ type: 'pods', pods });
+    let part: RemotePod[] = [];
+    let chars = 0;
+    for (const pod of pods) {
+      const length = JSON.stringify(pod).length;
+      if (part.length > 0 && chars + length > PART_CHARS) {
+        this.#write({ type: 'pods', pods: part, more: true });
+        await this.#whenFree();
+        if (this.#closed) return;
+        part = [];
+        chars = 0;
+      }
+      part.push(pod);
+      chars += length;
+    }
+    this.#write({ type: 'pods', pods: part });
   }
 
   #tellRoster(): void {

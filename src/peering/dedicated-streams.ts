@@ -2,8 +2,8 @@ import type { Duplex } from 'node:stream';
 import type { Clock } from '../runtime/clock.ts';
 import { KeyGrace } from './key-grace.ts';
 
-/** Streams to one peer that have connections of their own. */
-export class LoneStreams {
+/** Streams to one peer that have connections of their own: dedicated to one stream of much data. */
+export class DedicatedStreams {
   readonly #grace: KeyGrace<Duplex>;
   readonly #open = new Set<Duplex>();
 

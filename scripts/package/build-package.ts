@@ -37,7 +37,8 @@ async function assemble(folder: string, root: string): Promise<void> {
   await chmod(join(folder, PROGRAM), 0o755);
   await writeFile(join(folder, 'package.json'), `${JSON.stringify(packageDescription(), null, 2)}\n`);
   await writeFile(join(folder, 'THIRD-PARTY-LICENSES'), await thirdPartyLicences(metafile, root));
-  for (const file of ['LICENSE', 'README.md']) await cp(join(import.meta.dirname, file), join(folder, file));
+  await cp(join(root, 'LICENSE'), join(folder, 'LICENSE'));
+  await cp(join(import.meta.dirname, 'README.md'), join(folder, 'README.md'));
 }
 
 /** Makes the archive. @param out folder that gets it @returns its path */

@@ -101,6 +101,7 @@ export function nextSteps(
             ? [`kubectl --context ${home} -n demo exec deploy/demo -- wget -qO- localhost:8080`]
             : []),
           `kubectl --context ${other} get pods -A`,
+          `headcut --context ${home} status`,
         ]
       : []),
   ];

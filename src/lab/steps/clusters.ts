@@ -40,11 +40,15 @@ function writeKubeconfigs({ topology, provider }: LabContext): void {
   writeFileAtomically(join(topology.folder, 'kubeconfig'), merged, 0o600);
 }
 
-/** kubectl of the clusters' own version, for machines that have none. */
-function linkTools({ topology, toolsFolder }: LabContext): void {
+/** kubectl of the clusters' own version, for machines that have none, and the command of this checkout, also as kubectl's plugin. */
+function linkTools({ root, topology, toolsFolder }: LabContext): void {
   const folder = join(topology.folder, 'bin');
+  const command = join(root, 'scripts', 'headcut');
+  const targets = { kubectl: join(toolsFolder, 'kubectl'), headcut: command, 'kubectl-headcut': command };
   mkdirSync(folder, { recursive: true });
-  const link = join(folder, 'kubectl');
-  rmSync(link, { force: true });
-  if (existsSync(join(toolsFolder, 'kubectl'))) symlinkSync(join(toolsFolder, 'kubectl'), link);
+  for (const [name, target] of Object.entries(targets)) {
+    const link = join(folder, name);
+    rmSync(link, { force: true });
+    if (existsSync(target)) symlinkSync(target, link);
+  }
 }

@@ -68,6 +68,8 @@ export interface PodLeases {
   mayRun(shadow: ShadowPod): boolean;
   /** True while the containers of a pod that is there may start: also who stops it when the agent cannot knows it. */
   mayStart(shadow: ShadowPod): boolean;
+  /** Has this pod killed, which should have ended by now: a kubelet that waits for its end does not hear of a shorter time. */
+  kill(shadow: ShadowPod, podUid: string): void;
   /** True for a pod that has to stop, and to stay so. */
   isFenced(shadow: ShadowPod): boolean;
   /** Called with the key of a shadow pod whose time is over, or that may run again. */

@@ -1,7 +1,7 @@
 import { CodedError, messageOf } from '../../core/coded-error.ts';
 import { RENEW_EVERY_MS } from '../../core/fencing/lease.ts';
 import { leaseEndsAtAfter, PauseWatch } from '../../core/fencing/pause.ts';
-import { objectKey } from '../../core/kube-objects.ts';
+import { objectKey, parseObjectKey } from '../../core/kube-objects.ts';
 import { guestKeyOf, type ShadowPod } from '../../core/shadow-pod/shadow-pod.ts';
 import type { Store } from '../../kube/store.ts';
 import type { Clock } from '../../runtime/clock.ts';
@@ -32,6 +32,9 @@ const ASK_WITHIN_MS = 2_000;
  */
 const FIRST_LEASE_MS = 20_000;
 
+/** In place of a consumer, before the UID of a pod that should have ended. */
+const OVERDUE = 'overdue/';
+
 /** The provider's side of fencing: stops a consumer's fenced pods when it has been out of contact with it for too long. */
 export class Leases implements PodLeases {
   readonly #deps: LeasesDeps;
@@ -43,6 +46,8 @@ export class Leases implements PodLeases {
   readonly #sentAt = new Map<string, number>();
   /** Pods (`guestKey`) whose time is over. That is final: their replacements may run by now. */
   readonly #fenced = new Set<string>();
+  /** Pods that should have ended, by UID: since when (uptime), and whose they are. */
+  readonly #overdue = new Map<string, { since: number; key: string }>();
   readonly #listeners: ((key: string) => void)[] = [];
   /** UIDs of the pods here that the guard knows; undefined before it was told anything: it may know some of former times. */
   #guarded: ReadonlySet<string> | undefined;
@@ -58,6 +63,16 @@ export class Leases implements PodLeases {
 
   onChange(listener: (key: string) => void): void {
     this.#listeners.push(listener);
+  }
+
+  kill(shadow: ShadowPod, podUid: string): void {
+    if (this.#overdue.has(podUid)) return;
+    const key = objectKey(shadow);
+    this.#deps.logger.warn(
+      { pod: key, consumer: shadow.spec.originCluster },
+      'a pod did not end in time; it is killed',
+    );
+    this.#overdue.set(podUid, { since: this.#deps.uptime(), key });
   }
 
   isFenced(shadow: ShadowPod): boolean {
@@ -90,7 +105,8 @@ export class Leases implements PodLeases {
 
   async run(signal: AbortSignal): Promise<void> {
     const { shadowPods, memory, clock } = this.#deps;
-    for (const [consumer, askedAt] of (await memory.load()).askedAt) this.#askedAt.set(consumer, askedAt);
+    for (const [consumer, askedAt] of (await memory.load()).askedAt)
+      if (!consumer.startsWith(OVERDUE)) this.#askedAt.set(consumer, askedAt);
     await shadowPods.whenSynced();
     while (!signal.aborted) {
       const held = this.#held();
@@ -190,7 +206,21 @@ export class Leases implements PodLeases {
 
   /** As they are now: what is told later may be older than that. */
   #leases(held = this.#held()): KeptLeases {
-    return { askedAt: new Map(this.#askedAt), pods: fencedPodsOf(held) };
+    const overdue = this.#overduePods();
+    const since = overdue.map(({ uid, consumer }): [string, number] => [consumer, this.#overdue.get(uid)?.since ?? 0]);
+    const fenced = fencedPodsOf(held).filter(({ uid }) => !this.#overdue.has(uid));
+    return { askedAt: new Map([...this.#askedAt, ...since]), pods: [...fenced, ...overdue] };
+  }
+
+  /** To the guard they are fenced pods whose time is over; no home can give them more. */
+  #overduePods(): FencedPod[] {
+    return [...this.#overdue].flatMap(([uid, { key }]) => {
+      const shadow = this.#deps.shadowPods.get(key);
+      if (shadow?.status?.podUID === uid && shadow.status.terminal === undefined)
+        return [{ ...parseObjectKey(key), uid, consumer: `${OVERDUE}${uid}`, afterMs: 0 }];
+      this.#overdue.delete(uid);
+      return [];
+    });
   }
 
   async #tellGuard(leases: KeptLeases): Promise<void> {

@@ -2,6 +2,7 @@ import type { IncomingMessage } from 'node:http';
 import { request as httpsRequest } from 'node:https';
 import type { Readable } from 'node:stream';
 import { CodedError, errorCodeOfHttpStatus, messageOf } from '../../core/coded-error.ts';
+import { allowedLogQuery, allowedStreamQuery } from '../../core/kubelet-api/kubelet-request.ts';
 import { ApiError } from '../../kube/api-error.ts';
 import type { KubeClient } from '../../kube/client.ts';
 import { PODS, resourcePath } from '../../kube/resources.ts';
@@ -23,7 +24,7 @@ async function openLogs(
   query: URLSearchParams,
   signal: AbortSignal,
 ): Promise<Readable> {
-  const parameters = { ...Object.fromEntries(query), container };
+  const parameters = { ...Object.fromEntries(allowedLogQuery(query)), container };
   try {
     const { body } = await client.stream(resourcePath(PODS, { ...pod, subresource: 'log' }), {
       query: parameters,
@@ -45,7 +46,7 @@ async function openUpgrade(
   if (headers === undefined) {
     throw new CodedError('InvalidArgument', 'the connection can only be upgraded to websocket or SPDY/3.1');
   }
-  const query = new URLSearchParams(wanted.query);
+  const query = allowedStreamQuery(wanted.query);
   if (wanted.container !== undefined) query.set('container', wanted.container);
   const { connection } = client;
   const authorization = await client.authorization();

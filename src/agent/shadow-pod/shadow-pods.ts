@@ -219,6 +219,8 @@ export class ShadowPods implements PodProvider {
           action.uid,
           action.gracePeriodSeconds ?? this.#deleting.get(guestKeyOf(shadow)),
         );
+      case 'kill-pod':
+        return this.#deps.leases.kill(shadow, action.uid);
       case 'delete-shadow-pod':
         await client.delete(SHADOW_PODS, { namespace, name }, uidOf(shadow)).catch(ignoreGone);
         this.#deps.admission.release(shadow.spec.originUID, shadow.spec.originCluster);

@@ -24,8 +24,19 @@ function isNotAllowed(error: unknown): boolean {
   return error instanceof ApiError && error.status === 403 && /User "[^"]*" cannot /.test(error.message);
 }
 
-/** The API server's no to a pod (403 pod security and quota, 422 validation, 400) is the provider's policy; the rest may pass. */
+/** Longest message of a refusal: it may name each field of a large pod, and is stored with the pod at its home. */
+const MAX_MESSAGE = 2_000;
+
+/** The API server's own words, names of policies and quotas included: they are what the pod's owner needs to change it. */
 export function verdictOfError(error: unknown): PodVerdict {
+  const verdict = toVerdict(error);
+  return verdict.accepted || verdict.message.length <= MAX_MESSAGE
+    ? verdict
+    : { ...verdict, message: `${verdict.message.slice(0, MAX_MESSAGE)}…` };
+}
+
+/** The API server's no to a pod (403 pod security and quota, 422 validation, 400) is the provider's policy; the rest may pass. */
+function toVerdict(error: unknown): PodVerdict {
   if (isTwinBroken(error))
     return later(
       'NamespaceRemoved',

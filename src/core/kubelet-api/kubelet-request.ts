@@ -70,6 +70,18 @@ export function parseKubeletRequest(target: string): KubeletRequest {
   }
 }
 
+/** Of what another member asks the API server here about logs, what a kubelet is asked too: nothing that speaks of the way there. */
+export function allowedLogQuery(query: URLSearchParams): URLSearchParams {
+  return only(query, LOG_PARAMETERS);
+}
+
+const STREAM_PARAMETERS = ['stdin', 'stdout', 'stderr', 'tty', 'command', 'container', 'ports'];
+
+/** The same for exec, attach and port-forward. */
+export function allowedStreamQuery(query: URLSearchParams): URLSearchParams {
+  return only(query, STREAM_PARAMETERS);
+}
+
 function only(query: URLSearchParams, names: readonly string[]): URLSearchParams {
   return new URLSearchParams([...query].filter(([name]) => names.includes(name)));
 }

@@ -18,7 +18,7 @@ export const STOPPED = {
 export const ABANDONED_AFTER_MS = 30_000;
 
 /** What a pod has to end whose home is no member, or waits no longer, however much it asked for. */
-const LAST_GRACE_SECONDS = 20;
+const LAST_GRACE_SECONDS = 10;
 
 /** How long (s) a pod may take to end that ends by the provider's own decision. */
 export function lastGraceSeconds({ spec }: Pod): number {

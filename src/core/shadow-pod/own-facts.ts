@@ -60,7 +60,7 @@ export class OwnFacts {
     const { labels = {}, annotations = {} } = spec.pod.metadata;
     switch (path) {
       case 'metadata.labels':
-        return formatMap(labels);
+        return formatMap(withoutOwnZone(labels, spec.virtualNode));
       case 'metadata.annotations':
         return formatMap(annotations);
       // The provider's own address is nobody's business; a former home does not say the one that it shows.
@@ -73,6 +73,13 @@ export class OwnFacts {
     const of = map === 'labels' ? labels : annotations;
     return Object.hasOwn(of, key) ? (of[key] ?? '') : '';
   }
+}
+
+/** Each virtual node is a zone of its own, which the home's API server writes onto pods there: nothing that their owner gave them. */
+function withoutOwnZone(labels: Record<string, string>, virtualNode: string): Record<string, string> {
+  return Object.fromEntries(
+    Object.entries(labels).filter(([name, value]) => name !== 'topology.kubernetes.io/zone' || value !== virtualNode),
+  );
 }
 
 /** The downward API's paths that have an annotation on every pod. */

@@ -23,9 +23,14 @@ import { withoutGate } from './start-gate.ts';
 /** How long an admitted pod may stay unschedulable before it counts as refused for want of room. */
 export const UNSCHEDULABLE_AFTER_MS = 10_000;
 
+/** A kubelet needs some seconds to end a pod after its time. */
+const KILLED_AFTER_MS = 5_000;
+
 export type ShadowPodAction =
   | { type: 'create-pod' }
   | { type: 'delete-pod'; uid: string; gracePeriodSeconds?: number }
+  /** It should have ended by now, and has not: a kubelet that waits for its end does not hear of a shorter time. */
+  | { type: 'kill-pod'; uid: string }
   | { type: 'delete-shadow-pod' }
   | { type: 'write-status'; status: ShadowPodStatus };
 
@@ -64,15 +69,16 @@ export function planShadowPod(observed: ShadowPodObservation): ShadowPodPlan {
 function planAbandoned(observed: ShadowPodObservation): ShadowPodPlan {
   const { shadow, pod } = observed;
   if (pod === undefined || !isPodOf(pod, shadow)) return planWanted({ ...observed, deleting: true });
-  return { actions: endSoon(pod) };
+  return endSoon(pod, observed.now);
 }
 
-function endSoon(pod: Pod): ShadowPodAction[] {
-  const { uid } = pod.metadata;
+function endSoon(pod: Pod, now: number): ShadowPodPlan {
+  const { uid, deletionTimestamp = '' } = pod.metadata;
   const gracePeriodSeconds = lastGraceSeconds(pod);
-  return uid === undefined || endsWithin(pod, gracePeriodSeconds)
-    ? []
-    : [{ type: 'delete-pod', uid, gracePeriodSeconds }];
+  if (uid === undefined) return { actions: [] };
+  if (!endsWithin(pod, gracePeriodSeconds)) return { actions: [{ type: 'delete-pod', uid, gracePeriodSeconds }] };
+  const leftMs = Date.parse(deletionTimestamp) + KILLED_AFTER_MS - now;
+  return leftMs > 0 ? { actions: [], requeueAfterMs: leftMs } : { actions: [{ type: 'kill-pod', uid }] };
 }
 
 /** The plan, which is made again when this time (ms) is over. */
@@ -100,16 +106,17 @@ function planWanted(observed: ShadowPodObservation): ShadowPodPlan {
   if (fenced && !isTerminal(pod.status)) return planFence(pod);
   const leftMs = stopsInMs(shadow, observed.homeLostMs);
   // Begun is done, also when its home comes back at that moment.
-  if ((leftMs === 0 || status.stopping !== undefined) && !isTerminal(pod.status)) return planStop(pod, status);
+  if ((leftMs === 0 || status.stopping !== undefined) && !isTerminal(pod.status))
+    return planStop(pod, status, observed.now);
   return within(leftMs, planRunning(observed, pod, status));
 }
 
 /** Its home waits for it no longer. */
-function planStop(pod: Pod, status: ShadowPodStatus): ShadowPodPlan {
+function planStop(pod: Pod, status: ShadowPodStatus, now: number): ShadowPodPlan {
   const podUID = pod.metadata.uid ?? '';
   if (status.stopping === undefined)
     return { actions: [{ type: 'write-status', status: { ...status, podUID, stopping: STOPPED } }] };
-  return { actions: endSoon(pod) };
+  return endSoon(pod, now);
 }
 
 function planMakeAgain({ now }: ShadowPodObservation, status: ShadowPodStatus): ShadowPodPlan {

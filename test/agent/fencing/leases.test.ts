@@ -3,11 +3,11 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterEach, describe, expect, test } from 'vitest';
 import { LeaseGrants } from '../../../src/agent/fencing/lease-grants.ts';
-import { createLeaseMemory, formatLeases } from '../../../src/agent/fencing/lease-memory.ts';
+import { createLeaseMemory, formatLeases, type KeptLeases } from '../../../src/agent/fencing/lease-memory.ts';
 import { Leases } from '../../../src/agent/fencing/leases.ts';
 import type { PeerLink, PeerLinks } from '../../../src/agent/ports.ts';
 import { PEER_LOST_REASON } from '../../../src/core/failover/plan-failover.ts';
-import type { Pod, PodStatus } from '../../../src/core/kube-objects.ts';
+import { objectKey, type Pod, type PodStatus } from '../../../src/core/kube-objects.ts';
 import { type ShadowPod, toShadowPod } from '../../../src/core/shadow-pod/shadow-pod.ts';
 import type { Store } from '../../../src/kube/store.ts';
 import { systemClock } from '../../../src/runtime/clock.ts';
@@ -41,13 +41,17 @@ function start(
   shadows: ShadowPod | ShadowPod[],
   answer: (asked: readonly string[]) => Promise<string[]>,
   kept = new Map<string, number>(),
-  tell: () => Promise<void> = () => Promise.resolve(),
+  tell: (leases: KeptLeases) => Promise<void> = () => Promise.resolve(),
   isThere: (consumer: string) => boolean = () => true,
 ): { leases: Leases; kept: Map<string, number> } {
   const call = async (_name: string, { body }: { body: { pods: string[] } }) => ({ ended: await answer(body.pods) });
   const link = { speaks: () => true, call } as unknown as PeerLink;
   const leases = new Leases({
-    shadowPods: { list: () => [shadows].flat(), whenSynced: () => Promise.resolve() } as unknown as Store<ShadowPod>,
+    shadowPods: {
+      list: () => [shadows].flat(),
+      get: (key: string) => [shadows].flat().find((one) => objectKey(one) === key),
+      whenSynced: () => Promise.resolve(),
+    } as unknown as Store<ShadowPod>,
     links: { get: (consumer: string) => (isThere(consumer) ? link : undefined) } as unknown as PeerLinks,
     memory: {
       load: () => Promise.resolve({ askedAt: new Map(kept), pods: [] }),
@@ -231,4 +235,19 @@ test('what was agreed is known to the next process, and is void after the machin
   expect(await memory.load()).toEqual(nothing);
   await writeFile(join(folder, 'leases.json'), 'half');
   expect(await memory.load()).toEqual(nothing);
+});
+
+test('a pod that should have ended is told to the guard as one whose time is over, until it has', async () => {
+  const told: KeptLeases[] = [];
+  const shadow: ShadowPod = { ...shadowOf(undefined), status: { podUID: 'r1' } };
+  const shadows = [shadow];
+  const { leases, kept } = start(shadows, yes, new Map(), async (what) => void told.push(what));
+  leases.kill(shadow, 'r1');
+  await eventually(() => told.at(-1)?.pods.length === 1);
+  const [pod] = told.at(-1)?.pods ?? [];
+  expect(pod).toMatchObject({ uid: 'r1', name: 'db-0', namespace: shadow.metadata.namespace, afterMs: 0 });
+  expect(told.at(-1)?.askedAt.get(pod?.consumer ?? '')).toBeLessThanOrEqual(clock.monotonic());
+  shadows.pop();
+  await eventually(() => told.at(-1)?.pods.length === 0);
+  expect([...kept.keys()]).toEqual([]);
 });

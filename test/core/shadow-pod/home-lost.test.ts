@@ -47,8 +47,18 @@ describe('a pod whose home is gone and that asks for a long time to end', () => 
   const end = (pod: Pod) => plan(shadowOf(made), pod, undefined, ABANDONED_AFTER_MS).actions;
 
   test('gets less, also when it is being deleted with that time', () => {
-    expect(end(long(315_360_000))).toEqual([{ type: 'delete-pod', uid: 'r1', gracePeriodSeconds: 20 }]);
-    expect(end(long(20))).toEqual([]);
+    expect(end(long(315_360_000))).toEqual([{ type: 'delete-pod', uid: 'r1', gracePeriodSeconds: 10 }]);
+    expect(end(long(10))).toEqual([]);
+  });
+
+  test('is killed when it has not ended some seconds after that', () => {
+    const late = (deletionTimestamp: string) =>
+      real({ phase: 'Running' }, { deletionTimestamp, deletionGracePeriodSeconds: 1 });
+    expect(end(late('2026-01-01T00:00:50Z'))).toEqual([{ type: 'kill-pod', uid: 'r1' }]);
+    expect(plan(shadowOf(made), late('2026-01-01T00:00:57Z'), undefined, ABANDONED_AFTER_MS)).toEqual({
+      actions: [],
+      requeueAfterMs: 2_000,
+    });
   });
 
   test('is not given more than it asks for', () => {
@@ -121,17 +131,17 @@ describe('a pod whose home wants it to stop when it is lost', () => {
     expect(plan(shadow(made), real({ phase: 'Running' }), undefined)).toEqual({ actions: [] });
   });
 
-  test('is stopped then, within 20 s whatever it asks for, and is told as stopped', () => {
+  test('is stopped then, within 10 s whatever it asks for, and is told as stopped', () => {
     const first = plan(shadow(made), real({ phase: 'Running' }), 10_000).actions;
     expect(first).toEqual([{ type: 'write-status', status: { ...made, stopping: STOPPED } }]);
     const stopping = { ...made, stopping: STOPPED };
     for (const homeLostMs of [10_000, undefined])
       expect(plan(shadow(stopping), real({ phase: 'Running' }), homeLostMs).actions).toEqual([
-        { type: 'delete-pod', uid: 'r1', gracePeriodSeconds: 20 },
+        { type: 'delete-pod', uid: 'r1', gracePeriodSeconds: 10 },
       ]);
     const slow = { deletionTimestamp: '2026-01-01T00:01:59Z', deletionGracePeriodSeconds: 120 };
     expect(plan(shadow(stopping), real({ phase: 'Running' }, slow), 11_000).actions).toEqual([
-      { type: 'delete-pod', uid: 'r1', gracePeriodSeconds: 20 },
+      { type: 'delete-pod', uid: 'r1', gracePeriodSeconds: 10 },
     ]);
     for (const homeLostMs of [11_000, undefined])
       expect(plan(shadow(stopping), undefined, homeLostMs).actions).toMatchObject([
@@ -155,7 +165,7 @@ describe('a pod whose home is no member any more', () => {
     const pods = [real({ phase: 'Running' }), real({ phase: 'Succeeded' })];
     for (const pod of pods)
       expect(plan(shadowOf(made), pod, undefined, over).actions).toEqual([
-        { type: 'delete-pod', uid: 'r1', gracePeriodSeconds: 20 },
+        { type: 'delete-pod', uid: 'r1', gracePeriodSeconds: 10 },
       ]);
     const leaving = real({ phase: 'Running' }, { deletionTimestamp: '2026-01-01T00:00:59Z' });
     expect(plan(shadowOf(made), leaving, undefined, over).actions).toEqual([]);

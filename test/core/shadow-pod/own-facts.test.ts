@@ -13,6 +13,7 @@ const PATHS = [
   "metadata.annotations['headcut.dev/failover-after']",
   "metadata.annotations['batch.kubernetes.io/job-completion-index']",
   "metadata.labels['absent']",
+  "metadata.labels['topology.kubernetes.io/zone']",
   "metadata.labels['constructor']",
   'metadata.namespace',
   'metadata.uid',
@@ -26,7 +27,7 @@ const pod: Pod = {
     name: 'web',
     namespace: 'demo',
     uid: 'u1',
-    labels: { 'app.kubernetes.io/managed-by': 'Helm', app: 'web' },
+    labels: { 'app.kubernetes.io/managed-by': 'Helm', app: 'web', 'topology.kubernetes.io/zone': 'headcut-b' },
     annotations: { 'headcut.dev/failover-after': '30s', 'batch.kubernetes.io/job-completion-index': '4' },
   },
   spec: {
@@ -66,6 +67,7 @@ describe('what a pod on a provider reads of itself', () => {
       '30s',
       '4',
       '',
+      'headcut-b',
       '',
       'demo',
       'u1',
@@ -93,7 +95,7 @@ describe('what a pod on a provider reads of itself', () => {
     expect(Object.values(patch?.body.metadata.annotations as Record<string, string>)).toEqual(
       expect.arrayContaining(['Argo', 'app.kubernetes.io/managed-by="Argo"']),
     );
-    expect(patch?.body.metadata.labels).toEqual({ app: null });
+    expect(patch?.body.metadata.labels).toEqual({ app: null, 'topology.kubernetes.io/zone': null });
   });
 
   test('puts no annotation there for what it does not ask', () => {

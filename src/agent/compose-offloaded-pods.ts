@@ -1,5 +1,7 @@
 import { parseResolvConf } from '../core/dns/resolv-conf.ts';
+import { FEDERATION_NAME } from '../core/membership/peer-object.ts';
 import { mayBePodAddress } from '../core/network/plan-network.ts';
+import { type GuestLimitSettings, type MemberLimits, memberLimitsOf } from '../core/shadow-pod/member-limits.ts';
 import { gatedBy } from '../core/shadow-pod/shadow-pod.ts';
 import type { PodSurroundings } from '../core/shadow-pod/translate-pod.ts';
 import type { KubeClient } from '../kube/client.ts';
@@ -36,6 +38,10 @@ export function composeForOffloadedPods(parts: AgentParts, composed: ComposedPar
   const homeApi = (): string | undefined => addressOf(HOME_API_SERVICE);
   const isPodAddress = (address: string): boolean => mayBePodAddress(nodes.list(), address);
   const index = new OffloadedPodIndex({ pods, shadowPods, isPodAddress, clock });
+  const limits = (): MemberLimits => {
+    const { guests } = (caches.federations.get(FEDERATION_NAME)?.spec ?? {}) as { guests?: GuestLimitSettings };
+    return memberLimitsOf(guests?.perMember, caches.nodes.list());
+  };
   const mirrors = new ServiceMirrors({
     client,
     services,
@@ -45,6 +51,7 @@ export function composeForOffloadedPods(parts: AgentParts, composed: ComposedPar
     links: peers,
     addresses,
     clusterDomain,
+    limits,
     clock,
     logger,
   });
@@ -70,5 +77,5 @@ export function composeForOffloadedPods(parts: AgentParts, composed: ComposedPar
     const image = pods.get(`${config.namespace}/${config.podName}`)?.spec.containers[0]?.image;
     return nameserver === undefined ? undefined : { nameserver, homeApi: homeApi(), clusterDomain, image };
   };
-  return { mirrors, dnsGate, homeApiGate, surroundings };
+  return { mirrors, limits, dnsGate, homeApiGate, surroundings };
 }

@@ -7,6 +7,7 @@ import { FEDERATION_NAME } from '../core/membership/peer-object.ts';
 import { NETWORK_SOCKET } from '../core/network/node-network.ts';
 import { networkSettings } from '../core/network/plan-network.ts';
 import { offeredResources } from '../core/offer/compute-offer.ts';
+import type { MemberLimits } from '../core/shadow-pod/member-limits.ts';
 import type { PodSurroundings } from '../core/shadow-pod/translate-pod.ts';
 import { createKubeClient, type KubeClient } from '../kube/client.ts';
 import type { KubeConnection } from '../kube/connection.ts';
@@ -314,7 +315,7 @@ function composeProvider(
     client: KubeClient;
     caches: Caches;
     peers: Peers;
-    offloaded: { mirrors: ServiceMirrors; surroundings(): PodSurroundings | undefined };
+    offloaded: { mirrors: ServiceMirrors; limits(): MemberLimits; surroundings(): PodSurroundings | undefined };
     leases: PodLeases;
   },
 ) {
@@ -344,6 +345,7 @@ function composeProvider(
     terms,
     services: offloaded.mirrors,
     surroundings: offloaded.surroundings,
+    limits: offloaded.limits,
     leases,
     homes: createHomeContact({ links: peers, peers: caches.peers, clock }),
     membersKnown: () => caches.peers.whenSynced(),

@@ -109,7 +109,20 @@ async function startProvider() {
     const slices = new Reflector<EndpointSlice>({ ...options, type: ENDPOINT_SLICES });
     const pods = new FakeStore<Pod>();
     const clusterDomain = 'cluster.local';
-    const deps = { client, services, slices, pods, shadowPods, links, addresses: known, clusterDomain, clock, logger };
+    const limits = () => ({ services: 100, endpoints: 10_000 });
+    const deps = {
+      client,
+      services,
+      slices,
+      pods,
+      shadowPods,
+      links,
+      addresses: known,
+      clusterDomain,
+      limits,
+      clock,
+      logger,
+    };
     const mirrors = new ServiceMirrors(deps);
     run(services, slices, mirrors);
     pods.set(pod);

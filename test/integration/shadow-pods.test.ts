@@ -4,6 +4,7 @@ import { ShadowPods } from '../../src/agent/shadow-pod/shadow-pods.ts';
 import { DEFAULT_TERMS } from '../../src/core/guest-pod/guest-terms.ts';
 import type { ConfigObject, KubeObject, Pod, PodSpec } from '../../src/core/kube-objects.ts';
 import { OBJECT_NAMES_ANNOTATION, ORIGIN_CLUSTER_LABEL } from '../../src/core/labels.ts';
+import { DEFAULT_MEMBER_LIMITS, type MemberLimits } from '../../src/core/shadow-pod/member-limits.ts';
 import { type ShadowPod, toShadowPod } from '../../src/core/shadow-pod/shadow-pod.ts';
 import { formerTwinName, toTwinNamespace, twinNamespaceName } from '../../src/core/shadow-pod/twin-namespace.ts';
 import { Reflector } from '../../src/kube/reflector.ts';
@@ -34,7 +35,7 @@ const leases: PodLeases = {
 const homes = { lostForMs: () => undefined, goneForMs: () => undefined, onChange: () => {} } as unknown as HomeContact;
 
 /** A provider whose kubelet and scheduler do nothing. */
-async function startProvider() {
+async function startProvider(limits: Partial<MemberLimits> = {}) {
   const pods = new Reflector<Pod>({ client, type: PODS, labelSelector: ORIGIN_CLUSTER_LABEL, clock, logger });
   const shadowPods = new Reflector<ShadowPod>({ client, type: SHADOW_PODS, clock, logger });
   const provider = new ShadowPods({
@@ -47,6 +48,7 @@ async function startProvider() {
     podSecurityLevel: () => 'baseline',
     terms: () => DEFAULT_TERMS,
     surroundings: () => ({ nameserver: '10.96.7.7', homeApi: undefined, clusterDomain: 'cluster.local' }),
+    limits: () => ({ ...DEFAULT_MEMBER_LIMITS, pods: 200, ...limits }),
     leases,
     homes,
     membersKnown: () => Promise.resolve(),
@@ -241,6 +243,36 @@ test('nothing of a namespace is left when its last pod that used it is gone, and
   await provider.delete(HOME, 'u15', 0);
   await eventually(() => isGone(twin, 'headcut-home.old'));
   expect(await secretAt(twin, 'headcut-home.kept')).toBe('1');
+});
+
+describe('what a member leaves here is limited', () => {
+  test('to the namespaces that it may have: for another one nothing is made, and its pod says why', async () => {
+    const { provider } = await startProvider({ namespaces: 1 });
+    const cluster = 'c'.repeat(52);
+    const [first, second] = [await twinNamespace(cluster), `second-${process.pid}`];
+    expect(await provider.submit(cluster, 'u20', submission(podOf(first.namespace, 'u20')))).toEqual({
+      accepted: true,
+    });
+    const refused = await provider.submit(cluster, 'u21', submission(podOf(second, 'u21')));
+    expect(refused).toMatchObject({ accepted: false, kind: 'later', reason: 'TooManyNamespaces' });
+    const name = twinNamespaceName({ cluster, namespace: second });
+    await expect(client.get(NAMESPACES, { name })).rejects.toMatchObject({ status: 404 });
+  });
+
+  test('to the data that it may have, also in changes', async () => {
+    const { provider } = await startProvider({ objectMiB: 1 });
+    const cluster = 'd'.repeat(52);
+    const { namespace, twin } = await twinNamespace(cluster);
+    const large = (name: string) => secret(name, 'x'.repeat(600_000));
+    const [first, second] = [podOf(namespace, 'u22', reading('one')), podOf(namespace, 'u23', reading('two'))];
+    expect(await provider.submit(cluster, 'u22', submission(first, [large('one')]))).toEqual({ accepted: true });
+    const refused = { accepted: false, kind: 'later', reason: 'TooMuchData' };
+    expect(await provider.submit(cluster, 'u23', submission(second, [large('two')]))).toMatchObject(refused);
+    expect(await provider.submit(cluster, 'u23', submission(second, [secret('two', '1')]))).toEqual({ accepted: true });
+    const change = provider.updateObjects(cluster, namespace, [large('two')]);
+    await expect(change).rejects.toMatchObject({ code: 'ResourceExhausted' });
+    expect(await secretAt(twin, 'headcut-home.two')).toBe('1');
+  });
 });
 
 describe('pods of two members with one UID', () => {

@@ -6,6 +6,7 @@ import { isTerminal } from '../../core/pod-phase.ts';
 import type { Origin } from '../../core/reflection/reflected-object.ts';
 import { type MirrorAction, planMirrors, planWithdrawal } from '../../core/service/plan-mirrors.ts';
 import type { SentService, ServiceProblem } from '../../core/service/sent-service.ts';
+import { type ServiceLimits, usageOf, withinLimits } from '../../core/service/service-limits.ts';
 import { type EndpointSlice, SERVICE_NAME_LABEL, type Service } from '../../core/service/service-objects.ts';
 import type { ShadowPod } from '../../core/shadow-pod/shadow-pod.ts';
 import { isOfOrigin, twinNameAmong } from '../../core/shadow-pod/twin-namespace.ts';
@@ -30,6 +31,8 @@ export interface ServiceMirrorsDeps {
   links: PeerLinks;
   addresses: PodAddresses;
   clusterDomain: string;
+  /** For each consumer. */
+  limits(): ServiceLimits;
   clock: Clock;
   logger: Logger;
 }
@@ -37,6 +40,8 @@ export interface ServiceMirrorsDeps {
 interface Twin {
   origin: Origin;
   wanted: SentService[];
+  /** Those that the consumer may not have, since it has so many. */
+  refused: ServiceProblem[];
   /** Those who wait for the end of the next reconcile. */
   waiting: ((problems: ServiceProblem[]) => void)[];
 }
@@ -107,13 +112,19 @@ export class ServiceMirrors implements ServiceMirrorDesk {
       throw new CodedError('Conflict', `namespace ${name} on the provider stands for a namespace of another cluster`);
     const waiting = known?.waiting ?? [];
     const done = new Promise<ServiceProblem[]>((resolve) => waiting.push(resolve));
-    this.#twins.set(name, { origin, wanted: services, waiting });
+    const { kept, problems } = withinLimits(services, this.#usedElsewhere(name, origin.cluster), this.#deps.limits());
+    this.#twins.set(name, { origin, wanted: kept, refused: problems, waiting });
     this.controller.enqueue(name);
     const late = new AbortController();
     const timeout = this.#deps.clock.sleep(ANSWER_WITHIN_MS, late.signal).then((): ServiceProblem[] => {
       throw new CodedError('Unavailable', 'the Services are not written yet; ask again');
     });
     return Promise.race([done, timeout]).finally(() => late.abort());
+  }
+
+  #usedElsewhere(name: string, cluster: string): ServiceLimits {
+    const others = [...this.#twins].filter(([other, { origin }]) => other !== name && origin.cluster === cluster);
+    return usageOf(others.flatMap(([, { wanted }]) => wanted));
   }
 
   #listen(): void {
@@ -171,7 +182,7 @@ export class ServiceMirrors implements ServiceMirrorDesk {
     if (!this.#deps.addresses.synced) return { requeueAfterMs: ADDRESSES_POLL_MS };
     if (twin === undefined) return this.#withdraw(name);
     const waiting = twin.waiting.splice(0);
-    const problems: ServiceProblem[] = [];
+    const problems: ServiceProblem[] = [...twin.refused];
     try {
       const refused = new Set<string>();
       for (const action of this.#plan(name, twin)) {

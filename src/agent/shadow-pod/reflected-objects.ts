@@ -46,7 +46,7 @@ export class ReflectedObjects {
     const added = objects.map((object) => bytesOf(object) - (known.get(keyOf(object))?.bytes ?? 0));
     const wanted = this.bytesOf(twin.origin.cluster) + added.reduce((sum, bytes) => sum + bytes, 0);
     if (wanted > maxBytes && added.some((bytes) => bytes > 0)) {
-      const limits = `would be ${toMiB(wanted)} MiB; the limit for one member is ${toMiB(maxBytes)} MiB (memberLimits.objectMiB there)`;
+      const limits = `would be ${toMiB(wanted)} MiB; the limit for one member is ${toMiB(maxBytes)} MiB (guests.perMember.objectMiB of its Federation)`;
       throw new CodedError('ResourceExhausted', `all ConfigMaps and Secrets of this cluster on the provider ${limits}`);
     }
     await Promise.all(objects.map((object) => this.#inTurn(object, twin, () => this.#applyOne(object, twin))));

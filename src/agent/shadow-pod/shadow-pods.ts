@@ -7,6 +7,7 @@ import type { PodSubmission, PodVerdict, RemotePod } from '../../core/offloading
 import { isTerminal } from '../../core/pod-phase.ts';
 import type { ObjectReference } from '../../core/reflection/references.ts';
 import { madeAgainEvent } from '../../core/shadow-pod/home-lost.ts';
+import type { MemberLimits } from '../../core/shadow-pod/member-limits.ts';
 import { planShadowPod, type ShadowPodAction, toRemotePod } from '../../core/shadow-pod/plan-shadow-pod.ts';
 import { messagesInHomeWords, namesInTwin, objectsInUse, wantedObjects } from '../../core/shadow-pod/shadow-objects.ts';
 import { guestKey, guestKeyOf, isPodOf, type ShadowPod } from '../../core/shadow-pod/shadow-pod.ts';
@@ -43,6 +44,7 @@ export interface ShadowPodsDeps {
   terms(): GuestTerms;
   /** Undefined while it is not known, or what pods need of it is not installed. */
   surroundings(): PodSurroundings | undefined;
+  limits(): MemberLimits;
   leases: PodLeases;
   homes: HomeContact;
   /** Resolves when the stored members were read. */
@@ -55,6 +57,8 @@ export type PodsListener = (peerId: string, change: 'pods' | { podUid: string })
 
 /** A twin namespace without shadow pods is removed after this long. */
 const EMPTY_TWIN_MS = 60_000;
+const MIB = 1024 * 1024;
+
 /** A pod is on its way into it. */
 const BUSY_TWIN_MS = 1_000;
 
@@ -93,6 +97,7 @@ export class ShadowPods implements PodProvider {
       events: this.#events,
       realPods: this.#realPods,
       keyOf: (peerId, uid) => this.#keys.get(guestKey(peerId, uid)),
+      remove: (shadow) => this.#apply(shadow, { type: 'delete-shadow-pod' }),
       onGivenUp: (twin) => this.controller.enqueue(twin),
     });
     this.controller = createController({
@@ -110,6 +115,8 @@ export class ShadowPods implements PodProvider {
     await Promise.all([pods.whenSynced(), shadowPods.whenSynced(), membersKnown()]);
     if (signal.aborted) return;
     for (const peerId of new Set(shadowPods.list().map((one) => one.spec.originCluster))) this.#tell(peerId, 'pods');
+    // Those that a former process had not removed yet.
+    for (const { metadata } of await this.#twins.list()) this.controller.enqueue(metadata.name);
     await this.controller.run(signal);
     this.#events.unfollow();
   }
@@ -181,7 +188,7 @@ export class ShadowPods implements PodProvider {
       ({ metadata, spec }) => metadata.namespace === twin.name && spec.originCluster === peerId,
     );
     const [wanted, unwanted] = [wantedObjects(objects, shadows, twin), namesInTwin(gone, shadows)];
-    if (wanted.length > 0) await this.#objects.apply(wanted.map(toOwned), twin);
+    if (wanted.length > 0) await this.#objects.apply(wanted.map(toOwned), twin, this.#deps.limits().objectMiB * MIB);
     await this.#objects.remove(unwanted, twin);
   }
 

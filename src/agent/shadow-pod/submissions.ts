@@ -3,6 +3,7 @@ import type { GuestTerms } from '../../core/guest-pod/guest-terms.ts';
 import { type ConfigObject, objectKey, type Pod } from '../../core/kube-objects.ts';
 import type { PodSubmission, PodVerdict } from '../../core/offloading/pod-submission.ts';
 import { type Twin, toNoCredentials } from '../../core/reflection/reflected-object.ts';
+import { type LimitPlan, type MemberLimits, planLimits } from '../../core/shadow-pod/member-limits.ts';
 import { refusalByPolicy } from '../../core/shadow-pod/policy.ts';
 import {
   absentFrom,
@@ -33,6 +34,8 @@ export interface SubmissionsDeps {
   admission: Admission;
   services: Pick<ServiceMirrorDesk, 'prepare'>;
   leases: Pick<PodLeases, 'ensure'>;
+  /** For each consumer. */
+  limits(): MemberLimits;
   clock: Clock;
   /** What guests may have here. */
   terms(): GuestTerms;
@@ -46,9 +49,13 @@ export interface ProviderParts {
   realPods: RealPods;
   /** The shadow pod that there is of this pod of a peer. */
   keyOf(peerId: string, uid: string): string | undefined;
+  /** Removes the shadow pod of a pod that has ended. */
+  remove(shadow: ShadowPod): Promise<void>;
   /** Nothing came of a submission; its twin namespace may have been made for nothing. */
   onGivenUp(twin: string): void;
 }
+
+const MIB = 1024 * 1024;
 
 /** Takes pods of peers, or says why not. */
 export class Submissions {
@@ -99,7 +106,10 @@ export class Submissions {
     if (this.#parts.keyOf(peerId, uid) !== undefined) return uidTaken(uid);
     const refusal = refusalByPolicy(submission.pod, this.#deps.terms());
     if (refusal !== undefined) return refusal;
+    const plan = this.#planLimits(shadow);
+    if ('accepted' in plan) return plan;
     try {
+      for (const ended of plan.makeRoom) await this.#parts.remove(ended);
       // What it is given here counts, not what it asked for.
       const room = this.#deps.admission.reserve(uid, this.#parts.realPods.madeOf(shadow), peerId);
       if (!room.ok) return { accepted: false, kind: 'room', reason: room.reason, message: room.message };
@@ -111,6 +121,15 @@ export class Submissions {
       if (isTwinBroken(error)) this.forgetTwin(shadow.metadata.namespace ?? '');
       return inWordsOfHome(verdictOfError(error), shadow);
     }
+  }
+
+  #planLimits(shadow: ShadowPod): LimitPlan {
+    const { originCluster: peerId } = shadow.spec;
+    const shadows = this.#deps.shadowPods.list().filter(({ spec }) => spec.originCluster === peerId);
+    const submitting = [...this.#running].filter(([key]) => key.startsWith(`${peerId}/`)).map(([, { name }]) => name);
+    const twins = [...shadows.map(({ metadata }) => metadata.namespace ?? ''), ...this.#parts.twins.of(peerId)];
+    const [limits, now] = [this.#deps.limits(), this.#deps.clock.now()];
+    return planLimits({ shadows, shadow, submitting, twins: [...new Set(twins)], limits, now });
   }
 
   #giveUp(shadow: ShadowPod): void {
@@ -134,7 +153,7 @@ export class Submissions {
     await objects.remove(namesInTwin(absentFrom(submission.objects, submission.pod), [...neighbours, shadow]), twin);
     // Before the shadow pod, from which a pod would be made also when they are not there.
     const first = wanted.filter(({ owner }) => owner === undefined).map(({ object }) => object);
-    await objects.apply([...first, ...others], twin);
+    await objects.apply([...first, ...others], twin, this.#deps.limits().objectMiB * MIB);
     const created = await this.#deps.client.create(SHADOW_PODS, shadow);
     const tokens = wanted.filter(({ owner }) => owner !== undefined).map(({ object }) => ({ object, owner: created }));
     await Promise.all([

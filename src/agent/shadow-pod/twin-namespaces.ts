@@ -9,7 +9,7 @@ import { NAMESPACES, ROLE_BINDINGS, SERVICE_ACCOUNTS } from '../../kube/resource
 import type { Clock } from '../../runtime/clock.ts';
 
 export interface TwinNamespacesDeps {
-  client: Pick<KubeClient, 'get' | 'create' | 'delete'>;
+  client: Pick<KubeClient, 'get' | 'list' | 'create' | 'delete'>;
   clock: Clock;
   /** The agent's own namespace and ServiceAccount, which gets its rights in each twin namespace by a RoleBinding. */
   agent: { namespace: string; serviceAccount: string };
@@ -44,6 +44,18 @@ export class TwinNamespaces {
     this.#ready.set(twin.name, { twin, made });
     made.catch(() => this.forget(twin.name));
     return made;
+  }
+
+  /** All that there are; none where they cannot be listed now. */
+  async list(): Promise<KubeObject[]> {
+    const found = this.#deps.client.list(NAMESPACES, { query: { labelSelector: ORIGIN_CLUSTER_LABEL } });
+    const { items } = await found.catch(() => ({ items: [] }));
+    return items.filter(isTwin);
+  }
+
+  /** Names of those of a consumer that there are, or are being made. */
+  of(cluster: string): string[] {
+    return [...this.#ready].filter(([, { twin }]) => twin.origin.cluster === cluster).map(([name]) => name);
   }
 
   /** To be called when a namespace went away or is going. */

@@ -52,5 +52,6 @@ function toVerdict(error: unknown): PodVerdict {
   if (error instanceof CodedError && error.code === 'Conflict') {
     return { accepted: false, kind: 'policy', reason: 'NamespaceTaken', message: error.message };
   }
+  if (hasCode(error, 'ResourceExhausted')) return later('TooMuchData', error.message);
   return later('ProviderError', messageOf(error));
 }

@@ -245,6 +245,52 @@ test('nothing of a namespace is left when its last pod that used it is gone, and
   expect(await secretAt(twin, 'headcut-home.kept')).toBe('1');
 });
 
+describe('pods that a quota of this cluster refuses', () => {
+  const quota = (namespace: string, pods: number) => ({ metadata: { name: 'q', namespace }, spec: { hard: { pods } } });
+  const QUOTAS = { group: '', version: 'v1', plural: 'resourcequotas', kind: 'ResourceQuota', namespaced: true };
+  /** There is no controller here that counts. */
+  const counted = (namespace: string, used: number) =>
+    client.patch(
+      QUOTAS,
+      { namespace, name: 'q', subresource: 'status' },
+      {
+        status: { hard: { pods: '1' }, used: { pods: String(used) } },
+      },
+    );
+
+  test('leave nothing behind that comes to life when there is room', async () => {
+    const { provider, shadowPods } = await startProvider();
+    const { namespace, twin } = await twinNamespace();
+    await client.create(QUOTAS, quota(twin, 1) as KubeObject);
+    await counted(twin, 0);
+    const uids = ['q1', 'q2', 'q3', 'q4'];
+    const verdicts = await Promise.all(
+      uids.map((uid) => provider.submit(HOME, uid, submission(podOf(namespace, uid)))),
+    );
+    const refused = verdicts.filter(({ accepted }) => !accepted);
+    expect(refused).toHaveLength(3);
+    for (const one of refused) expect(one).toMatchObject({ kind: 'room', reason: 'ExceededQuota' });
+    await client.delete(QUOTAS, { namespace: twin, name: 'q' });
+    await clock.sleep(1_500);
+    expect((await client.list(PODS, { namespace: twin })).items).toHaveLength(1);
+    expect((await client.list(SHADOW_PODS, { namespace: twin })).items).toHaveLength(1);
+    expect(shadowPods.list().filter(({ metadata }) => metadata.namespace === twin)).toHaveLength(1);
+  });
+
+  test('are refused also where the agent ended before it made them', async () => {
+    const { namespace, twin } = await twinNamespace();
+    await client.create(QUOTAS, quota(twin, 1) as KubeObject);
+    await counted(twin, 1);
+    await client.create(SHADOW_PODS, toShadowPod(HOME, submission(podOf(namespace, 'q5'))));
+    const { provider } = await startProvider();
+    const refusal = { kind: 'room', reason: 'ExceededQuota' };
+    await eventually(() => expect(provider.podFor(HOME, 'q5')).toMatchObject({ refusal }));
+    await client.delete(QUOTAS, { namespace: twin, name: 'q' });
+    await clock.sleep(1_500);
+    expect((await client.list(PODS, { namespace: twin })).items).toEqual([]);
+  });
+});
+
 describe('what a member leaves here is limited', () => {
   test('to the namespaces that it may have: for another one nothing is made, and its pod says why', async () => {
     const { provider } = await startProvider({ namespaces: 1 });

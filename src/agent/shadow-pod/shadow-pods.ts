@@ -28,7 +28,7 @@ import { RealPods } from './real-pods.ts';
 import { ReflectedObjects } from './reflected-objects.ts';
 import { Submissions, toOwned } from './submissions.ts';
 import { TwinNamespaces } from './twin-namespaces.ts';
-import { isTwinBroken } from './verdict-of-error.ts';
+import { isTwinBroken, refusalOf } from './verdict-of-error.ts';
 
 export interface ShadowPodsDeps {
   client: KubeClient;
@@ -219,7 +219,7 @@ export class ShadowPods implements PodProvider {
     const { namespace, name } = shadow.metadata;
     switch (action.type) {
       case 'create-pod':
-        return this.#realPods.create(shadow);
+        return this.#createPod(shadow);
       case 'delete-pod':
         return this.#realPods.delete(
           shadow,
@@ -238,6 +238,17 @@ export class ShadowPods implements PodProvider {
           .patch(SHADOW_PODS, { namespace, name, subresource: 'status' }, { status: action.status })
           .catch(ignoreGone);
         return;
+    }
+  }
+
+  /** One that never was there is refused, as in a submission: its home decides what follows. */
+  async #createPod(shadow: ShadowPod): Promise<void> {
+    try {
+      await this.#realPods.create(shadow);
+    } catch (error) {
+      const refusal = refusalOf(error);
+      if (refusal === undefined || shadow.status?.podUID !== undefined) throw error;
+      await this.#apply(shadow, { type: 'write-status', status: { ...shadow.status, refusal } });
     }
   }
 

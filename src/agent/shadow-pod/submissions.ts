@@ -25,7 +25,7 @@ import type { PodEvents } from './pod-events.ts';
 import type { RealPods } from './real-pods.ts';
 import type { ReflectedObjects } from './reflected-objects.ts';
 import type { TwinNamespaces } from './twin-namespaces.ts';
-import { isTwinBroken, later, verdictOfError } from './verdict-of-error.ts';
+import { isTwinBroken, later, refusalOf, verdictOfError } from './verdict-of-error.ts';
 
 export interface SubmissionsDeps {
   client: Pick<KubeClient, 'create'>;
@@ -162,9 +162,19 @@ export class Submissions {
         ? undefined
         : this.#deps.services.prepare(origin.cluster, origin.namespace, submission.services),
     ]);
-    await realPods.create(created);
+    await this.#createPod(created);
     await untilSeen(this.#deps.clock, () => this.#deps.shadowPods.get(objectKey(created)) !== undefined);
     return { accepted: true };
+  }
+
+  /** What a quota refuses here, which a trial is not counted by, is refused: nothing is left that makes the pod when there is room. */
+  async #createPod(created: ShadowPod): Promise<void> {
+    try {
+      await this.#parts.realPods.create(created);
+    } catch (error) {
+      if (refusalOf(error) !== undefined) await this.#parts.remove(created);
+      throw error;
+    }
   }
 }
 

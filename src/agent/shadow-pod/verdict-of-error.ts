@@ -1,5 +1,6 @@
 import { CodedError, hasCode, messageOf } from '../../core/coded-error.ts';
 import type { PodVerdict } from '../../core/offloading/pod-submission.ts';
+import type { ShadowPodStatus } from '../../core/shadow-pod/shadow-pod.ts';
 import { ApiError, isNotFound } from '../../kube/api-error.ts';
 
 /** A no that may pass: the consumer tries again here. */
@@ -55,3 +56,13 @@ function toVerdict(error: unknown): PodVerdict {
   if (hasCode(error, 'ResourceExhausted')) return later('TooMuchData', error.message);
   return later('ProviderError', messageOf(error));
 }
+
+/** The API server's no to the pod itself; undefined for what may pass, or concerns the namespace. */
+export function refusalOf(error: unknown): Refusal | undefined {
+  const verdict = verdictOfError(error);
+  if (verdict.accepted || verdict.kind === 'later' || !(error instanceof ApiError)) return undefined;
+  const { kind, reason, message } = verdict;
+  return { kind, reason, message };
+}
+
+type Refusal = NonNullable<ShadowPodStatus['refusal']>;

@@ -1,6 +1,6 @@
 import { defineConfig } from 'vitest/config';
 
-/** Three kinds of tests: `unit` (pure, fast), `integration` (a real kube-apiserver), `e2e` (the lab). */
+/** Four kinds of tests: `unit` (pure, fast), `integration` (a real kube-apiserver), `hostile` (a whole agent, attacked), `e2e` (the lab). */
 export default defineConfig({
   test: {
     projects: [
@@ -8,7 +8,7 @@ export default defineConfig({
         test: {
           name: 'unit',
           include: ['test/**/*.test.ts'],
-          exclude: ['test/integration/**', 'test/e2e/**'],
+          exclude: ['test/integration/**', 'test/hostile/**', 'test/e2e/**'],
           // None takes a second; machines that test may be busy.
           testTimeout: 20_000,
           // They wait more than they compute, and are one after the other on two cores otherwise.
@@ -22,6 +22,14 @@ export default defineConfig({
           testTimeout: 60_000,
           hookTimeout: 180_000,
           globalSetup: ['test/integration/api-server.ts'],
+        },
+      },
+      {
+        test: {
+          name: 'hostile',
+          include: ['test/hostile/**/*.test.ts'],
+          testTimeout: 60_000,
+          hookTimeout: 180_000,
         },
       },
       {

@@ -2,6 +2,7 @@ import type { Server as HttpServer } from 'node:http';
 import fastify, { type FastifyInstance, type FastifyRequest } from 'fastify';
 import { CodedError, hasCode, httpStatusOf, messageOf } from '../core/coded-error.ts';
 import type { Logger } from '../runtime/logger.ts';
+import { readJsonBodies } from './json-bodies.ts';
 
 /**
  * Routes on a server that gets its connections from elsewhere; what they throw is answered as code and message.
@@ -17,6 +18,7 @@ export function createHttpApp(
     exposeHeadRoutes: false,
     forceCloseConnections: true,
   });
+  readJsonBodies(app);
   app.setErrorHandler((error, request, reply) => {
     const coded = toCodedError(error);
     if (coded !== error && coded.code === 'InvalidArgument') onUnreadable(request, coded.message);

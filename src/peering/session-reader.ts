@@ -1,5 +1,6 @@
 import { setImmediate } from 'node:timers/promises';
 import { CodedError, hasCode, messageOf } from '../core/coded-error.ts';
+import { parseJson } from '../core/json-bounds.ts';
 import { type Bucket, type RateLimit, takeTokens } from '../core/rate-limit.ts';
 import { unlessAborted } from '../runtime/aborted.ts';
 import { backoffDelayMs, CONNECT_BACKOFF } from '../runtime/backoff.ts';
@@ -175,7 +176,7 @@ const PACE_MS = 20;
 /** What a message says to be; undefined where it is none at all. */
 function typeOf(line: string): string | undefined {
   try {
-    const { type } = JSON.parse(line) as { type?: unknown };
+    const { type } = parseJson(line) as { type?: unknown };
     return typeof type === 'string' ? type : undefined;
   } catch {
     return undefined;

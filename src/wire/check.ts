@@ -1,6 +1,7 @@
 import type { TObject, TSchema } from 'typebox';
 import { Compile, type Validator } from 'typebox/compile';
-import { CodedError } from '../core/coded-error.ts';
+import { CodedError, hasCode } from '../core/coded-error.ts';
+import { parseJson } from '../core/json-bounds.ts';
 import type { ArgumentsOf, Asked, CallDefinition, ReplyOf, RequestOf } from './definition.ts';
 import { MESSAGES, type SessionMessage } from './messages.ts';
 
@@ -103,8 +104,10 @@ export function readReply<D extends CallDefinition>(definition: D, text: string,
   const { method, path, reply } = definition;
   let value: unknown;
   try {
-    value = text === '' ? {} : JSON.parse(text);
+    value = text === '' ? {} : parseJson(text);
   } catch (error) {
+    if (hasCode(error, 'InvalidArgument'))
+      throw new CodedError('Internal', `${from} answered ${method} ${path} with too much: ${error.message}`);
     throw new CodedError('Internal', `${from} answered ${method} ${path} with something that is no JSON`, error);
   }
   const problem = typeof reply === 'string' ? 'it streams' : problemOf(reply, value);
@@ -120,8 +123,10 @@ export function readReply<D extends CallDefinition>(definition: D, text: string,
 export function readMessage(line: string, from: string): SessionMessage | undefined {
   let value: unknown;
   try {
-    value = JSON.parse(line);
+    value = parseJson(line);
   } catch (error) {
+    if (hasCode(error, 'InvalidArgument'))
+      throw new CodedError('InvalidArgument', `a line of the session with ${from} is not read: ${error.message}`);
     throw new CodedError('InvalidArgument', `a line of the session with ${from} is no JSON`, error);
   }
   return checkMessage(value, from);

@@ -1,4 +1,5 @@
 import { CodedError } from '../core/coded-error.ts';
+import { parseJson } from '../core/json-bounds.ts';
 import { checkMessage } from './check.ts';
 import { MAX_MESSAGE_CHARS, type SessionMessage } from './messages.ts';
 
@@ -67,7 +68,7 @@ function* elements(text: string, at: number): Generator<[number, number]> {
 
 function parse(text: string, from: string): unknown {
   try {
-    return JSON.parse(text);
+    return parseJson(text);
   } catch (error) {
     throw new CodedError('InvalidArgument', `a line of the session with ${from} is no JSON`, error);
   }

@@ -4,6 +4,7 @@ import { systemClock } from '../../src/runtime/clock.ts';
 import { CostBounds } from './cost-bounds.ts';
 import { type Host, startHost } from './host.ts';
 import { createIdentity, HostileMember } from './hostile-member.ts';
+import { unfinishedBodies } from './unfinished-bodies.ts';
 
 let host: Host;
 let enemy: HostileMember;
@@ -52,6 +53,32 @@ describe('one member cannot make the agent stand still', () => {
       const { status, text } = await submitted(enemy, requests, containers);
       expect(status === 200 ? JSON.parse(text) : { accepted: false }).toMatchObject({ accepted: false });
     });
+  });
+
+  test('by changing its record a hundred times', async () => {
+    const changes = Array.from({ length: 100 }, (_, i) =>
+      enemy.resigned({ incarnation: i + 2, endpoints: [`192.0.2.${i % 250}:7443`] }),
+    );
+    await bounds.within(
+      async () => {
+        for (const record of changes) await enemy.tell(endpoint, [record]);
+        await systemClock.sleep(1_000);
+      },
+      { writes: 60, lines: 20 },
+    );
+  });
+
+  test('by bodies that do not end', { timeout: 60_000 }, async () => {
+    await bounds.within(
+      async () => {
+        const sockets = unfinishedBodies(enemy.identity, endpoint, 60);
+        await systemClock.sleep(5_000);
+        const { status } = await friend.call(endpoint, 'DELETE', '/v1/pods/none');
+        expect(status, 'another member is answered meanwhile').toBe(200);
+        for (const socket of sockets) socket.destroy();
+      },
+      { lines: 10 },
+    );
   });
 
   test('by a roster in which each is vouched for by the next', async () => {

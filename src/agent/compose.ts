@@ -1,21 +1,15 @@
 import { randomBytes, randomUUID } from 'node:crypto';
 import { lookup } from 'node:dns/promises';
 import { join } from 'node:path';
-import { type GuestSettings, type GuestTerms, guestTermsOf } from '../core/guest-pod/guest-terms.ts';
-import type { ResourceList } from '../core/kube-objects.ts';
 import { FEDERATION_NAME } from '../core/membership/peer-object.ts';
 import { NETWORK_SOCKET } from '../core/network/node-network.ts';
 import { networkSettings } from '../core/network/plan-network.ts';
-import { offeredResources } from '../core/offer/compute-offer.ts';
-import type { MemberLimits } from '../core/shadow-pod/member-limits.ts';
-import type { PodSurroundings } from '../core/shadow-pod/translate-pod.ts';
 import { createKubeClient, type KubeClient } from '../kube/client.ts';
 import type { KubeConnection } from '../kube/connection.ts';
 import { createDialing } from '../peering/dialing.ts';
 import type { PeerHello } from '../peering/peer-connection.ts';
 import { PeerServer } from '../peering/peer-server.ts';
 import { Peers } from '../peering/peers.ts';
-import type { SessionSource } from '../peering/serving.ts';
 import { aborted } from '../runtime/aborted.ts';
 import type { Clock } from '../runtime/clock.ts';
 import type { Controller } from '../runtime/controller.ts';
@@ -28,8 +22,8 @@ import { composeConsumer } from './compose-consumer.ts';
 import { composeDiagnosis } from './compose-diagnosis.ts';
 import { composeFencing } from './compose-fencing.ts';
 import { composeForOffloadedPods } from './compose-offloaded-pods.ts';
+import { composeProvider } from './compose-provider.ts';
 import type { AgentConfig } from './config.ts';
-import { createHomeContact } from './consumer-lost/home-contact.ts';
 import type { DnsGate } from './dns/dns-gate.ts';
 import { createHealthServer, type HealthServer } from './health/health-server.ts';
 import { peerFigures } from './health/peer-figures.ts';
@@ -55,17 +49,13 @@ import { PeerHosts } from './network/peer-hosts.ts';
 import { PeerPaths } from './network/peer-paths.ts';
 import { readServiceCidrs } from './network/service-cidrs.ts';
 import { UdpProber } from './network/udp-prober.ts';
-import { Offers } from './offer/offers.ts';
 import { createPodsOnPeers } from './offloading/pods-on-peers.ts';
 import { createKubeletStats } from './pod-stats/kubelet-stats.ts';
 import { createStatsCalls } from './pod-stats/stats-calls.ts';
 import { createPodStreamHandlers } from './pod-streams/pod-stream-handlers.ts';
 import { createPodStreams } from './pod-streams/pod-streams.ts';
-import type { PodLeases } from './ports.ts';
 import { createServiceCalls } from './service/service-calls.ts';
-import type { ServiceMirrors } from './service/service-mirrors.ts';
 import { createPodCalls } from './shadow-pod/pod-calls.ts';
-import { ShadowPods } from './shadow-pod/shadow-pods.ts';
 
 export interface AgentParts {
   config: AgentConfig;
@@ -307,61 +297,6 @@ async function composeNetwork(
     logger,
   });
   return { network, state, paths, prober, status };
-}
-
-function composeProvider(
-  parts: AgentParts,
-  own: {
-    client: KubeClient;
-    caches: Caches;
-    peers: Peers;
-    offloaded: { mirrors: ServiceMirrors; limits(): MemberLimits; surroundings(): PodSurroundings | undefined };
-    leases: PodLeases;
-  },
-) {
-  const { config, clock, logger } = parts;
-  const { client, caches, peers, offloaded, leases } = own;
-  const { pods, nodes, shadowPods: shadows, federations } = caches;
-  const settings = (): Record<string, unknown> => federations.get(FEDERATION_NAME)?.spec ?? {};
-  const reserve = (): ResourceList => (settings().reserve as ResourceList | undefined) ?? {};
-  const terms = (): GuestTerms => guestTermsOf(settings() as GuestSettings, offeredResources(nodes.list()));
-  const offers = new Offers({
-    pods,
-    nodes,
-    links: peers,
-    reserve,
-    guestShare: () => terms().containerLimits,
-    maintenance: () => settings().maintenance === true,
-    federations,
-    clock,
-  });
-  const shadowPods = new ShadowPods({
-    client,
-    pods,
-    shadowPods: shadows,
-    admission: offers,
-    agent: { namespace: config.namespace, serviceAccount: config.serviceAccount },
-    podSecurityLevel: () => terms().podSecurityLevel,
-    terms,
-    services: offloaded.mirrors,
-    surroundings: offloaded.surroundings,
-    limits: offloaded.limits,
-    leases,
-    homes: createHomeContact({ links: peers, peers: caches.peers, clock }),
-    membersKnown: () => caches.peers.whenSynced(),
-    clock,
-    logger,
-  });
-  const source: SessionSource = {
-    offerFor: (peerId) => offers.offerFor(peerId),
-    podsFor: (peerId) => shadowPods.podsFor(peerId),
-    podFor: (peerId, uid) => shadowPods.podFor(peerId, uid),
-    onChange: (listener) => {
-      offers.onChange((peerId) => listener(peerId, 'offer'));
-      shadowPods.onChange(listener);
-    },
-  };
-  return { offers, shadowPods, source };
 }
 
 async function runAll(

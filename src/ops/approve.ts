@@ -1,5 +1,6 @@
 import { CodedError } from '../core/coded-error.ts';
 import { FEDERATION_NAME, type FederationObject, type PeerObject } from '../core/membership/peer-object.ts';
+import { isApproved, useOf } from '../core/offer/peer-terms.ts';
 import type { KubeClient } from '../kube/client.ts';
 import { FEDERATIONS, PEERS } from '../kube/resources.ts';
 import { explain, readFederation } from './cluster.ts';
@@ -26,7 +27,7 @@ export async function approve(
     throw new CodedError('Conflict', `${found.length} newcomers are named ${who}; say which by its ID: ${ids}`);
   }
   try {
-    if (newcomer === undefined) return await memberAlready(client, who, federation);
+    if (newcomer === undefined) return await approveMember(client, who, { federation, ...options });
     if (!options.dryRun) await writeApproval(client, federation, newcomer.id);
     return { id: newcomer.id, name: newcomer.name, already: false };
   } catch (error) {
@@ -46,15 +47,21 @@ async function writeApproval(
   await client.patch(FEDERATIONS, { name: FEDERATION_NAME }, patch);
 }
 
-/** Nobody of that name waits: it is a member by now, or it was never heard of. */
-async function memberAlready(
-  client: Pick<KubeClient, 'list'>,
+/** Nobody of that name waits: it is a member by now, which may wait for what members may use; or it was never heard of. */
+async function approveMember(
+  client: Pick<KubeClient, 'list' | 'patch'>,
   who: string,
-  { spec, status }: FederationObject,
+  { federation, dryRun }: { federation: FederationObject; dryRun: boolean },
 ): Promise<Approved> {
+  const { spec, status } = federation;
   const { items } = await client.list<PeerObject>(PEERS);
   const peer = items.find(({ metadata, spec: { id } }) => metadata.name === who || id === who);
-  if (peer !== undefined) return { id: peer.spec.id, name: peer.metadata.name, already: true };
+  if (peer !== undefined) {
+    const { id } = peer.spec;
+    const already = useOf(peer, federation).use !== 'AfterApproval' || isApproved(peer, federation);
+    if (!already && !dryRun) await writeApproval(client, federation, id);
+    return { id, name: peer.metadata.name, already };
+  }
   const waiting = (status?.pending ?? []).map((one) => one.name).join(', ');
   const open = spec?.admission === 'Manual' ? '' : '; this member lets newcomers in at once (admission: Vouched)';
   throw new CodedError('NotFound', `nobody named ${who} waits for approval; waiting: ${waiting || 'nobody'}${open}`);

@@ -3,7 +3,8 @@ import { Count, Digest, Label, MemberId, mapOf } from './schemas.ts';
 
 /** What members say about members. */
 
-const Base64 = Type.String({ maxLength: 8192 });
+/** A signature. */
+const Base64 = Type.String({ maxLength: 1024 });
 /** With as many replaced keys as there can be (core/membership/member-keys). */
 const Certificate = Type.String({ maxLength: 12_288 });
 const Ipv4Network = Type.String({ maxLength: 18, pattern: '^([0-9]{1,3}\\.){3}[0-9]{1,3}/[0-9]{1,2}$' });
@@ -16,17 +17,18 @@ const NetworkClaim = Type.Object({
   since: Count,
 });
 
+/** What passes here can be stored: the bounds are those of the Peer's kind (manifests/10-crd-peer). */
 export const PeerRecord = Type.Object({
   id: MemberId,
   name: Label,
-  endpoints: Type.Array(Type.String({ maxLength: 300 }), { minItems: 1, maxItems: 16 }),
+  endpoints: Type.Array(Type.String({ maxLength: 260 }), { minItems: 1, maxItems: 16 }),
   certificate: Certificate,
   incarnation: Type.Integer({ minimum: 1, maximum: Number.MAX_SAFE_INTEGER }),
   protocol: Type.Integer({ minimum: 1, maximum: 1_000_000 }),
   network: Type.Optional(NetworkClaim),
   signature: Base64,
   left: Type.Optional(Type.Literal(true)),
-  vouch: Type.Optional(Type.Object({ by: Type.String({ maxLength: 64 }), signature: Base64 })),
+  vouch: Type.Optional(Type.Object({ by: MemberId, signature: Base64, origin: Type.Optional(MemberId) })),
 });
 
 /** As many members as there can be. */

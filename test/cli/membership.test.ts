@@ -185,6 +185,18 @@ describe('approve', () => {
     expect(writes).toEqual([`patch federations/headcut {"spec":{"approved":["${d.id}"]}}`]);
   });
 
+  test('lets a member use this cluster that came in by the word of others, where the terms ask for that', async () => {
+    const waiting = federation({});
+    const [object] = waiting.federations ?? [];
+    const cluster = new FixedCluster({
+      ...waiting,
+      federations: [{ ...object, spec: { terms: [{ use: 'AfterApproval' }] } } as NonNullable<typeof object>],
+    });
+    const { out, writes } = await headcut('approve b', cluster);
+    expect(out).toBe('Approved b (bbbbbbbbbbbb).\n');
+    expect(writes).toEqual([`patch federations/headcut {"spec":{"approved":["${'b'.repeat(52)}"]}}`]);
+  });
+
   test('writes nothing for who is a member already, nor with --dry-run', async () => {
     expect(await headcut('approve b')).toMatchObject({
       code: 0,

@@ -1,8 +1,9 @@
 import type { Node, Pod, ResourceList } from '../../core/kube-objects.ts';
-import type { FederationObject } from '../../core/membership/peer-object.ts';
+import type { FederationObject, PeerObject } from '../../core/membership/peer-object.ts';
 import {
   computeOffer,
   fits,
+  fitsTerms,
   freeNow,
   isSmaller,
   type Usage,
@@ -10,6 +11,7 @@ import {
   whyClosed,
 } from '../../core/offer/compute-offer.ts';
 import type { Offer } from '../../core/offer/offer.ts';
+import type { PeerUse } from '../../core/offer/peer-terms.ts';
 import { isEqual } from '../../core/offloading/local-status.ts';
 import { type Amounts, amountsFrom, podRequests } from '../../core/quantities/resources.ts';
 import { guestKey, guestKeyOfPod } from '../../core/shadow-pod/shadow-pod.ts';
@@ -27,7 +29,11 @@ export interface OffersDeps {
   guestShare(): ResourceList;
   /** It is drained: peers are asked to move their pods away. */
   maintenance(): boolean;
+  /** What a peer may use. */
+  use?(peerId: string): PeerUse;
   federations: Pick<Store<FederationObject>, 'onChange'>;
+  /** Whose labels may say what they may use. */
+  peers?: Pick<Store<PeerObject>, 'onChange'>;
   clock: Clock;
 }
 
@@ -57,6 +63,9 @@ export class Offers implements Admission {
     const touch = (): void => this.#touch();
     deps.nodes.onChange(touch);
     deps.federations.onChange(touch);
+    deps.peers?.onChange((_name, after, before) => {
+      if (!isEqual(after?.metadata.labels, before?.metadata.labels)) touch();
+    });
     deps.links.onChange((_id, change) => {
       if (change === 'added' || change === 'removed') touch();
     });
@@ -96,13 +105,21 @@ export class Offers implements Admission {
     const requests = podRequests(pod);
     if (isEqual(this.#reserved.get(key)?.requests, requests)) return { ok: true };
     const nodes = this.#deps.nodes.list();
-    const closed = whyClosed(nodes, this.#deps.maintenance());
+    const use = this.#deps.use?.(peerId);
+    const closed = whyClosed(nodes, this.#deps.maintenance()) ?? use?.closed;
     if (closed !== undefined)
       return { ok: false, reason: 'PeerClosed', message: `the provider takes no pods now: ${closed}` };
-    const verdict = fits(requests, freeNow(nodes, this.#usage(), this.#reserve()));
+    const verdict = this.#fits(requests, peerId, use);
     if (verdict.ok) this.#reserved.set(key, { peerId, requests });
     if (verdict.ok) this.#touch();
     return verdict;
+  }
+
+  #fits(requests: Amounts, peerId: string, use: PeerUse | undefined): ReturnType<Admission['reserve']> {
+    const [nodes, usage, reserve] = [this.#deps.nodes.list(), this.#usage(), this.#reserve()];
+    const verdict = fits(requests, freeNow(nodes, usage, reserve));
+    if (!verdict.ok || use === undefined) return verdict;
+    return fitsTerms(requests, { nodes, usage, reserve, peerId, use });
   }
 
   release(uid: string, peerId: string): void {
@@ -123,11 +140,13 @@ export class Offers implements Admission {
     const now = this.#deps.clock.monotonic();
     let waitMs: number | undefined;
     for (const { id } of this.#deps.links.list()) {
+      const use = this.#deps.use?.(id);
       const next = computeOffer(this.#deps.nodes.list(), usage, {
         peerId: id,
         reserve: this.#reserve(),
         guestShare: amountsFrom(this.#deps.guestShare()),
         maintenance: this.#deps.maintenance(),
+        ...(use === undefined ? {} : { use }),
       });
       const left = this.#consider(id, next, now);
       if (left !== undefined) waitMs = Math.min(waitMs ?? left, left);

@@ -39,7 +39,8 @@ export interface ShadowPodsDeps {
   services: Pick<ServiceMirrorDesk, 'prepare'>;
   /** The agent's own namespace and ServiceAccount. */
   agent: { namespace: string; serviceAccount: string };
-  podSecurityLevel(): string;
+  /** That the pods of this cluster have to meet. */
+  podSecurityLevel(cluster: string): string;
   /** What guests may have here. */
   terms(): GuestTerms;
   /** Undefined while it is not known, or what pods need of it is not installed. */

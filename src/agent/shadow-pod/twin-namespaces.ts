@@ -13,7 +13,8 @@ export interface TwinNamespacesDeps {
   clock: Clock;
   /** The agent's own namespace and ServiceAccount, which gets its rights in each twin namespace by a RoleBinding. */
   agent: { namespace: string; serviceAccount: string };
-  podSecurityLevel(): string;
+  /** That the pods of this cluster have to meet. */
+  podSecurityLevel(cluster: string): string;
 }
 
 /** The ClusterRole that holds the agent's rights in a twin namespace (manifests/). */
@@ -85,7 +86,7 @@ export class TwinNamespaces {
   }
 
   async #getOrCreate(twin: Twin): Promise<KubeObject> {
-    const wanted = toTwinNamespace(twin, this.#deps.podSecurityLevel());
+    const wanted = toTwinNamespace(twin, this.#deps.podSecurityLevel(twin.origin.cluster));
     try {
       return await this.#deps.client.create(NAMESPACES, wanted);
     } catch (error) {

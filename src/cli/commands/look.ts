@@ -159,6 +159,8 @@ function renderMember(member: MemberOverview, world: World): string {
         : `${member.virtualNode.name}${member.virtualNode.ready ? '' : ' (not Ready)'}`,
     ],
     ['Pods', `${member.podsOut} of ours there, ${member.podsIn} of theirs here`],
+    ['May use', member.mayUse ?? ''],
+    ['Brought in by', member.broughtInBy ?? ''],
   ].filter(([, value]) => value !== '');
   const width = Math.max(...facts.map(([name = '']) => name.length)) + 3;
   const lines = facts.map(([name = '', value]) => `${`${name}:`.padEnd(width)}${value}`);

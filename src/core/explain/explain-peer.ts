@@ -1,3 +1,5 @@
+import type { PeerObject } from '../membership/peer-object.ts';
+import { EVERYTHING_TEXT, useOf, useText } from '../offer/peer-terms.ts';
 import { isTerminal } from '../pod-phase.ts';
 import { readableQuantity } from '../quantities/quantity.ts';
 import { add, podRequests, toResourceList } from '../quantities/resources.ts';
@@ -18,6 +20,7 @@ export function explainPeer(world: World, name: string): Explanation | undefined
   const { cpu = '0', memory = '0', pods = '0' } = node?.status?.allocatable ?? {};
   const path = typeof network?.path === 'string' ? [`Packets between pods travel by ${network.path}.`] : [];
   const since = ageText(world.now, connected?.lastTransitionTime, ' since ');
+  const use = useText(useOf(peer, world.federation));
   const because = [
     ...(connected?.message === undefined ? [] : [`Contact: ${connected.message}.`]),
     ...(lastSeen === null || lastSeen === undefined
@@ -29,6 +32,8 @@ export function explainPeer(world: World, name: string): Explanation | undefined
     ...(ready === undefined || ready.status === 'True'
       ? []
       : [`Its virtual node takes no pods: ${ready.message ?? ready.reason}.`]),
+    ...(use === EVERYTHING_TEXT ? [] : [`It may use here ${use}.`]),
+    ...cameInText(world, peer),
     `It runs ${counted(podsFrom(world, peer.spec.id).length, 'pod')} on this cluster.`,
     ...path,
   ];
@@ -39,4 +44,10 @@ export function explainPeer(world: World, name: string): Explanation | undefined
           `headcut doctor --peer ${name} looks for the cause; headcut what-if ${name} says what its pods would do if it stays away.`,
         ];
   return { summary: `Peer ${name} is ${stateText(state)}${since}.`, because, advice };
+}
+
+function cameInText({ federation }: World, { spec, status }: PeerObject): string[] {
+  const by = status?.broughtInBy;
+  if (by === undefined) return [];
+  return [spec.vouch?.by === federation.status?.id ? 'This cluster let it in.' : `It came in by the word of ${by}.`];
 }

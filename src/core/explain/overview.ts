@@ -1,5 +1,6 @@
 import { isReady, type Pod, type ResourceList } from '../kube-objects.ts';
 import type { PeerObject } from '../membership/peer-object.ts';
+import { EVERYTHING_TEXT, useOf, useText } from '../offer/peer-terms.ts';
 import { isTerminal } from '../pod-phase.ts';
 import { add, podRequests, toResourceList } from '../quantities/resources.ts';
 import { ageText, counted } from './age.ts';
@@ -27,6 +28,10 @@ export interface MemberOverview {
   uses: ResourceList;
   podsOut: number;
   podsIn: number;
+  /** What it may use of this cluster, where that is not all that is free. */
+  mayUse?: string;
+  /** The member by whose word it came in. */
+  broughtInBy?: string;
   problem?: string;
 }
 
@@ -51,7 +56,11 @@ export function overviewOf(world: World): Overview {
       ...(version === undefined ? {} : { version }),
       ...(prefix === undefined ? {} : { podNetwork: prefix }),
     },
-    problems: [...members.flatMap((member) => memberProblems(world, member)), ...podProblems(world)],
+    problems: [
+      ...federationProblems(world),
+      ...members.flatMap((member) => memberProblems(world, member)),
+      ...podProblems(world),
+    ],
     members,
   };
 }
@@ -63,6 +72,7 @@ export function memberOverview(world: World, peer: PeerObject): MemberOverview {
   const out = podsOn(world, spec.id).filter((pod) => !isTerminal(pod.status));
   const { lastSeen, network } = status;
   const roundTripMs = (status as { roundTripMs?: unknown }).roundTripMs;
+  const mayUse = useText(useOf(peer, world.federation));
   const problem = connected?.status === 'True' ? undefined : connected?.message;
   return {
     name: metadata.name,
@@ -79,8 +89,22 @@ export function memberOverview(world: World, peer: PeerObject): MemberOverview {
     uses: toResourceList(add(...out.map(podRequests))),
     podsOut: out.length,
     podsIn: podsFrom(world, spec.id).filter((pod) => !isTerminal(pod.status)).length,
+    ...(mayUse === EVERYTHING_TEXT ? {} : { mayUse }),
+    ...(status.broughtInBy === undefined ? {} : { broughtInBy: status.broughtInBy }),
     ...(problem === undefined ? {} : { problem }),
   };
+}
+
+function federationProblems({ federation }: World): string[] {
+  const { problem, pending } = federation.status ?? {};
+  const waiting = (pending ?? []).filter(({ reason }) => reason !== undefined);
+  const [first] = waiting;
+  return [
+    ...(typeof problem === 'string' ? [problem] : []),
+    ...(first === undefined
+      ? []
+      : [`${counted(waiting.length, 'newcomer')} wait for headcut approve, such as ${first.name}: ${first.reason}`]),
+  ];
 }
 
 function memberProblems(world: World, member: MemberOverview): string[] {

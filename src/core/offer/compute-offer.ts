@@ -13,6 +13,7 @@ import {
   toResourceList,
 } from '../quantities/resources.ts';
 import type { Offer } from './offer.ts';
+import { capOf, leftOf, type PeerUse, within } from './peer-terms.ts';
 
 /** What runs, or is promised to run, on this cluster's real nodes. */
 export interface Usage {
@@ -70,16 +71,19 @@ export function countsHere(pod: Pod, virtualNodes: ReadonlySet<string>): boolean
 export function computeOffer(
   nodes: readonly Node[],
   usage: readonly Usage[],
-  options: { peerId: string; reserve: Amounts; maintenance?: boolean; guestShare?: Amounts },
+  options: { peerId: string; reserve: Amounts; maintenance?: boolean; guestShare?: Amounts; use?: PeerUse },
 ): Offer {
   const maintenance = options.maintenance === true;
-  const closed = whyClosed(nodes, maintenance);
+  const closed = whyClosed(nodes, maintenance) ?? options.use?.closed;
   const usable = closed === undefined ? usableNodes(nodes) : [];
   const allocatable = add(...usable.map((node) => amountsFrom(node.status?.allocatable)));
   const others = usage.filter((one) => one.peerId !== options.peerId).map((one) => one.requests);
   const own = usage.filter((one) => one.peerId === options.peerId).map((one) => one.requests);
   const free = withShares(
-    clampedTo(allocatable, subtract(allocatable, add(options.reserve, ...others))),
+    within(
+      clampedTo(allocatable, subtract(allocatable, add(options.reserve, ...others))),
+      options.use === undefined ? {} : capOf(options.use, allocatable, options.reserve),
+    ),
     add(...own),
     options.guestShare ?? {},
   );
@@ -149,6 +153,27 @@ function offeredNodeInfo(info: NodeInfo): NodeInfo {
   return JSON.parse(
     JSON.stringify({ architecture, operatingSystem, osImage, kernelVersion, kubeletVersion, containerRuntimeVersion }),
   ) as NodeInfo;
+}
+
+/** Whether the terms of a peer leave room for another pod of it. @param usage what its pods have already, and those of others */
+export function fitsTerms(
+  requests: Amounts,
+  { nodes, usage, reserve, peerId, use }: Asked,
+): { ok: true } | { ok: false; reason: string; message: string } {
+  const allocatable = add(...usableNodes(nodes).map((node) => amountsFrom(node.status?.allocatable)));
+  const used = add(...usage.filter((one) => one.peerId === peerId).map((one) => one.requests));
+  const left = leftOf(capOf(use, allocatable, reserve), used);
+  const bounded = Object.fromEntries(Object.entries(requests).filter(([name]) => left[name] !== undefined));
+  const verdict = fits(bounded, left);
+  return verdict.ok ? verdict : { ...verdict, message: `${verdict.message} to this member by its terms there` };
+}
+
+export interface Asked {
+  nodes: readonly Node[];
+  usage: readonly Usage[];
+  reserve: Amounts;
+  peerId: string;
+  use: PeerUse;
 }
 
 /** What is free for any pod now; reservations are usage too. */

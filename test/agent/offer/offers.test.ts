@@ -3,6 +3,7 @@ import { Offers } from '../../../src/agent/offer/offers.ts';
 import type { PeerLinks } from '../../../src/agent/ports.ts';
 import type { Node, Pod } from '../../../src/core/kube-objects.ts';
 import type { FederationObject } from '../../../src/core/membership/peer-object.ts';
+import type { PeerUse } from '../../../src/core/offer/peer-terms.ts';
 import { systemClock as clock } from '../../../src/runtime/clock.ts';
 import { FakeStore } from '../../fake-store.ts';
 
@@ -17,8 +18,9 @@ const pod = (cpu: string): Pod => ({
   spec: { containers: [{ name: 'c', resources: { requests: { cpu } } }] },
 });
 
-function start(): Offers {
+function start(terms: Partial<PeerUse> = {}): Offers {
   return new Offers({
+    use: (peerId) => ({ use: 'Allowed', sharePercent: 100, limits: {}, ...(peerId === 'a' ? terms : {}) }),
     pods: new FakeStore<Pod>(),
     nodes: new FakeStore<Node>([node]),
     links: { list: () => [], onChange: () => {} } as Pick<PeerLinks, 'list' | 'onChange'>,
@@ -45,4 +47,18 @@ test('room that is held for a pod is not there for a larger one of its UID', () 
   expect(offers.reserve('same', pod('1'), 'a')).toEqual({ ok: true });
   expect(offers.reserve('same', pod('1'), 'a')).toEqual({ ok: true });
   expect(offers.reserve('same', pod('100'), 'a')).toMatchObject({ ok: false });
+});
+
+test('a pod is refused that asks for more than its member may use, and those of other members are not', () => {
+  const offers = start({ limits: { cpu: '2' } });
+  expect(offers.reserve('one', pod('1500m'), 'a')).toEqual({ ok: true });
+  expect(offers.reserve('two', pod('1'), 'a')).toMatchObject({ ok: false, reason: 'OutOfcpu' });
+  expect(offers.reserve('two', pod('500m'), 'a')).toEqual({ ok: true });
+  expect(offers.reserve('three', pod('2'), 'c')).toEqual({ ok: true });
+});
+
+test('no pod is taken of a member that may use nothing', () => {
+  const offers = start({ closed: 'its terms' });
+  expect(offers.reserve('one', pod('1'), 'a')).toMatchObject({ ok: false, reason: 'PeerClosed' });
+  expect(offers.reserve('one', pod('1'), 'c')).toEqual({ ok: true });
 });

@@ -29,6 +29,16 @@ function registryOf(peers: () => ReturnType<typeof peerFigures>[]) {
   return { registry, ...made };
 }
 
+test('are served whatever one peer says that it offers, which counts as nothing', async () => {
+  const spoiled = { cpu: '1e30000000', memory: 'much', pods: '-5', constructor: '1', ephemeral: '9'.repeat(1_000_000) };
+  const enemy = { ...link, name: 'enemy', offer: { ...offer, allocatable: spoiled } };
+  const { registry } = registryOf(() => [peerFigures(link), peerFigures(enemy)]);
+  const text = await registry.metrics();
+  expect(text).toContain('headcut_peer_offered_cpu_cores{peer="b"} 1.5');
+  expect(text).toContain('headcut_peer_offered_memory_bytes{peer="enemy"} 0');
+  expect(text).toContain('headcut_peer_offered_pods{peer="enemy"} 0');
+});
+
 test('the agent serves what the list of metrics says, with figures from where they are known', async () => {
   const { registry, writes } = registryOf(() => [peerFigures(link)]);
   writes.inc({ method: 'PATCH', resource: 'pods/status', result: 'ok' });

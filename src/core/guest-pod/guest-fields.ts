@@ -259,7 +259,7 @@ export const GUEST_SPEC: Extract<Rule, { kind: 'object' }> = {
     serviceAccountName: home,
     serviceAccount: home,
     automountServiceAccountToken: home,
-    // Services of the twin namespace are named by us, if at all.
-    enableServiceLinks: home,
+    // The Services of its twin namespace are those of its home.
+    enableServiceLinks: take,
   },
 };

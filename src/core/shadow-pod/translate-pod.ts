@@ -118,8 +118,19 @@ function translateSpec(shadow: ShadowPod, translation: Translation, debuggers: b
     affinity: NOT_ON_VIRTUAL_NODES,
     serviceAccountName: 'default',
     automountServiceAccountToken: false,
-    enableServiceLinks: false,
+    ...hostNameOf(shadow, spec, translation.clusterDomain),
   };
+}
+
+/** The longest name that Linux gives a host. */
+const MAX_HOST_NAME = 64;
+
+/** A kubelet would write the name of the twin namespace, which is longer, into a host name that is the whole name of the pod. */
+function hostNameOf({ spec: { originNamespace, originName } }: ShadowPod, spec: PodSpec, domain: string): object {
+  const { hostname = originName, subdomain, setHostnameAsFQDN } = spec;
+  if (setHostnameAsFQDN !== true || typeof subdomain !== 'string' || subdomain === '') return {};
+  const name = `${String(hostname)}.${subdomain}.${originNamespace}.svc.${domain}`;
+  return name.length > MAX_HOST_NAME ? {} : { hostnameOverride: name, setHostnameAsFQDN: false };
 }
 
 /** The API server gives the Secrets of the ServiceAccount to a pod that names none for pulling its images. */

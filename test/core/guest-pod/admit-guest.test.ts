@@ -142,7 +142,6 @@ describe('the spec of a guest', () => {
       serviceAccount: 'builder',
       runtimeClassName: 'gpu',
       fieldFromTheFuture: 1,
-      enableServiceLinks: true,
       volumes: [{ name: 'v', nfs: {} }],
     });
     expect(made).toEqual({ containers: [{ name: 'c' }], volumes: [] });

@@ -65,6 +65,31 @@ describe('the pod made on the provider', () => {
     expect(pod.metadata.annotations?.['headcut.dev/origin-namespace']).toBe('demo');
   });
 
+  test('has the variables of Services as at home, unless it wants none', () => {
+    const links = (spec: object): unknown => {
+      const shadow = shadowOf();
+      const own = { ...shadow.spec.pod, spec: { ...home.spec, ...spec } };
+      return translatePod({ ...shadow, spec: { ...shadow.spec, pod: own } }, surroundings).spec.enableServiceLinks;
+    };
+    expect([{ enableServiceLinks: true }, { enableServiceLinks: false }, {}].map(links)).toEqual([
+      true,
+      false,
+      undefined,
+    ]);
+  });
+
+  test('that has its whole name as its host name has the one of its home', () => {
+    const named = (spec: object) => {
+      const shadow = shadowOf();
+      const own = { ...shadow.spec.pod, spec: { ...home.spec, subdomain: 'db', setHostnameAsFQDN: true, ...spec } };
+      return translatePod({ ...shadow, spec: { ...shadow.spec, pod: own } }, surroundings).spec;
+    };
+    expect(named({})).toMatchObject({ hostnameOverride: 'web-1.db.demo.svc.cluster.local', setHostnameAsFQDN: false });
+    expect(named({ hostname: 'db-0' }).hostnameOverride).toBe('db-0.db.demo.svc.cluster.local');
+    expect(named({ hostname: 'x'.repeat(60) })).not.toHaveProperty('hostnameOverride');
+    expect(named({ setHostnameAsFQDN: false })).not.toHaveProperty('hostnameOverride');
+  });
+
   test("asks our nameserver under its home's names", () => {
     expect(pod.spec.dnsPolicy).toBe('None');
     expect(pod.spec.dnsConfig).toEqual({

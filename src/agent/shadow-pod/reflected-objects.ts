@@ -43,13 +43,23 @@ export class ReflectedObjects {
    */
   async apply(objects: ConfigObject[], twin: Twin, maxBytes = Number.POSITIVE_INFINITY): Promise<void> {
     const { known } = await this.#listed(twin);
-    const added = objects.map((object) => bytesOf(object) - (known.get(keyOf(object))?.bytes ?? 0));
+    const before = new Map(objects.map((object) => [keyOf(object), known.get(keyOf(object))]));
+    const added = objects.map((object) => bytesOf(object) - (before.get(keyOf(object))?.bytes ?? 0));
     const wanted = this.bytesOf(twin.origin.cluster) + added.reduce((sum, bytes) => sum + bytes, 0);
-    if (wanted > maxBytes && added.some((bytes) => bytes > 0)) {
-      const limits = `would be ${toMiB(wanted)} MiB; the limit for one member is ${toMiB(maxBytes)} MiB (guests.perMember.objectMiB of its Federation)`;
-      throw new CodedError('ResourceExhausted', `all ConfigMaps and Secrets of this cluster on the provider ${limits}`);
-    }
-    await Promise.all(objects.map((object) => this.#inTurn(object, twin, () => this.#applyOne(object, twin))));
+    if (wanted > maxBytes && added.some((bytes) => bytes > 0)) throw tooMuch(wanted, maxBytes);
+    // They count from now on: more may come before these are written.
+    for (const object of objects)
+      known.set(keyOf(object), { hash: before.get(keyOf(object))?.hash, bytes: bytesOf(object) });
+    await Promise.all(
+      objects.map((object) =>
+        this.#inTurn(object, twin, () => this.#applyOne(object, twin)).catch((error) => {
+          const former = before.get(keyOf(object));
+          if (former === undefined) known.delete(keyOf(object));
+          else known.set(keyOf(object), former);
+          throw error;
+        }),
+      ),
+    );
   }
 
   /** Removes those of these that are there and are of this consumer's namespace. */
@@ -190,6 +200,11 @@ function bytesOf({ data, binaryData }: ConfigObject): number {
   for (const part of [data, binaryData])
     for (const [key, value] of Object.entries(part ?? {})) bytes += key.length + Buffer.byteLength(value);
   return bytes;
+}
+
+function tooMuch(wanted: number, maxBytes: number): CodedError {
+  const limits = `would have ${toMiB(wanted)} MiB; the limit for one member is ${toMiB(maxBytes)} MiB (guests.perMember.objectMiB of its Federation)`;
+  return new CodedError('ResourceExhausted', `all ConfigMaps and Secrets of this cluster on the provider ${limits}`);
 }
 
 function toMiB(bytes: number): string {

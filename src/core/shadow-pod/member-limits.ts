@@ -1,4 +1,4 @@
-import type { Node } from '../kube-objects.ts';
+import { type Node, objectKey, parseObjectKey } from '../kube-objects.ts';
 import { usableNodes } from '../offer/compute-offer.ts';
 import type { PodVerdict } from '../offloading/pod-submission.ts';
 import { referencedObjects } from '../reflection/references.ts';
@@ -48,7 +48,7 @@ export interface LimitedMember {
   /** Of this member, and the one that is to come. */
   shadows: readonly ShadowPod[];
   shadow: ShadowPod;
-  /** Names (`namespace/name`) of pods of this member that are being submitted, this one included. */
+  /** Names (`namespace/name`) of pods of this member that are being submitted. */
   submitting: readonly string[];
   /** Twin namespaces that there are of this member, also those without pods. */
   twins: readonly string[];
@@ -60,12 +60,15 @@ export interface LimitedMember {
 export type LimitPlan = { makeRoom: ShadowPod[] } | Extract<PodVerdict, { accepted: false }>;
 
 export function planLimits(member: LimitedMember): LimitPlan {
-  const { shadow, twins, limits } = member;
-  const { namespace: twin = '' } = shadow.metadata;
-  if (!twins.includes(twin) && twins.length >= limits.namespaces)
+  const { shadow, limits } = member;
+  const submitted = member.submitting
+    .filter((name) => name !== objectKey(shadow))
+    .map((name) => parseObjectKey(name).namespace);
+  const twins = new Set([...member.twins, ...submitted]);
+  if (!twins.has(shadow.metadata.namespace ?? '') && twins.size >= limits.namespaces)
     return refused(
       'TooManyNamespaces',
-      `pods of ${twins.length} namespaces of this cluster are on the provider`,
+      `pods of ${twins.size} namespaces of this cluster are on the provider`,
       'namespaces',
     );
   const objects = new Set([...member.shadows, shadow].flatMap(objectsOf));
@@ -78,8 +81,8 @@ export function planLimits(member: LimitedMember): LimitPlan {
   return planPods(member);
 }
 
-function planPods({ shadows, submitting, limits, now }: LimitedMember): LimitPlan {
-  const names = new Set([...shadows.map(({ metadata }) => `${metadata.namespace}/${metadata.name}`), ...submitting]);
+function planPods({ shadows, shadow, submitting, limits, now }: LimitedMember): LimitPlan {
+  const names = new Set([...[...shadows, shadow].map(objectKey), ...submitting]);
   const over = names.size - limits.pods;
   if (over <= 0) return { makeRoom: [] };
   const ended = shadows.filter((one) => endedAt(one) + TOLD_WITHIN_MS <= now).sort((a, b) => endedAt(a) - endedAt(b));

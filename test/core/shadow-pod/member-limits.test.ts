@@ -57,6 +57,16 @@ test('of pods that have ended, and whose home was told so, the oldest make room'
   expect(plan([early], shadowOf('u3'), {})).toEqual({ makeRoom: [] });
 });
 
+test('what is being submitted counts, or many at once would be over the limit', () => {
+  const at = { shadows: [], twins: [], limits: { pods: 2, ...DEFAULT_MEMBER_LIMITS, namespaces: 2 }, now: NOW };
+  const shadow = shadowOf('u3');
+  const submitting = ['other-1/x', 'other-2/y'];
+  expect(planLimits({ ...at, shadow, submitting })).toMatchObject({ reason: 'TooManyNamespaces' });
+  const { namespace } = shadow.metadata;
+  const same = [`${namespace}/x`, `${namespace}/y`];
+  expect(planLimits({ ...at, shadow, submitting: same })).toMatchObject({ reason: 'TooManyPods' });
+});
+
 test('namespaces and objects are counted over all pods of the member', () => {
   const naming = (name: string) => ({ containers: [{ name: 'c', envFrom: [{ secretRef: { name } }] }] });
   const others = shadowOf('u1', { namespace: 'other', spec: naming('s') });

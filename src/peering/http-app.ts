@@ -14,6 +14,8 @@ export function createHttpApp(
   onUnreadable: (request: FastifyRequest, problem: string) => void = () => {},
 ): FastifyInstance {
   const app = fastify({
+    // Parameters are judged by their definitions, as everything else.
+    routerOptions: { maxParamLength: 16 * 1024 },
     serverFactory: (handler) => server.on('request', handler),
     exposeHeadRoutes: false,
     forceCloseConnections: true,

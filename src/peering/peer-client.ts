@@ -5,17 +5,23 @@ import { plainLine } from '../core/plain-text.ts';
 import { readReply, toTarget } from '../wire/check.ts';
 import type { ArgumentsOf, CallDefinition, ReplyOf } from '../wire/definition.ts';
 import { PEER_SERVER_NAME } from '../wire/endpoints.ts';
+import { ByteBudget } from './byte-budget.ts';
 
 /** A request as it goes over the wire. */
 export interface PeerRequest {
   method: string;
   /** With the query. */
   path: string;
-  body?: unknown;
+  /** JSON. */
+  body?: Buffer | undefined;
   headers?: Record<string, string | string[]>;
   signal: AbortSignal;
 }
 
+const SMALL_BODY = 256 * 1024;
+/** node:http2 lets a session hold 10 MB (maxSessionMemory). */
+const MAX_BODY = 8 * 1024 * 1024;
+const BODIES = { perOwner: MAX_BODY, inAll: MAX_BODY, always: 0, waiting: 1_000 };
 /** What is read of an answer that says why a call failed. */
 const MAX_REFUSAL_BYTES = 64 * 1024;
 
@@ -27,6 +33,7 @@ const MAX_REFUSAL_BYTES = 64 * 1024;
 export class PeerClient {
   readonly #name: () => string;
   readonly #open: (signal: AbortSignal) => Promise<Duplex>;
+  readonly #bodies = new ByteBudget(BODIES);
 
   constructor(name: () => string, open: (signal: AbortSignal) => Promise<Duplex>) {
     this.#name = name;
@@ -37,8 +44,23 @@ export class PeerClient {
   async call<D extends CallDefinition>(definition: D, asked: ArgumentsOf<D>, signal: AbortSignal): Promise<ReplyOf<D>> {
     const { method, replyBytes = MAX_REFUSAL_BYTES } = definition;
     const { body } = asked as { body?: unknown };
-    const answer = await this.request({ method, path: toTarget(definition, asked), body, signal });
-    return readReply(definition, await this.readText(answer, replyBytes, signal), this.#name());
+    const text = body === undefined ? undefined : Buffer.from(JSON.stringify(body));
+    const sent = await this.#takeTurn(text?.length ?? 0, signal);
+    try {
+      const answer = await this.request({ method, path: toTarget(definition, asked), body: text, signal });
+      return readReply(definition, await this.readText(answer, replyBytes, signal), this.#name());
+    } finally {
+      sent();
+    }
+  }
+
+  /** Large bodies go one after the other: more would fill what node keeps for a connection, which then takes no stream any more. */
+  async #takeTurn(bytes: number, signal: AbortSignal): Promise<() => void> {
+    if (bytes <= SMALL_BODY) return () => {};
+    return this.#bodies.take('', bytes, signal).catch((reason: unknown) => {
+      if (reason instanceof CodedError && reason.code === 'ResourceExhausted') throw reason;
+      throw new CodedError('Unavailable', `cannot reach ${this.#name()}`, reason);
+    });
   }
 
   /** A call whose reply streams. */
@@ -90,7 +112,7 @@ export class PeerClient {
 }
 
 function send(request: PeerRequest, stream: Duplex): Promise<PeerAnswer> {
-  const body = request.body === undefined ? undefined : Buffer.from(JSON.stringify(request.body));
+  const { body } = request;
   return new Promise((resolve, reject) => {
     // A request is told of a stream's end only if that comes later.
     if (stream.destroyed) return reject(new Error('the connection was closed'));

@@ -223,7 +223,8 @@ export async function startServer(
 /** Asks also what no definition knows. */
 export class TestClient extends PeerClient {
   /** Sends any request; gives the JSON of the answer. */
-  async ask(request: PeerRequest): Promise<unknown> {
+  async ask({ body, ...rest }: Omit<PeerRequest, 'body'> & { body?: unknown }): Promise<unknown> {
+    const request = { ...rest, body: body === undefined ? undefined : Buffer.from(JSON.stringify(body)) };
     const text = await this.readText(await this.request(request), 8 * 1024 * 1024, request.signal);
     return text === '' ? {} : JSON.parse(text);
   }

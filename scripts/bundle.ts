@@ -25,6 +25,8 @@ export const networkEntry: BundleEntry = { source: 'src/bin/network.ts', output:
 export const gateEntry: BundleEntry = { source: 'src/bin/gate.ts', output: 'gate.mjs' };
 /** What stops fenced pods while the agent cannot. */
 export const fenceEntry: BundleEntry = { source: 'src/bin/fence.ts', output: 'fence.mjs' };
+/** What approves the certificates of virtual nodes: a program of its own, as it has a right that the agent must not have. */
+export const approveEntry: BundleEntry = { source: 'src/bin/approve.ts', output: 'approve.mjs' };
 /**
  * The command line in two: a first file that is next to nothing, so that the second one can come from node's compile cache.
  * That is CommonJS, where what is loaded when needed brings node's modules (HTTP, TLS …) only then; an ES module names all of
@@ -50,7 +52,7 @@ if (parseInt(process.versions.node, 10) < ${NEEDED_NODE}) {
 };
 const READABLE_BY = 'node18';
 
-const entries = [agentEntry, networkEntry, gateEntry, fenceEntry, cliEntry, cliMainEntry];
+const entries = [agentEntry, networkEntry, gateEntry, fenceEntry, approveEntry, cliEntry, cliMainEntry];
 
 export interface BundleOptions {
   readonly root: string;

@@ -36,11 +36,21 @@ export function composeConsumer(
   const { client, caches, peers, addresses, fencing, countWrite } = own;
   const { pods, nodes } = caches;
   const callers = new CallerCheck({ client, clock });
-  const { server: apiServer, ca } = connection;
   const virtualNodes = new VirtualNodeController({
     client,
     connectAs: ({ key, certificate }) =>
-      createKubeClient({ server: apiServer, ca, key, cert: certificate }, clock, countWrite),
+      createKubeClient(
+        {
+          server: connection.server,
+          get ca() {
+            return connection.ca;
+          },
+          key,
+          cert: certificate,
+        },
+        clock,
+        countWrite,
+      ),
     nodes,
     pods,
     links: peers,
@@ -49,7 +59,7 @@ export function composeConsumer(
       new KubeletServer({
         node,
         host: config.hostIp,
-        clientCa: ca ?? '',
+        clientCa: () => connection.ca ?? '',
         callers,
         pods,
         stats: new VirtualNodeStats({ node, nodes, pods, clock }),

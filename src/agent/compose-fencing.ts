@@ -1,8 +1,10 @@
 import { uptime } from 'node:os';
 import { join } from 'node:path';
+import type { KubeClient } from '../kube/client.ts';
 import type { Caches } from './caches.ts';
 import type { AgentParts } from './compose.ts';
 import { createPodGuard, GUARD_SOCKET } from './fencing/guard-line.ts';
+import { createGuardRights } from './fencing/guard-rights.ts';
 import { LeaseGrants } from './fencing/lease-grants.ts';
 import { createLeaseMemory } from './fencing/lease-memory.ts';
 import { Leases } from './fencing/leases.ts';
@@ -12,7 +14,7 @@ import type { PeerLinks } from './ports.ts';
 /** Both sides of fencing: what is asked of the homes of pods here, and what is known about our pods elsewhere. */
 export function composeFencing(
   { config, clock, logger }: AgentParts,
-  { caches, peers }: { caches: Caches; peers: PeerLinks },
+  { client, caches, peers }: { client: KubeClient; caches: Caches; peers: PeerLinks },
 ) {
   // Goes on while the machine sleeps, other than the monotonic clock of the process.
   const uptimeMs = (): number => uptime() * 1_000;
@@ -21,5 +23,7 @@ export function composeFencing(
   const guard = createPodGuard(join(config.fenceFolder, GUARD_SOCKET), clock);
   const { shadowPods } = caches;
   const leases = new Leases({ shadowPods, links: peers, memory, guard, uptime: uptimeMs, clock, logger });
-  return { leases, grants, fencing: createPodFencing(caches, grants) };
+  const { namespace } = config;
+  const guardRights = createGuardRights({ client, shadowPods, namespace, clock, logger });
+  return { leases, guardRights, grants, fencing: createPodFencing(caches, grants) };
 }

@@ -88,7 +88,7 @@ export async function composeAgent(parts: AgentParts): Promise<Agent> {
   const { membership, identity, peers } = members;
   const network = await composeNetwork(parts, client, caches, members);
   const addresses = network.state;
-  const { leases, grants, fencing } = composeFencing(parts, { caches, peers });
+  const { leases, guardRights, grants, fencing } = composeFencing(parts, { client, caches, peers });
   const offloaded = composeForOffloadedPods(parts, { client, caches, peers, addresses, leases });
   const provider = composeProvider(parts, { client, caches, peers, offloaded, leases });
   const consumer = composeConsumer(parts, { client, caches, peers, addresses, fencing, countWrite });
@@ -111,7 +111,8 @@ export async function composeAgent(parts: AgentParts): Promise<Agent> {
   });
   const diagnoser = composeDiagnosis({ ...parts, peers, network });
   const streams = createPodStreamHandlers(provider.shadowPods, createPodStreams(client));
-  const stats = createKubeletStats({ client, pods: caches.pods, nodes: caches.nodes, clock });
+  const own = { node: config.nodeName, address: config.hostIp };
+  const stats = createKubeletStats({ client, pods: caches.pods, nodes: caches.nodes, own, clock });
   const server = new PeerServer({
     identity,
     hello,
@@ -143,6 +144,7 @@ export async function composeAgent(parts: AgentParts): Promise<Agent> {
     network.network.controller,
     network.status.controller,
     provider.shadowPods.controller,
+    guardRights,
     offloaded.mirrors.controller,
     consumer.services.controller,
     consumer.virtualNodes.controller,
@@ -171,6 +173,7 @@ export async function composeAgent(parts: AgentParts): Promise<Agent> {
     network.status.controller,
     provider.offers,
     provider.shadowPods,
+    guardRights,
     leases,
     offloaded.mirrors,
     consumer.services,

@@ -95,12 +95,15 @@ export function createKubeClient(
 class UndiciKubeClient implements KubeClient {
   readonly connection: KubeConnection;
   readonly authorization: () => Promise<string | undefined>;
-  readonly #dispatchers: ReturnType<typeof createDispatchers>;
+  #dispatchers: ReturnType<typeof createDispatchers>;
+  /** That the dispatchers trust. */
+  #ca: string | undefined;
   readonly #onWrite: WriteObserver | undefined;
 
   constructor(connection: KubeConnection, clock: Clock, onWrite: WriteObserver | undefined) {
     this.connection = connection;
     this.authorization = createAuthorization(connection, clock);
+    this.#ca = connection.ca;
     this.#dispatchers = createDispatchers(connection);
     this.#onWrite = onWrite;
   }
@@ -209,8 +212,19 @@ class UndiciKubeClient implements KubeClient {
     await Promise.all([this.#dispatchers.calls.destroy(), this.#dispatchers.streams.destroy()]);
   }
 
+  /** Calls and watches under way end as they would have; new ones meet the API server under its new CA. */
+  #trustPresentCa(): void {
+    const { ca } = this.connection;
+    if (ca === this.#ca) return;
+    const former = this.#dispatchers;
+    this.#ca = ca;
+    this.#dispatchers = createDispatchers(this.connection);
+    for (const pool of [former.calls, former.streams]) pool.close().catch(() => {});
+  }
+
   async #send(method: string, path: string, options: RequestOptions, pool: 'calls' | 'streams') {
     const authorization = await this.authorization();
+    this.#trustPresentCa();
     return this.#dispatchers[pool].request({
       origin: this.connection.server,
       path: `${path}${queryString(options.query)}`,

@@ -6,7 +6,7 @@ import type { Clock } from '../runtime/clock.ts';
 export interface KubeConnection {
   /** https://host:port, without a path. */
   server: string;
-  /** PEM. */
+  /** PEM. May be another one later (in-cluster.ts): to be read when it is used. */
   ca?: string | undefined;
   /** PEM client certificate and key. */
   cert?: string | undefined;

@@ -14,6 +14,12 @@ export interface ClusterStatus {
   ready: boolean;
 }
 
+/** Tokens of the ServiceAccounts of headcut. */
+export interface AgentTokens {
+  agent: string;
+  approver: string;
+}
+
 /** A way to have clusters on this machine. Every method is idempotent and works on what a killed run left. */
 export interface ClusterProvider {
   readonly name: string;
@@ -40,8 +46,8 @@ export interface ClusterProvider {
   address(cluster: ClusterTopology): Promise<string>;
   /** What the cluster calls its node. */
   nodeName(cluster: ClusterTopology): string;
-  /** Runs the agent of the checkout beside the cluster, anew if it runs. @param token of its ServiceAccount */
-  startAgent(cluster: ClusterTopology, token: string): Promise<void>;
+  /** Runs the agent of the checkout, with what belongs to it, beside the cluster, anew if it runs. */
+  startAgent(cluster: ClusterTopology, tokens: AgentTokens): Promise<void>;
   /** Imports a docker or OCI archive into the cluster's container runtime. */
   loadImage(cluster: ClusterTopology, archive: string): Promise<void>;
   /** A command line that runs `argv` in the cluster's namespaces. */

@@ -5,17 +5,20 @@ import type { KubeObject } from '../core/kube-objects.ts';
 export interface InstallChoices {
   /** Image of the agent, instead of the one of this version. */
   image?: string | undefined;
-  /** Also lets the agent approve the serving certificates of its virtual nodes. */
+  /** Also lets the approver approve the serving certificates of virtual nodes. */
   csrApprover?: boolean | undefined;
   /** For API servers that serve no MutatingAdmissionPolicy: the agent's webhook instead of the policies. */
   webhook?: boolean | undefined;
 }
 
-/** The Deployment of the agent, and that of the guard of fenced pods, which stops them when the agent cannot. */
+/**
+ * The Deployments: of the agent, of the guard of fenced pods, which stops them when the agent cannot, and of what approves the
+ * certificates of virtual nodes.
+ */
 export const AGENT = 'headcut';
-export const GUARD = 'headcut-fence';
-/** The pods of both. */
-export const POD_SELECTOR = `app.kubernetes.io/name in (${AGENT},${GUARD})`;
+export const DEPLOYMENT_NAMES = [AGENT, 'headcut-fence', 'headcut-approver'];
+/** The pods of all. */
+export const POD_SELECTOR = `app.kubernetes.io/name in (${DEPLOYMENT_NAMES.join()})`;
 
 /** The kinds of what the webhook does instead. */
 const POLICY_KINDS = ['MutatingAdmissionPolicy', 'MutatingAdmissionPolicyBinding'];
@@ -45,14 +48,34 @@ export function possibleObjects(): KubeObject[] {
   ] as unknown[] as KubeObject[];
 }
 
+/** What gives the right of the optional part for serving certificates. */
+export function csrApproverBinding(): KubeObject | undefined {
+  return (objects.csrApprover as unknown[] as KubeObject[]).find(({ kind }) => kind === 'ClusterRoleBinding');
+}
+
 /** One of the policies, to ask whether an API server serves their kind. */
 export function policyObject(): KubeObject | undefined {
   return installObjects({}).find(({ kind = '' }) => POLICY_KINDS.includes(kind));
 }
 
+/**
+ * With another image, which may come from its registry. That of manifests/ may not: it was imported, and who owns its name is nobody
+ * to ask.
+ */
 function withImage(all: KubeObject[], image: string | undefined): KubeObject[] {
-  if (image === undefined) return all;
+  if (image === undefined || image.startsWith(IMAGE_REPOSITORY))
+    return image === undefined ? all : withName(all, image);
+  return JSON.parse(JSON.stringify(withName(all, image)), (_key, value: unknown) =>
+    isContainerOf(value, image) ? { ...value, imagePullPolicy: 'IfNotPresent' } : value,
+  ) as KubeObject[];
+}
+
+function withName(all: KubeObject[], image: string): KubeObject[] {
   return JSON.parse(JSON.stringify(all), (key, value: unknown) =>
     key === 'image' && typeof value === 'string' && value.startsWith(IMAGE_REPOSITORY) ? image : value,
   ) as KubeObject[];
+}
+
+function isContainerOf(value: unknown, image: string): value is object {
+  return typeof value === 'object' && value !== null && (value as { image?: unknown }).image === image;
 }

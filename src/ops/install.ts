@@ -10,7 +10,14 @@ import { DEPLOYMENTS, FEDERATIONS, PODS } from '../kube/resources.ts';
 import type { Clock, TimeLimit } from '../runtime/clock.ts';
 import { applyOwn } from './apply-own.ts';
 import { explain } from './cluster.ts';
-import { AGENT, GUARD, type InstallChoices, installObjects, POD_SELECTOR, policyObject } from './install-objects.ts';
+import {
+  csrApproverBinding,
+  DEPLOYMENT_NAMES,
+  type InstallChoices,
+  installObjects,
+  POD_SELECTOR,
+  policyObject,
+} from './install-objects.ts';
 
 export interface InstallOptions extends InstallChoices {
   timeoutMs: number;
@@ -38,7 +45,10 @@ export async function install(client: KubeClient, options: InstallOptions): Prom
     const discovery = new Discovery(client);
     // The first question is asked once: who gave a wrong address should not wait.
     const webhook = options.webhook ?? !(await servesPolicies(discovery));
-    const objects = installObjects({ ...options, webhook });
+    const csrApprover =
+      options.csrApprover ??
+      (await patiently(() => isThere(client, discovery, csrApproverBinding()), { clock, untilMs }));
+    const objects = installObjects({ ...options, csrApprover, webhook });
     for (const object of objects) await patiently(() => applyOne(client, discovery, object), { clock, untilMs });
     const { id = '', endpoints = [] } = (await waitForAgent(client, { clock, timeoutMs, untilMs })).status ?? {};
     return { objects: objects.length, admission: webhook ? 'webhook' : 'policies', id, endpoints };
@@ -50,6 +60,19 @@ export async function install(client: KubeClient, options: InstallOptions): Prom
 async function servesPolicies(discovery: Discovery): Promise<boolean> {
   const policy = policyObject();
   return policy === undefined || (await discovery.typeOf(policy)) !== undefined;
+}
+
+/** Of an earlier installation: whoever asked for that part still wants it, in the form that it has now. */
+async function isThere(client: KubeClient, discovery: Discovery, object: KubeObject | undefined): Promise<boolean> {
+  const type = object && (await discovery.typeOf(object));
+  if (object === undefined || type === undefined) return false;
+  try {
+    await client.get(type, { name: object.metadata.name });
+    return true;
+  } catch (error) {
+    if (isNotFound(error)) return false;
+    throw error;
+  }
 }
 
 async function applyOne(client: KubeClient, discovery: Discovery, object: KubeObject): Promise<void> {
@@ -84,7 +107,7 @@ async function waitForAgent(
 }
 
 async function readOnceRolledOut(client: KubeClient): Promise<FederationObject | undefined> {
-  for (const name of [AGENT, GUARD])
+  for (const name of DEPLOYMENT_NAMES)
     if (!isRolledOut(await client.get<Deployment>(DEPLOYMENTS, { namespace: AGENT_NAMESPACE, name }))) return undefined;
   return readIfThere(client);
 }

@@ -44,7 +44,7 @@ const LOG_LINES = 5_000;
 
 /**
  * Collects what helps somebody else to see what is wrong, file by file. Values of environment variables, which often are
- * secrets, are taken out, and so are annotations that repeat whole manifests. What cannot be read is said in its place.
+ * secrets, are taken out, and so are headers of probes, attributes of volumes and the annotations of others. What cannot be read is said in its place.
  */
 export async function* collectSupport(client: KubeClient, options: BundleOptions): AsyncGenerator<BundleFile> {
   for (const { file, type, namespace } of OBJECTS)
@@ -93,7 +93,9 @@ export async function packBundle(folder: string, files: readonly BundleFile[]): 
 
 const REPLACED = '(removed)';
 /** Fields below which nothing of a user's own values is left. */
-const VALUES_OF = new Set(['env', 'command', 'args']);
+const VALUES_OF = new Set(['env', 'command', 'args', 'httpHeaders', 'volumeAttributes', 'options']);
+/** Those of others may hold anything; what is headcut's own and Kubernetes' says what is going on. */
+const KNOWN_ANNOTATION = /^([-a-z0-9.]+\.)?(headcut\.dev|kubernetes\.io|k8s\.io)\//;
 
 /** A copy in which nothing can be a secret that headcut needs not show. */
 export function withoutSecrets(object: KubeObject): KubeObject {
@@ -105,12 +107,15 @@ function clean(value: unknown, path: readonly string[]): unknown {
   const inside = path.some((name) => VALUES_OF.has(name));
   if (typeof value !== 'object' || value === null)
     return inside && typeof value === 'string' && path.at(-1) !== 'name' ? REPLACED : value;
+  const ofAnnotations = path.at(-1) === 'annotations';
   const entries = Object.entries(value).filter(([name]) => name !== 'managedFields');
   return Object.fromEntries(
     entries.map(([name, member]) =>
-      name === 'kubectl.kubernetes.io/last-applied-configuration'
-        ? [name, REPLACED]
-        : [name, clean(member, [...path, name])],
+      ofAnnotations && !isShown(name) ? [name, REPLACED] : [name, clean(member, [...path, name])],
     ),
   );
+}
+
+function isShown(annotation: string): boolean {
+  return KNOWN_ANNOTATION.test(annotation) && annotation !== 'kubectl.kubernetes.io/last-applied-configuration';
 }

@@ -57,6 +57,30 @@ describe('installing', () => {
     expect(requests()).toBe(5);
   });
 
+  it('keeps an optional part that is installed, in its present form, without being told again', async () => {
+    const { client, applied } = apiServer([], refused);
+    await run(client);
+    expect(applied).toContain('ClusterRoleBinding headcut-csr-approver');
+    const lacking = apiServer([], refused);
+    const missing = async (type: { kind: string }) => {
+      if (type.kind === 'ClusterRoleBinding') throw new ApiError(404, { reason: 'NotFound' });
+      return lacking.client.get(type as never, {});
+    };
+    await run({ ...lacking.client, get: missing } as unknown as KubeClient);
+    expect(lacking.applied).toContain('ClusterRole headcut');
+    expect(lacking.applied).not.toContain('ClusterRoleBinding headcut-csr-approver');
+  });
+
+  it('pulls no image but one that was named, and that only where it is not there', () => {
+    const policiesOf = (image?: string): string[] => {
+      const text = JSON.stringify(installObjects({ image }));
+      return [...new Set([...text.matchAll(/"imagePullPolicy":"(\w+)"/g)].map(([, policy]) => policy ?? ''))];
+    };
+    expect(policiesOf()).toEqual(['Never']);
+    expect(policiesOf('headcut.dev/headcut:other')).toEqual(['Never']);
+    expect(policiesOf('registry.example.org/headcut:1')).toEqual(['IfNotPresent']);
+  });
+
   it('gives up when the time is over', async () => {
     const from5 = Array.from({ length: 2_000 }, (_, index) => index + 5);
     await expect(run(apiServer(from5, new ApiError(503, {})).client)).rejects.toThrow('503');

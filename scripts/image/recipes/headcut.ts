@@ -3,7 +3,16 @@ import { existsSync } from 'node:fs';
 import { readFile, writeFile } from 'node:fs/promises';
 import { basename, join } from 'node:path';
 import packageJson from '../../../package.json' with { type: 'json' };
-import { agentEntry, bundleEntry, cliEntry, cliMainEntry, fenceEntry, gateEntry, networkEntry } from '../../bundle.ts';
+import {
+  agentEntry,
+  approveEntry,
+  bundleEntry,
+  cliEntry,
+  cliMainEntry,
+  fenceEntry,
+  gateEntry,
+  networkEntry,
+} from '../../bundle.ts';
 import type { Architecture } from '../architecture.ts';
 import { cachedFile } from '../cache.ts';
 import { hashFiles, hashOf } from '../fingerprint.ts';
@@ -17,7 +26,7 @@ import type { TarEntry } from '../tar-archive.ts';
 import { buildWireguardGo, wireguardGoKey, wireguardGoLicences } from '../wireguard-go.ts';
 
 const nodePath = 'usr/local/bin/node';
-const bundles = [agentEntry, networkEntry, gateEntry, fenceEntry, cliEntry, cliMainEntry];
+const bundles = [agentEntry, networkEntry, gateEntry, fenceEntry, approveEntry, cliEntry, cliMainEntry];
 
 /** What the pod network is made with, besides wireguard-go: programs as Debian's packages have them. */
 const networkTools = ['usr/sbin/nft', 'bin/ip', 'usr/bin/wg'];

@@ -17,8 +17,8 @@ export interface KubeletServerDeps {
   node: string;
   /** The address to listen on. */
   host: string;
-  /** PEM of the CA that signs the API server's client certificate. */
-  clientCa: string;
+  /** PEM of the CA that signs the API server's client certificate. May be another one later. */
+  clientCa(): string;
   callers: Pick<CallerCheck, 'check'>;
   pods: Pick<Store<Pod>, 'get' | 'list'>;
   stats: Pick<VirtualNodeStats, 'summary' | 'resourceMetrics'>;
@@ -36,14 +36,17 @@ export class KubeletServer {
   readonly #deps: KubeletServerDeps;
   readonly #server: Server;
   readonly #streams = new Set<Duplex>();
+  #ca: string;
+  #pair: { key: string; certificate: string } | undefined;
 
   constructor(deps: KubeletServerDeps) {
     this.#deps = deps;
+    this.#ca = deps.clientCa();
     this.#server = createServer(
       {
         requestCert: true,
         rejectUnauthorized: false,
-        ca: deps.clientCa,
+        ca: this.#ca,
         minVersion: 'TLSv1.2',
         handshakeTimeout: HANDSHAKE_WITHIN_MS,
       },
@@ -54,6 +57,8 @@ export class KubeletServer {
       'upgrade',
       (request: IncomingMessage, socket: Duplex, head: Buffer) => void this.#onUpgrade(request, socket, head),
     );
+    // Of a new CA the next connection knows.
+    this.#server.on('connection', () => this.#trust(deps.clientCa()));
     this.#server.on('clientError', (_error, socket) => socket.destroy());
   }
 
@@ -76,7 +81,14 @@ export class KubeletServer {
   }
 
   setCertificate(pair: { key: string; certificate: string }): void {
-    this.#server.setSecureContext({ key: pair.key, cert: pair.certificate, ca: this.#deps.clientCa });
+    this.#pair = pair;
+    this.#server.setSecureContext({ key: pair.key, cert: pair.certificate, ca: this.#ca });
+  }
+
+  #trust(ca: string): void {
+    if (ca === this.#ca) return;
+    this.#ca = ca;
+    if (this.#pair !== undefined) this.setCertificate(this.#pair);
   }
 
   async close(): Promise<void> {

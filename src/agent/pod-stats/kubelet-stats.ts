@@ -14,6 +14,8 @@ export interface KubeletStatsDeps {
   client: Pick<KubeClient, 'connection' | 'authorization'>;
   pods: Store<Pod>;
   nodes: Store<Node>;
+  /** The node that the agent runs on, and its address. */
+  own: { node: string; address: string };
   clock: Clock;
 }
 
@@ -25,27 +27,30 @@ const MAX_SUMMARY_BYTES = 8 * 1024 * 1024;
 const KUBELET_PORT = 10_250;
 
 /**
- * What the real pods of a peer use, from the kubelets of this cluster. Asked directly, and only when somebody asks: a kubelet
- * lets the agent read `nodes/stats` and nothing else, which the API server's proxy cannot (it takes `nodes/proxy`).
+ * What the real pods of a peer use, from the kubelet of this node. Asked directly, and only when somebody asks: a kubelet
+ * lets the agent read `nodes/stats` and nothing else, which the API server's proxy cannot (it takes `nodes/proxy`). The kubelet sees the
+ * agent's token, so that it is asked at this node's own address, and other nodes of the cluster are not asked.
  */
 export function createKubeletStats(deps: KubeletStatsDeps): PodStatsSource {
   const { connection } = deps.client;
-  const dispatcher = new Agent({
-    connect: { ...(connection.ca === undefined ? {} : { ca: connection.ca }), timeout: ANSWER_WITHIN_MS },
-    headersTimeout: ANSWER_WITHIN_MS,
-    bodyTimeout: ANSWER_WITHIN_MS,
-    maxResponseSize: MAX_SUMMARY_BYTES,
-    connections: 2,
-  });
-  const summaryOf = createCachedCall((node: string) => readSummary(deps, dispatcher, node), {
+  let trusted = connection.ca;
+  let dispatcher = dispatcherFor(trusted);
+  const present = (): Agent => {
+    if (connection.ca === trusted) return dispatcher;
+    dispatcher.close().catch(() => {});
+    trusted = connection.ca;
+    dispatcher = dispatcherFor(trusted);
+    return dispatcher;
+  };
+  const summaryOf = createCachedCall(() => readSummary(deps, present()), {
     ttlMs: KEEP_MS,
     clock: deps.clock,
   });
   return {
     statsFor: async (peerId, options) => {
       const pods = deps.pods.list().filter((pod) => isOf(pod, peerId));
-      const nodes = new Set(pods.flatMap(({ spec }) => (spec.nodeName === undefined ? [] : [spec.nodeName])));
-      const summaries = await Promise.all([...nodes].map(summaryOf));
+      const isHere = pods.some(({ spec }) => spec.nodeName === deps.own.node);
+      const summaries = isHere ? [await summaryOf(deps.own.node)] : [];
       const uids = new Map(pods.map(({ metadata }) => [metadata.uid ?? '', metadata.labels?.[ORIGIN_UID_LABEL] ?? '']));
       const stats = statsOfPods(summaries, uids);
       return options.onlyCpuAndMemory ? stats.map(reduced) : stats;
@@ -64,10 +69,19 @@ function isOf(pod: Pod, peerId: string): boolean {
   return isTwinName(namespace, { cluster: peerId, namespace: labels[ORIGIN_NAMESPACE_LABEL] ?? '' });
 }
 
-async function readSummary(deps: KubeletStatsDeps, dispatcher: Agent, name: string): Promise<Summary> {
-  const { addresses = [], daemonEndpoints } = deps.nodes.get(name)?.status ?? {};
-  const host = addresses.find(({ type }) => type === 'InternalIP')?.address;
-  if (host === undefined) throw new CodedError('Unavailable', `node ${name} of the provider shows no address`);
+function dispatcherFor(ca: string | undefined): Agent {
+  return new Agent({
+    connect: { ...(ca === undefined ? {} : { ca }), timeout: ANSWER_WITHIN_MS },
+    headersTimeout: ANSWER_WITHIN_MS,
+    bodyTimeout: ANSWER_WITHIN_MS,
+    maxResponseSize: MAX_SUMMARY_BYTES,
+    connections: 2,
+  });
+}
+
+async function readSummary(deps: KubeletStatsDeps, dispatcher: Agent): Promise<Summary> {
+  const { node: name, address: host } = deps.own;
+  const { daemonEndpoints } = deps.nodes.get(name)?.status ?? {};
   const port = daemonEndpoints?.kubeletEndpoint?.Port ?? KUBELET_PORT;
   const authorization = await deps.client.authorization();
   try {

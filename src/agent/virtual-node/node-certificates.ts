@@ -3,7 +3,6 @@ import { backoffDelayMs, RECONCILE_BACKOFF } from '../../runtime/backoff.ts';
 import type { Clock } from '../../runtime/clock.ts';
 import type { Logger } from '../../runtime/logger.ts';
 import type { KeyAndCertificate } from '../../runtime/x509.ts';
-import { approveOwnRequest } from './approve-own-request.ts';
 import type { CertificateStore, CertificateUse } from './certificate-store.ts';
 import { isCertificateFor, orderCertificate, renewalTime } from './signed-certificate.ts';
 
@@ -60,9 +59,8 @@ export function startNodeCertificates(deps: NodeCertificatesDeps): NodeCertifica
     async (pair) => deps.onServing(pair),
     async () => {
       while (result.client === undefined || !deps.addressShown()) await deps.clock.sleep(200, deps.signal);
-      const onUnapproved = (name: string): Promise<void> => approveOwnRequest(deps, name);
       return orderCertificate(
-        { client: result.client, clock: deps.clock, onUnapproved },
+        { client: result.client, clock: deps.clock },
         {
           signerName: 'kubernetes.io/kubelet-serving',
           usages: ['digital signature', 'server auth'],

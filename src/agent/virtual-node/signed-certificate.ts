@@ -26,8 +26,6 @@ export interface OrderDeps {
   /** Whom the request comes from: the agent, or the node identity. */
   client: Pick<KubeClient, 'create' | 'get' | 'delete'>;
   clock: Clock;
-  /** Called once when nobody approved for a while. */
-  onUnapproved?(name: string): Promise<void>;
 }
 
 /** Orders a certificate for `system:node:NODE` by a CertificateSigningRequest and waits for it. */
@@ -48,7 +46,6 @@ export async function orderCertificate(
   });
   const { name } = created.metadata;
   const start = clock.monotonic();
-  let asked = false;
   while (clock.monotonic() - start < SIGNED_WITHIN_MS) {
     const { status = {} } = await client.get<SigningRequestObject>(CERTIFICATE_SIGNING_REQUESTS, { name }, signal);
     if (status.certificate !== undefined)
@@ -56,10 +53,6 @@ export async function orderCertificate(
     const refused = status.conditions?.find((condition) => condition.type === 'Denied' || condition.type === 'Failed');
     if (refused !== undefined)
       throw new CodedError('Forbidden', `certificate request ${name}: ${refused.message ?? refused.type}`);
-    if (!asked && status.conditions === undefined && clock.monotonic() - start > POLL_MS) {
-      asked = true;
-      await deps.onUnapproved?.(name);
-    }
     await clock.sleep(POLL_MS, signal);
   }
   throw new CodedError(

@@ -5,7 +5,7 @@ import { FEDERATION_NAME, type FederationObject, type PeerObject } from '../../c
 import { createKubeClient, type KubeClient } from '../../kube/client.ts';
 import { kubeconfigConnection } from '../../kube/kubeconfig.ts';
 import { FEDERATIONS, PEERS } from '../../kube/resources.ts';
-import { AGENT, GUARD } from '../../ops/install-objects.ts';
+import { DEPLOYMENT_NAMES } from '../../ops/install-objects.ts';
 import { DEFAULT_INVITATION_TTL_MS, invite } from '../../ops/invite.ts';
 import { DEFAULT_JOIN_TIMEOUT_MS, join as joinFederation } from '../../ops/join.ts';
 import { kubectl } from '../kubectl.ts';
@@ -48,15 +48,19 @@ async function installAgent(context: LabContext, cluster: ClusterTopology): Prom
 
 /** Where no containers run, and no packets travel between pods. */
 async function startProcess(context: LabContext, cluster: ClusterTopology): Promise<void> {
-  const token = ['-n', 'headcut-system', 'create', 'token', 'headcut', '--duration=720h'];
-  await context.provider.startAgent(cluster, (await kubectl(context, cluster.name, token)).trim());
+  const tokenOf = async (account: string): Promise<string> => {
+    const create = ['-n', 'headcut-system', 'create', 'token', account, '--duration=720h'];
+    return (await kubectl(context, cluster.name, create)).trim();
+  };
+  const tokens = { agent: await tokenOf('headcut'), approver: await tokenOf('headcut-approver') };
+  await context.provider.startAgent(cluster, tokens);
   const federation = `federation/${FEDERATION_NAME}`;
   const patch = JSON.stringify({ spec: { network: { enabled: false } } });
   await kubectl(context, cluster.name, ['wait', federation, '--for=create', AGENT_TIMEOUT]);
   await kubectl(context, cluster.name, ['patch', federation, '--type=merge', '-p', patch]);
 }
 
-/** The pods of agent and guard, of the image as it is now. */
+/** The pods of agent, guard and approver, of the image as it is now. */
 async function rollOut(context: LabContext, cluster: ClusterTopology): Promise<void> {
   const image = createHash('sha256')
     .update(readFileSync(join(context.root, 'dist', 'images', 'headcut.tar')))
@@ -66,7 +70,7 @@ async function rollOut(context: LabContext, cluster: ClusterTopology): Promise<v
   });
   const inNamespace = (...args: string[]): Promise<string> =>
     kubectl(context, cluster.name, ['-n', 'headcut-system', ...args]);
-  const deployments = [AGENT, GUARD].map((name) => `deployment/${name}`);
+  const deployments = DEPLOYMENT_NAMES.map((name) => `deployment/${name}`);
   await inNamespace('patch', ...deployments, '-p', patch);
   for (const deployment of deployments) await inNamespace('rollout', 'status', deployment, AGENT_TIMEOUT);
 }

@@ -82,7 +82,7 @@ async function kubeletPort({ client, signal }: CheckContext, node: string): Prom
     return [
       failed(
         `the API server does not reach the port of ${node}: ${messageOf(error)}`,
-        'see kubectl get csr for a serving certificate that waits for approval (manifests/optional/csr-approver.yaml), and whether a firewall blocks ports from 10260 on',
+        'see kubectl get csr for a certificate that waits for approval (Deployment headcut-approver; for serving certificates manifests/optional/csr-approver.yaml), and whether a firewall blocks ports from 10260 on',
       ),
     ];
   }

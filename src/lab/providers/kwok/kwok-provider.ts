@@ -2,7 +2,7 @@ import { copyFileSync, existsSync, mkdirSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import type { KubeObject } from '../../../core/kube-objects.ts';
 import { NODES } from '../../../kube/resources.ts';
-import type { ClusterProvider } from '../../provider.ts';
+import type { AgentTokens, ClusterProvider } from '../../provider.ts';
 import type { ClusterTopology } from '../../topology.ts';
 import { createClusterCertificates } from '../kubernetes/cluster-certificates.ts';
 import { API_PORT, NODE_POD_CIDR } from '../kubernetes/cluster-constants.ts';
@@ -25,9 +25,12 @@ const LEASE_SECONDS = '40';
 const AGENT = 'headcut-agent';
 const NETWORK = 'headcut-network';
 const FENCE = 'headcut-fence';
+const APPROVER = 'headcut-approver';
 /** With the socket, and with what it remembers. */
 const FENCE_FOLDER = '/run/headcut-fence';
 const CREDENTIALS = 'serviceaccount';
+/** Those of the approver are not the agent's. */
+const APPROVER_CREDENTIALS = 'approver-serviceaccount';
 const PRIVATE_FOLDERS = { '/run/secrets/kubernetes.io/serviceaccount': CREDENTIALS } as const;
 
 /**
@@ -74,11 +77,13 @@ export function createKwokProvider(deps: KwokProviderDeps): ClusterProvider {
 
 const credentialsOf = (cluster: ClusterTopology): string => join(layoutOf(cluster).data, CREDENTIALS);
 
-function giveCredentials(cluster: ClusterTopology, token: string): void {
-  const folder = credentialsOf(cluster);
-  mkdirSync(folder, { recursive: true });
-  copyFileSync(join(layoutOf(cluster).pki, 'ca.crt'), join(folder, 'ca.crt'));
-  writeFileSync(join(folder, 'token'), token, { mode: 0o600 });
+function giveCredentials(cluster: ClusterTopology, { agent, approver }: AgentTokens): void {
+  const { data, pki } = layoutOf(cluster);
+  for (const [folder, token] of Object.entries({ [CREDENTIALS]: agent, [APPROVER_CREDENTIALS]: approver })) {
+    mkdirSync(join(data, folder), { recursive: true });
+    copyFileSync(join(pki, 'ca.crt'), join(data, folder, 'ca.crt'));
+    writeFileSync(join(data, folder, 'token'), token, { mode: 0o600 });
+  }
 }
 
 function kwokOf(cluster: ClusterTopology): Component {
@@ -102,7 +107,7 @@ function kwokOf(cluster: ClusterTopology): Component {
   return { name: 'kwok', argv: ['sh', '-c', forget, '--', ...argv] };
 }
 
-/** The containers of manifests/50-agent.yaml and 55-fence.yaml, with the environment set there and what a kubelet adds to it. */
+/** The containers of manifests/50-agent.yaml, 55-fence.yaml and 56-approver.yaml, with the environment set there and what a kubelet adds to it. */
 function agentOf(cluster: ClusterTopology, root: string): Component[] {
   const environment = {
     NODE_NAME: cluster.name,
@@ -112,10 +117,12 @@ function agentOf(cluster: ClusterTopology, root: string): Component[] {
   };
   const settings = Object.entries(environment).map((pair) => pair.join('='));
   const node = join(root, 'node_modules', '.bin', 'node');
+  const credentials = `SERVICE_ACCOUNT_FOLDER=${join(layoutOf(cluster).data, APPROVER_CREDENTIALS)}`;
   const withFolder = (folder: string): string[] => ['sh', '-c', `mkdir -p ${folder}; exec "$@"`, '--'];
   return [
     { name: NETWORK, argv: [...withFolder('/run/headcut-network'), node, join(root, 'dist', 'network.mjs')] },
     { name: FENCE, argv: [...withFolder(FENCE_FOLDER), 'env', ...settings, node, join(root, 'dist', 'fence.mjs')] },
+    { name: APPROVER, argv: ['env', ...settings, credentials, node, join(root, 'dist', 'approve.mjs')] },
     { name: AGENT, argv: [...withFolder('/run/headcut'), 'env', ...settings, node, join(root, 'dist', 'agent.mjs')] },
   ];
 }

@@ -5,7 +5,7 @@ import { execute } from '../../../runtime/command.ts';
 import { type CgroupMounts, createCgroup, killCgroup, removeCgroup } from '../../cgroups.ts';
 import { makeMountPoints } from '../../mount-points.ts';
 import { residentBytesOf } from '../../process-identity.ts';
-import type { ClusterProvider, ClusterStatus } from '../../provider.ts';
+import type { AgentTokens, ClusterProvider, ClusterStatus } from '../../provider.ts';
 import { mountStore, unmountStores } from '../../store-disk.ts';
 import type { ClusterTopology } from '../../topology.ts';
 import { waitUntil } from '../../wait-until.ts';
@@ -59,8 +59,7 @@ export interface ClusterRecipe {
   /** The agent as processes, where no containers run. */
   agent?: {
     components(cluster: ClusterTopology): Component[];
-    /** Of its ServiceAccount. */
-    giveCredentials(cluster: ClusterTopology, token: string): void;
+    giveCredentials(cluster: ClusterTopology, tokens: AgentTokens): void;
   };
 }
 
@@ -162,10 +161,10 @@ class ProcessProvider implements ClusterProvider {
     return cluster.name;
   }
 
-  async startAgent(cluster: ClusterTopology, token: string): Promise<void> {
+  async startAgent(cluster: ClusterTopology, tokens: AgentTokens): Promise<void> {
     const { agent } = this.#recipe;
     if (agent === undefined) throw new CodedError('Internal', `the agent of cluster ${cluster.name} is a pod`);
-    agent.giveCredentials(cluster, token);
+    agent.giveCredentials(cluster, tokens);
     // One that runs may be of an older build.
     await terminateComponents(cluster, agent.components(cluster), this.#clock);
     await startComponents(cluster, agent.components(cluster));

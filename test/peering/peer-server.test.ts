@@ -6,6 +6,7 @@ import type { PodStreams } from '../../src/agent/ports.ts';
 import { CodedError } from '../../src/core/coded-error.ts';
 import type { RemotePod } from '../../src/core/offloading/pod-submission.ts';
 import { requestJoin } from '../../src/peering/join-client.ts';
+import { networkOf } from '../../src/peering/join-server.ts';
 import { readText } from '../../src/peering/peer-client.ts';
 import { readLines } from '../../src/runtime/lines.ts';
 import type { SessionMessage } from '../../src/wire/messages.ts';
@@ -149,6 +150,22 @@ describe('the join door', () => {
     const malformed = { ...request(stranger), invitation: '../../x' };
     const refused = requestJoin(`127.0.0.1:${target.port}`, { id: host.id }, malformed, signal());
     await expect(refused).rejects.toMatchObject({ code: 'InvalidArgument' });
+  });
+
+  it('answers as many as have the right secret, however many come from one address', async () => {
+    const target = await start(host, [], { join: (body) => Promise.resolve({ records: [body.record] }) });
+    for (let i = 0; i < 25; i += 1) {
+      const answer = requestJoin(`127.0.0.1:${target.port}`, { id: host.id }, request(stranger), signal());
+      await expect(answer).resolves.toBeDefined();
+    }
+  });
+
+  it('counts what it refuses by address, and of IPv6 by network', () => {
+    expect(networkOf('::ffff:192.0.2.1')).toBe(networkOf('192.0.2.1'));
+    expect(networkOf('192.0.2.1')).not.toBe(networkOf('192.0.2.2'));
+    expect(networkOf('2001:db8::1')).toBe(networkOf('2001:db8:0:0:ffff::2%eth0'));
+    expect(networkOf('2001:db8:0:1::1')).not.toBe(networkOf('2001:db8::1'));
+    expect(networkOf(undefined)).toBe('');
   });
 
   it('slows down who guesses', async () => {

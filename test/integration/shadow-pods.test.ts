@@ -312,7 +312,7 @@ describe('what a member leaves here is limited', () => {
     const large = (name: string) => secret(name, 'x'.repeat(600_000));
     const [first, second] = [podOf(namespace, 'u22', reading('one')), podOf(namespace, 'u23', reading('two'))];
     expect(await provider.submit(cluster, 'u22', submission(first, [large('one')]))).toEqual({ accepted: true });
-    const refused = { accepted: false, kind: 'later', reason: 'TooMuchData' };
+    const refused = { accepted: false, kind: 'later', reason: 'TooMuch' };
     expect(await provider.submit(cluster, 'u23', submission(second, [large('two')]))).toMatchObject(refused);
     expect(await provider.submit(cluster, 'u23', submission(second, [secret('two', '1')]))).toEqual({ accepted: true });
     const change = provider.updateObjects(cluster, namespace, [large('two')]);

@@ -8,6 +8,7 @@ import { isOfOrigin } from '../../core/shadow-pod/twin-namespace.ts';
 import { ApiError, ignoreGone } from '../../kube/api-error.ts';
 import type { KubeClient } from '../../kube/client.ts';
 import { CONFIG_MAPS, type ResourceType, resourcePath, SECRETS } from '../../kube/resources.ts';
+import type { MemberPace } from './member-pace.ts';
 
 interface Known {
   /** Of what was applied last; undefined: by a former process. */
@@ -33,13 +34,16 @@ export class ReflectedObjects {
   /** The work on one object is done in the order in which it came. */
   readonly #turns = new Map<string, Promise<unknown>>();
 
-  constructor(client: Pick<KubeClient, 'get' | 'apply' | 'delete' | 'request'>) {
+  readonly #pace: Pick<MemberPace, 'take'>;
+
+  constructor(client: Pick<KubeClient, 'get' | 'apply' | 'delete' | 'request'>, pace: Pick<MemberPace, 'take'>) {
     this.#client = client;
+    this.#pace = pace;
   }
 
   /**
    * Throws FailedPrecondition when an object of one of these names is there and is not of this consumer's namespace, and
-   * ResourceExhausted when all that this consumer has in twins would be more than this.
+   * ResourceExhausted when all that this consumer has in twins would be more than this, or it writes too fast.
    */
   async apply(objects: ConfigObject[], twin: Twin, maxBytes = Number.POSITIVE_INFINITY): Promise<void> {
     const { known } = await this.#listed(twin);
@@ -47,6 +51,7 @@ export class ReflectedObjects {
     const added = objects.map((object) => bytesOf(object) - (before.get(keyOf(object))?.bytes ?? 0));
     const wanted = this.bytesOf(twin.origin.cluster) + added.reduce((sum, bytes) => sum + bytes, 0);
     if (wanted > maxBytes && added.some((bytes) => bytes > 0)) throw tooMuch(wanted, maxBytes);
+    this.#pace.take(twin.origin.cluster, objects.filter((one) => before.get(keyOf(one))?.hash !== hashOf(one)).length);
     // They count from now on: more may come before these are written.
     for (const object of objects)
       known.set(keyOf(object), { hash: before.get(keyOf(object))?.hash, bytes: bytesOf(object) });
@@ -67,6 +72,7 @@ export class ReflectedObjects {
     if (references.length === 0) return;
     const { known } = await this.#listed(twin);
     const there = references.map(toObject).filter((object) => known.has(keyOf(object)));
+    this.#pace.take(twin.origin.cluster, there.length);
     await Promise.all(there.map((object) => this.#inTurn(object, twin, () => this.#removeOne(object, twin))));
   }
 
@@ -139,7 +145,7 @@ export class ReflectedObjects {
   async #applyOne(object: ConfigObject, twin: Twin): Promise<void> {
     const { known } = await this.#listed(twin);
     const key = keyOf(object);
-    const hash = createHash('sha256').update(JSON.stringify(object)).digest('base64');
+    const hash = hashOf(object);
     if (known.get(key)?.hash === hash) return;
     const type = TYPES[object.kind];
     await this.#checkOwn(object, twin);
@@ -175,6 +181,10 @@ export class ReflectedObjects {
       `${object.kind} ${at.namespace}/${at.name} exists on the provider and ${whose}; it is left alone`,
     );
   }
+}
+
+function hashOf(object: ConfigObject): string {
+  return createHash('sha256').update(JSON.stringify(object)).digest('base64');
 }
 
 function keyOf({ kind, metadata }: ConfigObject): string {

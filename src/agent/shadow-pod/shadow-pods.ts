@@ -22,6 +22,7 @@ import { type Controller, createController, type ReconcileResult } from '../../r
 import type { Logger } from '../../runtime/logger.ts';
 import { untilSeen } from '../../runtime/until-seen.ts';
 import type { Admission, HomeContact, PodLeases, PodProvider, ServiceMirrorDesk } from '../ports.ts';
+import { MemberPace } from './member-pace.ts';
 import { applyPodChanges } from './pod-changes.ts';
 import { PodEvents } from './pod-events.ts';
 import { RealPods } from './real-pods.ts';
@@ -70,6 +71,7 @@ const BUSY_TWIN_MS = 1_000;
 export class ShadowPods implements PodProvider {
   readonly controller: Controller;
   readonly #deps: ShadowPodsDeps;
+  readonly #pace: MemberPace;
   readonly #twins: TwinNamespaces;
   readonly #realPods: RealPods;
   readonly #submissions: Submissions;
@@ -85,8 +87,9 @@ export class ShadowPods implements PodProvider {
 
   constructor(deps: ShadowPodsDeps) {
     this.#deps = deps;
+    this.#pace = new MemberPace(deps.clock);
     this.#twins = new TwinNamespaces(deps);
-    this.#objects = new ReflectedObjects(deps.client);
+    this.#objects = new ReflectedObjects(deps.client, this.#pace);
     this.#realPods = new RealPods(deps);
     this.#events = new PodEvents({
       ...deps,
@@ -97,6 +100,7 @@ export class ShadowPods implements PodProvider {
       objects: this.#objects,
       events: this.#events,
       realPods: this.#realPods,
+      pace: this.#pace,
       keyOf: (peerId, uid) => this.#keys.get(guestKey(peerId, uid)),
       remove: (shadow) => this.#apply(shadow, { type: 'delete-shadow-pod' }),
       onGivenUp: (twin) => this.controller.enqueue(twin),
@@ -150,6 +154,7 @@ export class ShadowPods implements PodProvider {
     const real = shadow && this.#realPodOf(shadow);
     if (shadow === undefined || real === undefined)
       throw new CodedError('Unavailable', 'the pod does not exist on the provider, or not yet');
+    this.#pace.take(peerId, 1);
     await applyPodChanges(
       { client: this.#deps.client, surroundings: this.#realPods.surroundings() },
       shadow,

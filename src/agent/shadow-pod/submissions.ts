@@ -21,6 +21,7 @@ import type { Store } from '../../kube/store.ts';
 import type { Clock } from '../../runtime/clock.ts';
 import { untilSeen } from '../../runtime/until-seen.ts';
 import type { Admission, PodLeases, ServiceMirrorDesk } from '../ports.ts';
+import type { MemberPace } from './member-pace.ts';
 import type { PodEvents } from './pod-events.ts';
 import type { RealPods } from './real-pods.ts';
 import type { ReflectedObjects } from './reflected-objects.ts';
@@ -47,6 +48,7 @@ export interface ProviderParts {
   objects: ReflectedObjects;
   events: PodEvents;
   realPods: RealPods;
+  pace: Pick<MemberPace, 'take'>;
   /** The shadow pod that there is of this pod of a peer. */
   keyOf(peerId: string, uid: string): string | undefined;
   /** Removes the shadow pod of a pod that has ended. */
@@ -109,6 +111,7 @@ export class Submissions {
     const plan = this.#planLimits(shadow);
     if ('accepted' in plan) return plan;
     try {
+      this.#parts.pace.take(peerId, 1);
       for (const ended of plan.makeRoom) await this.#parts.remove(ended);
       // What it is given here counts, not what it asked for.
       const room = this.#deps.admission.reserve(uid, this.#parts.realPods.madeOf(shadow), peerId);

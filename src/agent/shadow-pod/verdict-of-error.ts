@@ -53,7 +53,7 @@ function toVerdict(error: unknown): PodVerdict {
   if (error instanceof CodedError && error.code === 'Conflict') {
     return { accepted: false, kind: 'policy', reason: 'NamespaceTaken', message: error.message };
   }
-  if (hasCode(error, 'ResourceExhausted')) return later('TooMuchData', error.message);
+  if (hasCode(error, 'ResourceExhausted')) return later('TooMuch', error.message);
   return later('ProviderError', messageOf(error));
 }
 

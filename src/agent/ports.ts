@@ -49,8 +49,19 @@ export interface VirtualNodes {
   /** The peer that a node name stands for; undefined when it is no virtual node of ours. */
   peerOf(nodeName: string): string | undefined;
   nameFor(peerId: string): string | undefined;
-  /** A refusal for want of room: show less until the next offer. */
-  shrink(peerId: string, requests: Record<string, string>): void;
+  readonly rooms: RoomBelief;
+}
+
+/** How far the room that peers offer is believed, by what became of the pods that they were sent. */
+export interface RoomBelief {
+  /** `closed`: its node shows no room; `trial`: that for one pod. */
+  state(peerId: string): 'open' | 'closed' | 'trial';
+  /** A refusal for want of room. */
+  refused(peerId: string, requests: Record<string, string>): void;
+  /** A pod that the peer had taken failed there without its containers, or was gone. */
+  lost(peerId: string): void;
+  /** A pod stays there that it took at that time (monotonic ms). */
+  kept(peerId: string, takenAt: number): void;
 }
 
 /** Room on this cluster, given out without double counting. Implemented by the offer feature, used by the provider side. */

@@ -20,7 +20,7 @@ export interface ApplyTarget {
 export interface ApplyDeps {
   /** As the agent's ServiceAccount. */
   client: Pick<KubeClient, 'get' | 'list'>;
-  nodes: Pick<VirtualNodes, 'shrink'>;
+  nodes: Pick<VirtualNodes, 'rooms'>;
   fencing: Pick<PodFencing, 'letGo'>;
   clock: Clock;
 }
@@ -46,8 +46,11 @@ export async function applyAction(
         .patch(PODS, { ...addressOf(local), subresource: 'status' }, action.patch, 'strategic')
         .catch(ignoreGone);
       return;
-    case 'shrink-virtual-node':
-      if (local !== undefined) deps.nodes.shrink(link.id, toResourceList(podRequests(local)));
+    case 'note-refusal':
+      if (local !== undefined) deps.nodes.rooms.refused(link.id, toResourceList(podRequests(local)));
+      return;
+    case 'note-loss':
+      deps.nodes.rooms.lost(link.id);
       return;
     case 'record-event':
       if (local !== undefined && node !== undefined)

@@ -7,10 +7,13 @@ import {
   type PodVerdict,
   type RemotePod,
   refusalOfSize,
+  toVerdict,
 } from '../../core/offloading/pod-submission.ts';
 import { isTokenOfAccount, withoutTokens } from '../../core/offloading/token-rule.ts';
 import { isTerminal } from '../../core/pod-phase.ts';
+import { podRequests, toResourceList } from '../../core/quantities/resources.ts';
 import { toSentObject } from '../../core/reflection/reflected-object.ts';
+import { KEPT_AFTER_MS } from '../../core/virtual-node/peer-room.ts';
 import type { KubeClient } from '../../kube/client.ts';
 import type { Store } from '../../kube/store.ts';
 import { type Clock, toKubeTime } from '../../runtime/clock.ts';
@@ -60,6 +63,8 @@ export interface OffloadingDeps {
   logger: Logger;
 }
 
+/** How long a refused pod waits for room where its peer is closed. */
+const HELD_MS = 20_000;
 /** How long a pod waits for the first look at what it references. */
 const LOOK_AGAIN_MS = 100;
 
@@ -67,6 +72,8 @@ interface Attempt {
   verdict: PodVerdict;
   retryAt: number;
   tries: number;
+  /** Monotonic ms: of the first answer of this kind in a row. */
+  since: number;
 }
 
 /** The consumer side: sends pods that are bound to virtual nodes to their peers, and brings their state home. Keyed by pod UID. */
@@ -169,6 +176,7 @@ export class Offloading {
       replacementPendingMs: link.podsSynced ? this.#superseded.leftMs(local) : undefined,
       stoppedInMs: local && this.#deps.fencing.stoppedInMs(local, link.id),
       lastVerdict,
+      held: this.#isHeld(link, lastVerdict),
       refusedDigest: this.#refusedChanges.get(uid),
       now: this.#deps.clock.monotonic(),
       wallTime: toKubeTime(this.#deps.clock.now()),
@@ -183,10 +191,27 @@ export class Offloading {
       if (action.type === 'update-remote') await this.#update(target, action.digest);
       else await applyAction(this.#deps, target, action);
     }
+    const keptMs = this.#noteKept(link, remote, lastVerdict);
     const follows = local !== undefined && node !== undefined && notOffloaded === undefined;
     const tellMs = follows ? await this.#follow(local, link, node) : undefined;
-    const nextMs = Math.min(requeueAfterMs ?? Number.POSITIVE_INFINITY, tellMs ?? Number.POSITIVE_INFINITY);
-    return Number.isFinite(nextMs) ? { requeueAfterMs: nextMs } : undefined;
+    return soonest(requeueAfterMs, tellMs, keptMs);
+  }
+
+  /** Where a peer is closed for want of room, a pod that it refused asks again for a while: it is the first to know of new room. */
+  #isHeld(link: PeerLink, last: Attempt | undefined): boolean {
+    if (last === undefined || this.#deps.nodes.rooms.state(link.id) === 'open') return false;
+    return this.#deps.clock.monotonic() - last.since < HELD_MS;
+  }
+
+  /** A pod that stays where others did not opens its peer again. @returns in how many ms it will have stayed long enough */
+  #noteKept(link: PeerLink, remote: RemotePod | undefined, last: Attempt | undefined): number | undefined {
+    const { rooms } = this.#deps.nodes;
+    if (last?.verdict.accepted !== true || remote?.status?.phase !== 'Running' || remote.deleting) return undefined;
+    if (rooms.state(link.id) === 'open') return undefined;
+    const leftMs = last.since + KEPT_AFTER_MS - this.#deps.clock.monotonic();
+    if (leftMs > 0) return leftMs;
+    rooms.kept(link.id, last.since);
+    return undefined;
   }
 
   async #submit(
@@ -215,7 +240,7 @@ export class Offloading {
       ...(stopAfterSeconds === undefined ? {} : { consumerLost: { stopAfterSeconds } }),
     };
     const verdict =
-      refusalOfSize(submission, ENDPOINTS.submitPod.bodyBytes) ?? (await submitPod(link, uid, submission));
+      refusalOfSize(submission, ENDPOINTS.submitPod.bodyBytes) ?? toVerdict(await submitPod(link, uid, submission));
     if (verdict.accepted) this.#sender.submitted(link.id, local, states);
     return this.#noteVerdict(uid, local, link, verdict);
   }
@@ -225,7 +250,10 @@ export class Offloading {
     const sameKind = before !== undefined && kindOf(before.verdict) === kindOf(verdict);
     const tries = sameKind ? before.tries + 1 : 1;
     const delay = retryDelayMs(verdict, tries);
-    this.#attempts.set(uid, { verdict, tries, retryAt: this.#deps.clock.monotonic() + delay });
+    const now = this.#deps.clock.monotonic();
+    this.#attempts.set(uid, { verdict, tries, retryAt: now + delay, since: sameKind ? before.since : now });
+    if (!sameKind && !verdict.accepted && verdict.kind === 'room')
+      this.#deps.nodes.rooms.refused(link.id, toResourceList(podRequests(local)));
     if (!verdict.accepted)
       this.#deps.logger.info(
         { pod: objectKey(local), peer: link.name, kind: verdict.kind, reason: verdict.reason },
@@ -332,6 +360,12 @@ export class Offloading {
     this.#releaseObjects(uid);
     this.#superseded.release(uid);
   }
+}
+
+/** The earliest of some times from now on, as a result. */
+function soonest(...times: (number | undefined)[]): ReconcileResult {
+  const known = times.filter((ms) => ms !== undefined);
+  return known.length === 0 ? undefined : { requeueAfterMs: Math.min(...known) };
 }
 
 function kindOf(verdict: PodVerdict): string {

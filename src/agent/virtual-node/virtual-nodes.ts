@@ -1,7 +1,8 @@
-import type { KubeObject, Node, Pod, ResourceList } from '../../core/kube-objects.ts';
+import type { KubeObject, Node, Pod } from '../../core/kube-objects.ts';
 import { PEER_LABEL, VIRTUAL_NODE_PREFIX } from '../../core/labels.ts';
 import type { Offer } from '../../core/offer/offer.ts';
 import { isEqual } from '../../core/offloading/local-status.ts';
+import { isTerminal } from '../../core/pod-phase.ts';
 import { podsToEnd } from '../../core/virtual-node/plan-departure.ts';
 import {
   nodeLabels,
@@ -9,7 +10,6 @@ import {
   nodeTaints,
   PEER_LEFT_REASON,
   sameTaints,
-  shrunkAllocatable,
   virtualNodeName,
 } from '../../core/virtual-node/plan-node.ts';
 import { ignoreGone } from '../../kube/api-error.ts';
@@ -19,11 +19,12 @@ import type { Store } from '../../kube/store.ts';
 import { type Clock, toKubeTime } from '../../runtime/clock.ts';
 import { type Controller, createController, type ReconcileResult } from '../../runtime/controller.ts';
 import type { Logger } from '../../runtime/logger.ts';
-import type { NodeIdentities, PeerLink, PeerLinks, PodFencing, VirtualNodes } from '../ports.ts';
+import type { NodeIdentities, PeerLink, PeerLinks, PodFencing, RoomBelief, VirtualNodes } from '../ports.ts';
 import { CertificateStore } from './certificate-store.ts';
 import { endDepartedPods } from './departed-pods.ts';
 import { type NodeCertificates, startNodeCertificates } from './node-certificates.ts';
 import { NodeLease } from './node-lease.ts';
+import { PeerRooms } from './peer-rooms.ts';
 
 /** The kubelet port of one virtual node, as this feature needs it (implemented by kubelet-server). */
 export interface KubeletPort {
@@ -73,8 +74,7 @@ export class VirtualNodeController implements VirtualNodes, NodeIdentities {
   readonly #store: CertificateStore;
   readonly #running = new Map<string, Running>();
   readonly #readyListeners: ((node: string) => void)[] = [];
-  /** Room taken off after a refusal, and the offer it was taken off. */
-  readonly #shrunk = new Map<string, { offer: Offer; allocatable: ResourceList }>();
+  readonly #rooms: PeerRooms;
   /** Former members whose pods were ended once. */
   readonly #emptied = new Set<string>();
   /** Peers whose node has another's name, which was told. */
@@ -83,6 +83,7 @@ export class VirtualNodeController implements VirtualNodes, NodeIdentities {
 
   constructor(deps: VirtualNodesDeps) {
     this.#deps = deps;
+    this.#rooms = new PeerRooms(deps.clock, (peerId) => this.controller.enqueue(peerId));
     this.#store = new CertificateStore(deps.client, deps.agentNamespace);
     this.controller = createController({
       name: 'virtual-nodes',
@@ -91,6 +92,7 @@ export class VirtualNodeController implements VirtualNodes, NodeIdentities {
       logger: deps.logger,
     });
     deps.links.onChange((id, change) => {
+      if (change === 'offer') this.#rooms.offered(id, deps.links.get(id)?.offer);
       if (change === 'added' || change === 'removed' || change === 'state' || change === 'offer')
         this.controller.enqueue(id);
     });
@@ -123,13 +125,8 @@ export class VirtualNodeController implements VirtualNodes, NodeIdentities {
     this.#readyListeners.push(listener);
   }
 
-  shrink(peerId: string, requests: Record<string, string>): void {
-    const offer = this.#deps.links.get(peerId)?.offer;
-    if (offer === undefined) return;
-    const before = this.#shrunk.get(peerId);
-    const from = before?.offer === offer ? { ...offer, allocatable: before.allocatable } : offer;
-    this.#shrunk.set(peerId, { offer, allocatable: shrunkAllocatable(from, requests) });
-    this.controller.enqueue(peerId);
+  get rooms(): RoomBelief {
+    return this.#rooms;
   }
 
   async #reconcile(peerId: string): Promise<ReconcileResult> {
@@ -222,7 +219,9 @@ export class VirtualNodeController implements VirtualNodes, NodeIdentities {
     const client = running.certificates.client;
     if (client === undefined || (link.offer === undefined && link.state !== 'Unreachable')) return undefined;
     // A peer that has not been met in this life of the agent keeps what its node showed, but for its readiness.
-    const shrunk = this.#shrunk.get(link.id);
+    const bound = this.#deps.pods
+      .list()
+      .filter((pod) => pod.spec.nodeName === node.metadata.name && !isTerminal(pod.status));
     const wanted = nodeStatus(
       {
         peerId: link.id,
@@ -231,19 +230,21 @@ export class VirtualNodeController implements VirtualNodes, NodeIdentities {
         offer: link.offer ?? shownOffer(node),
         address: this.#deps.hostIp,
         port: running.port,
+        room: this.#rooms.state(link.id),
         now: toKubeTime(this.#deps.clock.now()),
       },
       node,
-      shrunk?.offer === link.offer ? shrunk?.allocatable : undefined,
+      link.offer && this.#rooms.believed(link.id, link.offer, bound.length),
     );
     const changed = Object.fromEntries(
       Object.entries(wanted).filter(
         ([field, value]) => !isEqual(value, comparable(field, node.status?.[field], value)),
       ),
     );
-    if (Object.keys(changed).length === 0) return undefined;
-    await client.patch(NODES, { name: node.metadata.name, subresource: 'status' }, { status: changed }, 'strategic');
-    return undefined;
+    if (Object.keys(changed).length > 0)
+      await client.patch(NODES, { name: node.metadata.name, subresource: 'status' }, { status: changed }, 'strategic');
+    const requeueAfterMs = this.#rooms.changesInMs(link.id);
+    return requeueAfterMs === undefined ? undefined : { requeueAfterMs };
   }
 
   async #ensureRunning(link: ShownPeer, node: Node): Promise<Running> {
@@ -296,7 +297,7 @@ export class VirtualNodeController implements VirtualNodes, NodeIdentities {
 
   /** The peer is no member any more. Its node stays while pods may run there in whose place others must not run yet. */
   async #depart(peerId: string): Promise<ReconcileResult> {
-    this.#shrunk.delete(peerId);
+    this.#rooms.forget(peerId);
     if (!this.#deps.links.synced) return { requeueAfterMs: LOOK_AGAIN_MS };
     const node = this.#nodeOf(peerId);
     if (node === undefined) {

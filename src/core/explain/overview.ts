@@ -1,8 +1,9 @@
-import { isReady, type Pod, type ResourceList } from '../kube-objects.ts';
+import { isReady, type Node, type Pod, type ResourceList } from '../kube-objects.ts';
 import type { PeerObject } from '../membership/peer-object.ts';
 import { EVERYTHING_TEXT, useOf, useText } from '../offer/peer-terms.ts';
 import { isTerminal } from '../pod-phase.ts';
 import { add, podRequests, toResourceList } from '../quantities/resources.ts';
+import { roomHeldBack } from '../virtual-node/peer-room.ts';
 import { ageText, counted } from './age.ts';
 import { stateText } from './explain-pod.ts';
 import { nodeOfPeer, podsFrom, podsOn, type World } from './world.ts';
@@ -115,10 +116,23 @@ function memberProblems(world: World, member: MemberOverview): string[] {
     return [`peer ${name} is ${stateText(state)}${ageText(world.now, since, ' for ')}${why}${affected}`];
   }
   if (virtualNode === undefined) return [`peer ${name} is connected and has no virtual node here yet`];
-  if (virtualNode.ready) return [];
   const node = world.nodes.find((one) => one.metadata.name === virtualNode.name);
+  if (virtualNode.ready) {
+    const held = heldBack(world, name, node);
+    return held === undefined
+      ? []
+      : [`node ${virtualNode.name} shows less than ${name} offers (${held}): it refused pods, or did not keep them`];
+  }
   const ready = node?.status?.conditions?.find((one) => one.type === 'Ready');
   return [`node ${virtualNode.name} is not Ready: ${ready?.message ?? 'it has not said why'}`];
+}
+
+/** Which part of its offer the node of a peer does not show; the peer's status is behind by some seconds. */
+export function heldBack(world: World, peer: string, node: Node | undefined): string | undefined {
+  const { offer } = world.peers.find(({ metadata }) => metadata.name === peer)?.status ?? {};
+  const ready = node?.status?.conditions?.find((one) => one.type === 'Ready');
+  if (node === undefined || offer?.accepting !== true || ready?.reason !== 'PeerWithoutRoom') return undefined;
+  return roomHeldBack(offer.allocatable, node);
 }
 
 function podProblems(world: World): string[] {

@@ -29,7 +29,9 @@ export type OffloadingAction =
   /** The owner changed the pod (labels, image, resources, debuggers). */
   | { type: 'update-remote'; digest: string }
   | { type: 'patch-status'; patch: { metadata: { uid: string }; status: Record<string, unknown> } }
-  | { type: 'shrink-virtual-node' }
+  /** The provider had no room for it, or did not keep it: its offer is believed less. */
+  | { type: 'note-refusal' }
+  | { type: 'note-loss' }
   | { type: 'record-event'; eventType: 'Normal' | 'Warning'; reason: string; message: string };
 
 export interface OffloadedPodObservation {
@@ -51,7 +53,9 @@ export interface OffloadedPodObservation {
   /** How long (ms) until the provider is sure to have stopped it, if it is fenced: its name may be used again then. */
   stoppedInMs?: number | undefined;
   /** The last answer to a submission of this pod in this process, and when the next try is due. */
-  lastVerdict: { verdict: PodVerdict; retryAt: number } | undefined;
+  lastVerdict: { verdict: PodVerdict; retryAt: number; tries?: number } | undefined;
+  /** Its provider is closed for want of room: this pod waits a while for it, instead of one after the other that fails. */
+  held?: boolean | undefined;
   /** The digest of a change that the provider refused: the same one is not sent again. */
   refusedDigest?: string | undefined;
   now: number;
@@ -155,15 +159,15 @@ function planDeletion(observed: OffloadedPodObservation, local: Pod): OffloadedP
 function planAbsent(observed: OffloadedPodObservation, local: Pod): OffloadedPodPlan {
   if (wasStarted(local.status)) {
     const message = 'the pod ran on the provider and is not there any more';
-    return { actions: ended(observed, local, failedStatus('LostOnProvider', message)) };
+    return { actions: lost(ended(observed, local, failedStatus('LostOnProvider', message))) };
   }
   const last = observed.lastVerdict;
   if (last === undefined) return { actions: [{ type: 'submit' }] };
   const leftMs = last.retryAt - observed.now;
-  if (last.verdict.accepted)
-    return leftMs > 0 ? { actions: [], requeueAfterMs: leftMs } : { actions: [{ type: 'submit' }] };
-  const { actions } = planRefusal(observed, local, last.verdict);
-  if (last.verdict.kind === 'room') return { actions };
+  if (last.verdict.accepted) return planUnseen(observed, local, leftMs);
+  const waits = last.verdict.kind !== 'room' || observed.held === true;
+  const { actions } = planRefusal(observed, local, last.verdict, waits);
+  if (!waits) return { actions };
   return leftMs > 0 ? { actions, requeueAfterMs: leftMs } : { actions: [...actions, { type: 'submit' }] };
 }
 
@@ -177,14 +181,35 @@ function planNotOffloaded(observed: OffloadedPodObservation, local: Pod, message
   return { actions };
 }
 
+/** Its provider took it and has nothing of it: it is sent again, less and less often, and fails in the end. */
+function planUnseen(observed: OffloadedPodObservation, local: Pod, leftMs: number): OffloadedPodPlan {
+  const tries = observed.lastVerdict?.tries ?? 1;
+  const message = 'the provider says that it takes the pod, and has none';
+  if (leftMs > 0) {
+    const actions = tries > 1 ? patched(local, waitingStatus(NOT_SHOWN, message)) : [];
+    return { actions, requeueAfterMs: leftMs };
+  }
+  if (tries < UNSEEN_TRIES) return { actions: [{ type: 'submit' }] };
+  return { actions: lost(ended(observed, local, failedStatus(NOT_SHOWN, message))) };
+}
+
+/** An end of a pod that is its provider's doing. */
+function lost(actions: OffloadingAction[]): OffloadingAction[] {
+  return actions.length === 0 ? actions : [{ type: 'note-loss' }, ...actions];
+}
+
+/** @param waits whether the pod waits for its provider to think better of it */
 function planRefusal(
   observed: OffloadedPodObservation,
   local: Pod,
   refusal: { kind: 'room' | 'policy' | 'later'; reason: string; message: string },
+  waits = refusal.kind !== 'room',
 ): OffloadedPodPlan {
-  const wanted = refusal.kind === 'room' ? failedStatus : waitingStatus;
+  const wanted = waits ? waitingStatus : failedStatus;
   const actions: OffloadingAction[] = patched(local, wanted(refusal.reason, refusal.message));
-  if (refusal.kind === 'room' && actions.length > 0) actions.unshift({ type: 'shrink-virtual-node' });
+  // A refusal to a submission was noted when it came.
+  if (observed.remote !== undefined && refusal.kind === 'room' && actions.length > 0)
+    actions.unshift({ type: 'note-refusal' });
   if (refusal.kind !== 'later' && actions.length > 0) {
     actions.push({ type: 'record-event', eventType: 'Warning', reason: refusal.reason, message: refusal.message });
   }
@@ -198,11 +223,13 @@ function reflectStatus(observed: OffloadedPodObservation, local: Pod, remote: Re
   const fencing = remote.fencing && fencingCondition(remote.fencing.afterSeconds * 1_000);
   const shown = toLocalStatus(remote.status, local, observed.address, fencing);
   const { hostIp } = observed;
-  return ended(
+  const actions = ended(
     observed,
     local,
     remote.status.hostIP === undefined || hostIp === undefined ? shown : { ...shown, hostIP: hostIp },
   );
+  // Containers that are started again for ever do not fail their pod: its provider does.
+  return shown.phase === 'Failed' && (local.spec.restartPolicy ?? 'Always') === 'Always' ? lost(actions) : actions;
 }
 
 /** As patched; an end for which the pod's containers are not the reason is told by an event too. */
@@ -227,10 +254,15 @@ const FIRST_RETRY_MS = { policy: 30_000, later: 1_000 };
 const LAST_RETRY_MS = { policy: 300_000, later: 30_000 };
 /** An accepted pod shows up in the session's stream within moments; after this long it is submitted once more (harmless). */
 const ACCEPTED_RECHECK_MS = 10_000;
+/** How often, each time after twice as long, before it fails. */
+const UNSEEN_TRIES = 4;
+const NOT_SHOWN = 'NotShownByProvider';
+/** A pod that waits for room where there was none asks again after this long. */
+const HELD_RETRY_MS = 3_000;
 
 /** When to submit again after a verdict. @param tries how many submissions got this kind of answer in a row, at least 1 */
 export function retryDelayMs(verdict: PodVerdict, tries: number): number {
-  if (verdict.accepted) return ACCEPTED_RECHECK_MS;
-  if (verdict.kind === 'room') return 0;
+  if (verdict.accepted) return ACCEPTED_RECHECK_MS * 2 ** (tries - 1);
+  if (verdict.kind === 'room') return HELD_RETRY_MS;
   return Math.min(LAST_RETRY_MS[verdict.kind], FIRST_RETRY_MS[verdict.kind] * 2 ** (tries - 1));
 }

@@ -1,4 +1,5 @@
 import type { ConfigObject, Pod, PodStatus } from '../kube-objects.ts';
+import { plainLine, plainReason } from '../plain-text.ts';
 import type { SentService } from '../service/sent-service.ts';
 
 /** A pod that a consumer sends to a provider, with all that it references. */
@@ -50,6 +51,30 @@ export function refusalOfSize(
   const [has, may] = [bytes, maxBytes].map((one) => (one / 1024 / 1024).toFixed(1));
   const message = `the pod cannot be offloaded: with the ConfigMaps and Secrets that it names it has ${has} MiB, and ${may} MiB are sent at most; let it name less, or run at home`;
   return { accepted: false, kind: 'policy', reason: 'TooLarge', message };
+}
+
+const REFUSAL_KINDS: readonly unknown[] = ['room', 'policy', 'later'] satisfies RefusalKind[];
+
+/** The answer of another member, which may be anything: what is no verdict counts as one that may change. */
+export function toVerdict(answer: unknown): PodVerdict {
+  const { accepted, kind, reason, message } = (typeof answer === 'object' && answer !== null ? answer : {}) as Record<
+    string,
+    unknown
+  >;
+  if (accepted === true) return { accepted };
+  if (accepted !== false || !REFUSAL_KINDS.includes(kind))
+    return {
+      accepted: false,
+      kind: 'later',
+      reason: 'InvalidAnswer',
+      message: 'the provider gave an answer to the pod that is no verdict; see whether its version of headcut fits',
+    };
+  return {
+    accepted,
+    kind: kind as RefusalKind,
+    reason: plainReason(typeof reason === 'string' ? reason : ''),
+    message: plainLine(typeof message === 'string' ? message : ''),
+  };
 }
 
 /** An event about an offloaded pod that its owner should see (image pull failures, failed mounts…). */

@@ -9,7 +9,7 @@ import {
 } from '../labels.ts';
 import type { Offer } from '../offer/offer.ts';
 import { plainLine } from '../plain-text.ts';
-import { amountsFrom, clampedTo, subtract, toResourceList } from '../quantities/resources.ts';
+import type { RoomState } from './peer-room.ts';
 
 export type PeerReachability = 'Connected' | 'Suspect' | 'Unreachable' | 'Left';
 
@@ -21,6 +21,8 @@ export interface VirtualNodeInput {
   /** Address and port at which the API server reaches our kubelet server. */
   address: string;
   port: number;
+  /** Whether the peer kept what it offered: if not, its node shows less. */
+  room?: RoomState;
   /** RFC 3339. */
   now: string;
 }
@@ -71,23 +73,18 @@ export function sameTaints(a: readonly Taint[], b: readonly Taint[]): boolean {
   return texts(a) === texts(b);
 }
 
-/** What a refused pod takes off the shown capacity until the peer's next offer. */
-export function shrunkAllocatable(offer: Offer, refused: ResourceList): ResourceList {
-  const allocatable = amountsFrom(offer.allocatable);
-  return toResourceList(clampedTo(allocatable, subtract(allocatable, amountsFrom(refused))));
-}
-
-/** The status part that says all we know about the peer; conditions keep their transition time while nothing changes. */
+/** The status part that says all we know about the peer; conditions keep their transition time while nothing changes. @param believed how much of the offer is believed; undefined: all */
 export function nodeStatus(
   input: VirtualNodeInput,
   current: Node | undefined,
-  shrunk?: ResourceList,
+  believed?: ResourceList,
 ): NonNullable<Node['status']> {
   const { offer } = input;
   // What is shown already has to be named, or it would stay.
   const shown = { cpu: '', memory: '', pods: '', ...current?.status?.allocatable, ...offer?.allocatable };
   const zero = Object.fromEntries(Object.keys(shown).map((name) => [name, '0']));
-  const allocatable = offer?.accepting === true ? (shrunk ?? offer.allocatable) : zero;
+  const allocatable =
+    offer?.accepting === true && offer.evacuate !== true ? { ...zero, ...(believed ?? offer.allocatable) } : zero;
   return {
     capacity: offer?.capacity ?? zero,
     allocatable,
@@ -134,7 +131,7 @@ function conditionsOf(input: VirtualNodeInput, current: Node | undefined): Condi
   });
 }
 
-function readyCondition({ state, peerName, offer }: VirtualNodeInput): Condition {
+function readyCondition({ state, peerName, offer, room = 'open' }: VirtualNodeInput): Condition {
   if (state === 'Left') {
     const message = `${peerName} is no member any more; the node goes when no pod of which there must be one can run there`;
     return { type: 'Ready', status: 'False', reason: PEER_LEFT_REASON, message };
@@ -161,6 +158,11 @@ function readyCondition({ state, peerName, offer }: VirtualNodeInput): Condition
       reason: 'PeerNotReady',
       message: plainLine(offer.reason ?? `${peerName} takes no pods now`),
     };
+  }
+  if (room !== 'open') {
+    const now = room === 'closed' ? 'none goes there for a while' : 'one at a time is tried';
+    const message = `${peerName} refused pods for which it offers room, or did not keep them; ${now}`;
+    return { type: 'Ready', status: 'True', reason: 'PeerWithoutRoom', message };
   }
   return { type: 'Ready', status: 'True', reason: 'PeerConnected', message: `${peerName} answers and offers room` };
 }

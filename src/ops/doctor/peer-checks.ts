@@ -1,5 +1,6 @@
 import { messageOf } from '../../core/coded-error.ts';
 import { duration } from '../../core/explain/age.ts';
+import { heldBack } from '../../core/explain/overview.ts';
 import { nodeOfPeer } from '../../core/explain/world.ts';
 import type { PeerObject } from '../../core/membership/peer-object.ts';
 import { isForbidden } from '../../kube/api-error.ts';
@@ -66,6 +67,15 @@ const virtualNodes: Check = {
             `${node.metadata.name} is not Ready: ${ready?.message ?? 'it has not said why'}`,
             `see headcut explain peer ${name}`,
           ),
+        ];
+      const held = heldBack(context.world, name, node);
+      if (held !== undefined)
+        return [
+          warning(
+            `${node.metadata.name} shows less than ${name} offers: ${held}`,
+            `${name} refused pods for which it offers room, or did not keep them; kubectl get events -A says which, and a quota in a twin namespace there may be why`,
+          ),
+          ...(await kubeletPort(context, node.metadata.name)),
         ];
       return [ok(`${node.metadata.name} is Ready`), ...(await kubeletPort(context, node.metadata.name))];
     }),

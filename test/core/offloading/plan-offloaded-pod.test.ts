@@ -1,9 +1,13 @@
 import { describe, expect, test } from 'vitest';
 import type { Pod, PodStatus } from '../../../src/core/kube-objects.ts';
 import { statusPatch, toLocalStatus } from '../../../src/core/offloading/local-status.ts';
-import { type OffloadedPodObservation, planOffloadedPod } from '../../../src/core/offloading/plan-offloaded-pod.ts';
+import {
+  type OffloadedPodObservation,
+  planOffloadedPod,
+  retryDelayMs,
+} from '../../../src/core/offloading/plan-offloaded-pod.ts';
 import { changesDigest } from '../../../src/core/offloading/pod-changes.ts';
-import type { RemotePod } from '../../../src/core/offloading/pod-submission.ts';
+import { type RemotePod, toVerdict } from '../../../src/core/offloading/pod-submission.ts';
 
 const pod = (status: PodStatus = {}, metadata: Partial<Pod['metadata']> = {}): Pod => ({
   metadata: { name: 'web', namespace: 'demo', uid: 'u1', generation: 1, ...metadata },
@@ -82,6 +86,73 @@ describe('a pod of a namespace that nobody offloaded', () => {
   });
 });
 
+describe('a provider whose answers lead nowhere', () => {
+  const room = { accepted: false as const, kind: 'room' as const, reason: 'OutOfcpu', message: 'full' };
+  const kinds = (observed: Partial<OffloadedPodObservation>) =>
+    plan({ local: pod(), ...observed }).map(({ type }) => type);
+
+  test('keeps a pod that it refused waiting while it is closed, which asks again after a pause', () => {
+    const held = { lastVerdict: { verdict: room, retryAt: 3_000 }, held: true };
+    expect(plan({ local: pod(), ...held })).toMatchObject([
+      { patch: { status: { reason: 'OutOfcpu', message: 'full' } } },
+      { type: 'record-event', reason: 'OutOfcpu' },
+    ]);
+    const shown = pod({ phase: 'Pending', reason: 'OutOfcpu', message: 'full' });
+    expect(plan({ local: shown, ...held })).toEqual([]);
+    expect(plan({ local: shown, ...held, now: 3_000 })).toEqual([{ type: 'submit' }]);
+  });
+
+  test('is believed less after a refusal of a pod that it had taken', () => {
+    expect(kinds({ remote: remote({ refusal: { kind: 'room', reason: 'OutOfcpu', message: 'full' } }) })).toContain(
+      'note-refusal',
+    );
+  });
+
+  test('is asked less and less often for a pod that it took and does not show, which fails in the end', () => {
+    const verdict = { accepted: true as const };
+    const after = (tries: number, now: number) => kinds({ lastVerdict: { verdict, tries, retryAt: 10 }, now });
+    expect([1, 2, 3, 4].map((tries) => retryDelayMs(verdict, tries))).toEqual([10_000, 20_000, 40_000, 80_000]);
+    expect(after(1, 0)).toEqual([]);
+    expect(after(2, 0)).toEqual(['patch-status']);
+    expect(after(3, 10)).toEqual(['submit']);
+    expect(after(4, 10)).toEqual(['note-loss', 'patch-status', 'record-event']);
+  });
+
+  test('that fails a pod whose containers never end is believed less', () => {
+    const failed = remote({ status: { ...running, phase: 'Failed', reason: 'Evicted' } });
+    expect(kinds({ remote: failed })).toContain('note-loss');
+    const job = pod();
+    job.spec.restartPolicy = 'Never';
+    expect(kinds({ local: job, remote: failed })).not.toContain('note-loss');
+  });
+
+  test.each([
+    undefined,
+    null,
+    'yes',
+    {},
+    { accepted: 'true' },
+    { accepted: false },
+    { accepted: false, kind: 'x', reason: 'r', message: 'm' },
+    { accepted: false, kind: 'constructor' },
+  ])('gives no verdict, and is asked again after a pause: %j', (answer) => {
+    const verdict = toVerdict(answer);
+    expect(verdict).toMatchObject({ accepted: false, kind: 'later' });
+    expect(retryDelayMs(verdict, 1)).toBeGreaterThanOrEqual(1_000);
+  });
+
+  test('has its texts bounded and made plain', () => {
+    const verdict = toVerdict({
+      accepted: false,
+      kind: 'room',
+      reason: '\u001b[2J',
+      message: `\u001b${'x'.repeat(5_000)}`,
+    });
+    expect(JSON.stringify(verdict).length).toBeLessThan(1_200);
+    expect(JSON.stringify(verdict)).not.toContain('\\u001b[');
+  });
+});
+
 describe('an offloaded pod', () => {
   test('is submitted when the provider certainly has none', () => {
     expect(plan({ local: pod() })).toEqual([{ type: 'submit' }]);
@@ -126,6 +197,7 @@ describe('an offloaded pod', () => {
 
   test('that ran and is missing on the provider fails instead of running twice', () => {
     expect(plan({ local: pod(running) })).toMatchObject([
+      { type: 'note-loss' },
       { patch: { status: { phase: 'Failed', reason: 'LostOnProvider' } } },
       { type: 'record-event', eventType: 'Warning', reason: 'LostOnProvider' },
     ]);
@@ -148,11 +220,10 @@ describe('an offloaded pod', () => {
     expect(plan({ local: shown, remote: there, wallTime: '2026-01-01T00:02:00Z' })).toEqual([]);
   });
 
-  test('refused for want of room fails, and its node shrinks', () => {
+  test('refused for want of room fails', () => {
     const verdict = { accepted: false, kind: 'room', reason: 'OutOfcpu', message: 'full' } as const;
     const actions = plan({ local: pod(), lastVerdict: { verdict, retryAt: 0 } });
     expect(actions).toMatchObject([
-      { type: 'shrink-virtual-node' },
       { patch: { status: { phase: 'Failed', reason: 'OutOfcpu' } } },
       { type: 'record-event', reason: 'OutOfcpu' },
     ]);

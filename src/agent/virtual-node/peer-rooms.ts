@@ -1,0 +1,81 @@
+import type { ResourceList } from '../../core/kube-objects.ts';
+import type { Offer } from '../../core/offer/offer.ts';
+import {
+  afterBroken,
+  afterClosing,
+  afterKept,
+  afterOffer,
+  afterRefusal,
+  believedRoom,
+  type PeerRoom,
+  type RoomState,
+  roomChangesInMs,
+  roomState,
+  WHOLE_ROOM,
+} from '../../core/virtual-node/peer-room.ts';
+import type { Clock } from '../../runtime/clock.ts';
+
+/** How far the room that each peer offers is believed, in this life of the agent. */
+export class PeerRooms {
+  readonly #clock: Clock;
+  readonly #onChange: (peerId: string) => void;
+  readonly #rooms = new Map<string, PeerRoom>();
+  readonly #evacuating = new Set<string>();
+
+  constructor(clock: Clock, onChange: (peerId: string) => void) {
+    this.#clock = clock;
+    this.#onChange = onChange;
+  }
+
+  state(peerId: string): RoomState {
+    return roomState(this.#of(peerId), this.#clock.monotonic());
+  }
+
+  refused(peerId: string, requests: ResourceList): void {
+    this.#set(peerId, afterRefusal(this.#of(peerId), requests, this.#clock.monotonic()));
+  }
+
+  lost(peerId: string): void {
+    this.#set(peerId, afterBroken(this.#of(peerId), 'lost', this.#clock.monotonic()));
+  }
+
+  kept(peerId: string, takenAt: number): void {
+    if (this.state(peerId) !== 'open') this.#set(peerId, afterKept(this.#of(peerId), takenAt));
+  }
+
+  /** A new offer has come. */
+  offered(peerId: string, offer: Offer | undefined): void {
+    const now = this.#clock.monotonic();
+    let room = afterOffer(this.#of(peerId), now);
+    const evacuates = offer?.evacuate === true;
+    // One that asks for pods to leave, and for pods, again and again gets fewer and fewer.
+    if (evacuates && !this.#evacuating.has(peerId)) room = afterClosing(room, now);
+    if (evacuates) this.#evacuating.add(peerId);
+    else this.#evacuating.delete(peerId);
+    this.#set(peerId, room);
+  }
+
+  forget(peerId: string): void {
+    this.#rooms.delete(peerId);
+    this.#evacuating.delete(peerId);
+  }
+
+  /** @param bound how many pods are bound to the peer's node */
+  believed(peerId: string, offer: Offer, bound: number): ResourceList {
+    return believedRoom(offer, this.#of(peerId), { now: this.#clock.monotonic(), bound });
+  }
+
+  /** In how many ms there will be more by itself; undefined: never. */
+  changesInMs(peerId: string): number | undefined {
+    return roomChangesInMs(this.#of(peerId), this.#clock.monotonic());
+  }
+
+  #of(peerId: string): PeerRoom {
+    return this.#rooms.get(peerId) ?? WHOLE_ROOM;
+  }
+
+  #set(peerId: string, room: PeerRoom): void {
+    this.#rooms.set(peerId, room);
+    this.#onChange(peerId);
+  }
+}

@@ -1,4 +1,5 @@
 import type { PeerRecord } from '../core/membership/peer-record.ts';
+import { takenOffer } from '../core/offer/taken-offer.ts';
 import type { Clock } from '../runtime/clock.ts';
 import type { Logger } from '../runtime/logger.ts';
 import type { SessionMessage } from '../wire/messages.ts';
@@ -222,7 +223,7 @@ export class Peers implements PeerLinks {
         this.#hearsayChanged();
         break;
       case 'offer':
-        told.offer = message.offer;
+        told.offer = takenOffer(message.offer);
         tell('offer');
         break;
       case 'pods':

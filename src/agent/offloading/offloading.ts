@@ -37,6 +37,7 @@ import { PodTokens } from './pod-tokens.ts';
 import { ReferencedObjects } from './referenced-objects.ts';
 import { submitPod } from './submit-pod.ts';
 import { SupersededPods } from './superseded-pods.ts';
+import { WritePace } from './write-pace.ts';
 
 export interface OffloadingDeps {
   client: KubeClient;
@@ -90,6 +91,7 @@ export class Offloading {
   /** Digests of changes that the provider refused. */
   readonly #refusedChanges = new Map<string, string>();
   readonly #events: PodEventTeller;
+  readonly #pace = new WritePace();
 
   constructor(deps: OffloadingDeps) {
     this.#deps = deps;
@@ -162,6 +164,10 @@ export class Offloading {
     if (local === undefined) this.#release(uid);
     if (link === undefined) return undefined;
     const remote = link.pods.get(uid);
+    const now = this.#deps.clock.monotonic();
+    const isStranger = local === undefined && remote?.deleting === false && link.podsSynced;
+    const strangerMs = isStranger ? this.#pace.waitForStranger(link.id, now) : 0;
+    if (strangerMs > 0) return { requeueAfterMs: strangerMs };
     const lastVerdict = this.#attempts.get(uid);
     const decided = local === undefined || isTerminal(local.status) || lastVerdict?.verdict.accepted === true;
     const notOffloaded = decided ? undefined : await this.#deps.offloaded.whyNot(local);
@@ -187,6 +193,10 @@ export class Offloading {
     const target: ApplyTarget = { uid, local, link, node };
     if (isTerminal(local?.status)) this.#releaseObjects(uid);
     for (const action of actions) {
+      // What follows from our own loss of contact waits for nothing.
+      const isTold = action.type === 'patch-status' && link.state !== 'Unreachable';
+      const waitMs = isTold ? this.#pace.waitForWrite(uid, link.id, now) : 0;
+      if (waitMs > 0) return { requeueAfterMs: waitMs };
       if (action.type === 'submit') return this.#submit(uid, local, link, node);
       if (action.type === 'update-remote') await this.#update(target, action.digest);
       else await applyAction(this.#deps, target, action);
@@ -356,6 +366,7 @@ export class Offloading {
     this.#keyByUid.delete(uid);
     this.#attempts.delete(uid);
     this.#events.release(uid);
+    this.#pace.release(uid);
     this.#refusedChanges.delete(uid);
     this.#releaseObjects(uid);
     this.#superseded.release(uid);

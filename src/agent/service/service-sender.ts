@@ -1,7 +1,7 @@
 import { createHash } from 'node:crypto';
 import { hasCode } from '../../core/coded-error.ts';
 import { objectKey, type Pod } from '../../core/kube-objects.ts';
-import { plainLine } from '../../core/plain-text.ts';
+import { plainLine, plainReason } from '../../core/plain-text.ts';
 import { isTerminal } from '../../core/pod-phase.ts';
 import type { SentService, ServiceProblem } from '../../core/service/sent-service.ts';
 import { shownProblems } from '../../core/service/shown-problems.ts';
@@ -33,6 +33,9 @@ export interface ServiceSenderDeps {
 
 /** A peer that could not take over all Services is asked again after this long: somebody may have made room. */
 const PROBLEM_RETRY_MS = 60_000;
+/** An event is a write: one a Service and hour, and so many for one answer. */
+const REPORT_EVERY_MS = 3_600_000;
+const MAX_PROBLEMS = 50;
 /** How soon to look again while caches or addresses are not known. */
 const LOOK_AGAIN_MS = 500;
 /** What is longer does not travel with a pod, whose objects need the room, but right after it. */
@@ -52,7 +55,8 @@ export class ServiceSender implements ServiceSource {
   readonly #told = new Map<string, string>();
   /** UIDs of the pods on each peer, by key. */
   readonly #podsOf = new Map<string, Set<string>>();
-  readonly #reported = new Set<string>();
+  /** When a problem of a Service on a peer was told last (monotonic ms), by their names. */
+  readonly #reported = new Map<string, number>();
 
   constructor(deps: ServiceSenderDeps) {
     this.#deps = deps;
@@ -167,7 +171,7 @@ export class ServiceSender implements ServiceSource {
     const problems = await this.#send(link, namespace, services);
     if (problems === undefined) return undefined;
     this.#told.set(key, hash);
-    for (const problem of problems) await this.#report(link, namespace, problem);
+    for (const problem of problems.slice(0, MAX_PROBLEMS)) await this.#report(link, namespace, problem);
     if (problems.length === 0) return undefined;
     this.#told.delete(key);
     return { requeueAfterMs: PROBLEM_RETRY_MS };
@@ -196,22 +200,25 @@ export class ServiceSender implements ServiceSource {
     return undefined;
   }
 
-  /** The owner of a Service sees on it why a peer does not have it; once in the life of this process. */
+  /** The owner of a Service sees on it why a peer does not have it; once an hour, whatever the peer says. */
   async #report(link: PeerLink, namespace: string, problem: ServiceProblem): Promise<void> {
-    const id = `${link.id}/${namespace}/${problem.service}/${problem.reason}`;
-    if (this.#reported.has(id)) return;
+    const id = `${link.id}/${namespace}/${problem.service}`;
+    const now = this.#deps.clock.monotonic();
+    if (now - (this.#reported.get(id) ?? Number.NEGATIVE_INFINITY) < REPORT_EVERY_MS) return;
     const service = this.#watch.of(namespace)?.services.find((one) => one.metadata.name === problem.service);
     if (service === undefined) return;
     const { name, uid = '' } = service.metadata;
     const at = toKubeTime(this.#deps.clock.now());
-    const suffix = createHash('sha256').update(id).digest('hex').slice(0, 16);
+    // A later one has a name of its own.
+    const hour = Math.floor(this.#deps.clock.now() / REPORT_EVERY_MS);
+    const suffix = createHash('sha256').update(`${id}/${hour}`).digest('hex').slice(0, 16);
     this.#deps.logger.warn({ peer: link.name, object: objectKey(service), ...problem }, 'Service not mirrored');
     await this.#deps.client
       .create(EVENTS, {
         metadata: { name: `${name.slice(0, 200)}.${suffix}`, namespace },
         involvedObject: { apiVersion: 'v1', kind: 'Service', namespace, name, uid },
         type: 'Warning',
-        reason: problem.reason,
+        reason: plainReason(problem.reason),
         message: plainLine(`on ${link.name}: ${problem.message}`),
         source: { component: 'headcut' },
         count: 1,
@@ -219,7 +226,8 @@ export class ServiceSender implements ServiceSource {
         lastTimestamp: at,
       })
       .catch(ignoreGone);
-    this.#reported.add(id);
+    for (const [other, at] of this.#reported) if (now - at >= REPORT_EVERY_MS) this.#reported.delete(other);
+    this.#reported.set(id, now);
   }
 }
 

@@ -14,6 +14,7 @@ import {
 } from '../quantities/resources.ts';
 import type { Offer } from './offer.ts';
 import { capOf, leftOf, type PeerUse, within } from './peer-terms.ts';
+import { OFFERED_LABELS } from './taken-offer.ts';
 
 /** What runs, or is promised to run, on this cluster's real nodes. */
 export interface Usage {
@@ -21,14 +22,6 @@ export interface Usage {
   peerId: string | undefined;
   requests: Amounts;
 }
-
-/** Labels that a virtual node copies from the real node. */
-const COPIED_LABELS = [
-  'kubernetes.io/arch',
-  'kubernetes.io/os',
-  'topology.kubernetes.io/region',
-  'node.kubernetes.io/instance-type',
-];
 
 /**
  * Real nodes that take pods now. One with a taint takes none but those that ask for it: what a kubelet under pressure, an
@@ -92,7 +85,7 @@ export function computeOffer(
     capacity: toResourceList(add(...usable.map((node) => amountsFrom(node.status?.capacity)))),
     allocatable: toResourceList(free),
     nodeInfo: offeredNodeInfo(first?.status?.nodeInfo ?? {}),
-    labels: Object.fromEntries(COPIED_LABELS.flatMap((name) => labelEntry(first, name))),
+    labels: Object.fromEntries(OFFERED_LABELS.flatMap((name) => labelEntry(first, name))),
     accepting: closed === undefined,
     ...(closed === undefined ? {} : { reason: closed, running: readyNodes(nodes).length > 0 }),
     ...(maintenance ? { evacuate: true } : {}),

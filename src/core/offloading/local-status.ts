@@ -1,4 +1,6 @@
 import type { Condition, ContainerStatus, Pod, PodStatus } from '../kube-objects.ts';
+import { gatesOf, withGates } from './readiness-gates.ts';
+import { takenStatus } from './taken-status.ts';
 
 /** Fields of a remote status that hold on the consumer as they are. */
 const COPIED_FIELDS = [
@@ -27,12 +29,15 @@ export type ShownAddress = string | null | undefined;
  * The status that an offloaded pod shows on the consumer. The host's address is left out: it is the provider's.
  * @param extra a condition of our own
  */
-export function toLocalStatus(remote: PodStatus, local: Pod, address?: ShownAddress, extra?: Condition): LocalStatus {
+export function toLocalStatus(told: PodStatus, local: Pod, address?: ShownAddress, extra?: Condition): LocalStatus {
   const status: LocalStatus = {};
+  const remote = takenStatus(told, local);
   for (const field of COPIED_FIELDS) if (remote[field] !== undefined) Object.assign(status, { [field]: remote[field] });
-  const conditions = (remote.conditions ?? [])
-    .filter((condition) => !HOME_CONDITIONS.has(condition.type))
+  const gates = gatesOf(local);
+  const said = (remote.conditions ?? [])
+    .filter(({ type }) => !HOME_CONDITIONS.has(type) && !gates.includes(type))
     .map((condition) => withoutNulls({ ...condition, observedGeneration: undefined }) as Condition);
+  const conditions = withGates(said, local);
   if (extra !== undefined) conditions.push(extra);
   if (conditions.length > 0) status.conditions = conditions;
   if (local.metadata.generation !== undefined) status.observedGeneration = local.metadata.generation;

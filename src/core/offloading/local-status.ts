@@ -99,8 +99,7 @@ export function statusPatch(
   ).map((type) => ({ type, $patch: 'delete' }));
   if (conditions.length + passed.length > 0) status.conditions = [...conditions, ...passed];
   Object.assign(status, addressPatch(current, wanted));
-  const onlyGeneration = Object.keys(status).every((field) => field === 'observedGeneration');
-  if (onlyGeneration) return undefined;
+  if (Object.keys(status).length === 0) return undefined;
   return { metadata: { uid: local.metadata.uid ?? '' }, status };
 }
 

@@ -222,6 +222,7 @@ function reflectStatus(observed: OffloadedPodObservation, local: Pod, remote: Re
   if (remote.status === undefined || isTerminal(local.status)) return [];
   const fencing = remote.fencing && fencingCondition(remote.fencing.afterSeconds * 1_000);
   const shown = toLocalStatus(remote.status, local, observed.address, fencing);
+  if (!isTakenOver(observed, local, remote)) delete shown.observedGeneration;
   const { hostIp } = observed;
   const actions = ended(
     observed,
@@ -230,6 +231,12 @@ function reflectStatus(observed: OffloadedPodObservation, local: Pod, remote: Re
   );
   // Containers that are started again for ever do not fail their pod: its provider does.
   return shown.phase === 'Failed' && (local.spec.restartPolicy ?? 'Always') === 'Always' ? lost(actions) : actions;
+}
+
+/** Whether its provider has seen the pod as it is now: that generation is the observed one. */
+function isTakenOver({ refusedDigest }: OffloadedPodObservation, local: Pod, { digest }: RemotePod): boolean {
+  if (digest === undefined || local.status?.observedGeneration === local.metadata.generation) return true;
+  return [digest, refusedDigest].includes(changesDigest(local));
 }
 
 /** As patched; an end for which the pod's containers are not the reason is told by an event too. */

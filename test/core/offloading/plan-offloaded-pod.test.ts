@@ -191,6 +191,16 @@ describe('an offloaded pod', () => {
     );
   });
 
+  test('shows as observed the generation that its provider has taken over', () => {
+    const later = pod({ ...running, observedGeneration: 1 }, { generation: 2 });
+    const observed = (digest: string) =>
+      plan({ local: later, remote: remote({ status: running, digest }) }).flatMap((action) =>
+        action.type === 'patch-status' ? [action.patch.status] : [],
+      );
+    expect(observed('of the first')).toEqual([]);
+    expect(observed(changesDigest(later))).toEqual([{ observedGeneration: 2 }]);
+  });
+
   test('that ended is never submitted again', () => {
     for (const phase of ['Succeeded', 'Failed'] as const) expect(plan({ local: pod({ phase }) })).toEqual([]);
   });

@@ -82,7 +82,9 @@ describe('the nameserver of offloaded pods', () => {
     const slow = Array.from({ length: 900 }, (_, i) => ask(port, `n${i}.slow.example`).catch(() => undefined));
     await systemClock.sleep(300);
     asking = 900;
-    expect(await ask(port, 'kubernetes.default.svc.cluster.local')).toMatchObject({ answers: [{ data: '10.96.8.8' }] });
+    // Over TCP: the socket's buffer may be full of the others' datagrams.
+    const answer = await ask(port, 'kubernetes.default.svc.cluster.local', 'tcp');
+    expect(answer).toMatchObject({ answers: [{ data: '10.96.8.8' }] });
     await Promise.allSettled(slow);
   });
 

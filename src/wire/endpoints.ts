@@ -163,7 +163,7 @@ export const ENDPOINTS = {
     reply: Empty,
     replyBytes: SMALL,
     withinMs: CALL_WITHIN_MS,
-    errors: ['NotFound', 'Conflict'],
+    errors: ['NotFound', 'Conflict', 'FailedPrecondition'],
     cost: 1,
   },
   updateServices: {

@@ -86,7 +86,7 @@ async function runForget(context: CommandContext): Promise<undefined> {
   const guests = counted(podsHere, 'pod');
   const text = dryRun
     ? `Would forget ${name}, to which ${counted(pods, 'pod')} of ours ${pods === 1 ? 'is' : 'are'} bound${podsHere === 0 ? '' : `, and end ${guests} of it here`}.`
-    : `Forgot ${name}; the other members still know it. It comes back only by a new invitation.${podsHere === 0 ? '' : ` In a minute ${guests} of it here ${podsHere === 1 ? 'ends' : 'end'}, unless it is back by then.`}`;
+    : `Forgot ${name}; the other members still know it. It comes back only by a new invitation.${podsHere === 0 ? '' : ` In a minute ${guests} of it here ${podsHere === 1 ? 'ends' : 'end'}, unless it is back in half of that.`}`;
   await emit(context, { data: done, text: () => text });
   if (done.newcomers !== undefined)
     context.note(

@@ -23,14 +23,16 @@ export function guestProblems(pod: Pod, terms: GuestTerms): string[] {
 
 /** How pods named an AppArmor profile before they had a field for it. */
 const APP_ARMOR = 'container.apparmor.security.beta.kubernetes.io/';
-/** What a guest's annotations may say to kubelets and tools; all others speak to controllers of the home. */
+/** What a guest's annotations may say to kubelets and tools; others with a prefix speak to controllers, of the home or of here. */
 const ALWAYS_TAKEN = [`${APP_ARMOR}*`, 'kubectl.kubernetes.io/default-container'];
 
 /** Annotations that reach the real pod. */
 export function guestAnnotations(pod: Pod, terms: GuestTerms): Record<string, string> {
   const patterns = [...ALWAYS_TAKEN, ...terms.annotations];
   return Object.fromEntries(
-    Object.entries(pod.metadata.annotations ?? {}).filter(([name]) => patterns.some((one) => matches(name, one))),
+    Object.entries(pod.metadata.annotations ?? {}).filter(
+      ([name]) => isPrivate(name) || patterns.some((one) => matches(name, one)),
+    ),
   );
 }
 
@@ -38,6 +40,11 @@ function annotationProblems(annotations: Record<string, string>): string[] {
   return Object.entries(annotations)
     .filter(([name, value]) => name.startsWith(APP_ARMOR) && String(value).startsWith('localhost/'))
     .map(([name]) => `container ${name.slice(APP_ARMOR.length)} uses an AppArmor profile that lies on its node`);
+}
+
+/** Names without a prefix are private to users: what Kubernetes and others read has one. */
+function isPrivate(name: string): boolean {
+  return !name.includes('/');
 }
 
 /** @param pattern a name, or the beginning of names with `*` after it */

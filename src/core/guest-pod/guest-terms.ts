@@ -3,7 +3,7 @@ import type { ResourceList } from '../kube-objects.ts';
 /** What a provider's owner lets pods of other members have here (`spec.guests` and `spec.podSecurityLevel` of the Federation). */
 export interface GuestTerms {
   podSecurityLevel: string;
-  /** Annotations that reach the real pod besides those of `ALWAYS_TAKEN`: names, or beginnings that end with `*`. */
+  /** Annotations with a prefix that reach the real pod besides those of `ALWAYS_TAKEN`: names, or beginnings that end with `*`. */
   annotations: readonly string[];
   /** Names of RuntimeClasses of this cluster that they may ask for. */
   runtimeClasses: readonly string[];

@@ -172,7 +172,7 @@ describe('the spec of a guest', () => {
   });
 });
 
-test('of annotations, those for the kubelet reach the pod, and those that the owner of the provider names', () => {
+test('of annotations, private ones and those for the kubelet reach the pod, and those that the owner of the provider names', () => {
   const annotations = {
     'container.apparmor.security.beta.kubernetes.io/c': 'runtime/default',
     'kubectl.kubernetes.io/default-container': 'c',
@@ -180,14 +180,16 @@ test('of annotations, those for the kubelet reach the pod, and those that the ow
     'k8s.v1.cni.cncf.io/networks': 'lan',
     'prometheus.io/scrape': 'true',
     'vault.hashicorp.com/agent-inject': 'true',
+    note: 'private to its owner',
   };
   const kept = (patterns: string[]) =>
     Object.keys(guestAnnotations(podWith({}, annotations), { ...DEFAULT_TERMS, annotations: patterns }));
   const always = ['container.apparmor.security.beta.kubernetes.io/c', 'kubectl.kubernetes.io/default-container'];
-  expect(kept([])).toEqual(always);
+  expect(kept([])).toEqual([...always, 'note']);
   expect(kept(['prometheus.io/*', 'k8s.v1.cni.cncf.io/networks'])).toEqual([
     ...always,
     'k8s.v1.cni.cncf.io/networks',
     'prometheus.io/scrape',
+    'note',
   ]);
 });

@@ -40,6 +40,8 @@ import { Membership } from './membership/membership.ts';
 import { createMembershipStatus } from './membership/membership-status.ts';
 import { OwnRecord } from './membership/own-record.ts';
 import type { RemovedMember } from './membership/removed-members.ts';
+import { createApiServers } from './network/api-servers.ts';
+import { GuestFence } from './network/guest-fence.ts';
 import { Network } from './network/network.ts';
 import { NetworkMemory } from './network/network-memory.ts';
 import { NetworkState } from './network/network-state.ts';
@@ -143,6 +145,7 @@ export async function composeAgent(parts: AgentParts): Promise<Agent> {
     inventory,
     network.network.controller,
     network.status.controller,
+    network.fence.controller,
     provider.shadowPods.controller,
     guardRights,
     offloaded.mirrors.controller,
@@ -171,6 +174,7 @@ export async function composeAgent(parts: AgentParts): Promise<Agent> {
     network.paths,
     network.network,
     network.status.controller,
+    network.fence,
     provider.offers,
     provider.shadowPods,
     guardRights,
@@ -280,6 +284,19 @@ async function composeNetwork(
   const status = new NetworkStatus({ client, peers, federations, state, clock, logger });
   const resolve = async (host: string): Promise<string[]> =>
     (await lookup(host, { all: true })).map(({ address }) => address);
+  const node = new NodeNetworkClient(join(networkFolder, NETWORK_SOCKET), clock);
+  const fence = new GuestFence({
+    node,
+    nodes,
+    pods,
+    federations,
+    ownClaim: () => own.record().network,
+    ports: portsOf(config),
+    apiServers: createApiServers(client, clock),
+    serviceCidrs,
+    clock,
+    logger,
+  });
   const network = new Network({
     memory,
     own,
@@ -289,7 +306,7 @@ async function composeNetwork(
     pods,
     federations,
     peersSynced: () => peers.whenSynced(),
-    node: new NodeNetworkClient(join(networkFolder, NETWORK_SOCKET), clock),
+    node,
     hosts: new PeerHosts({ resolve, onChange: () => network.touch(), clock }),
     paths,
     probePort,
@@ -299,7 +316,13 @@ async function composeNetwork(
     clock,
     logger,
   });
-  return { network, state, paths, prober, status };
+  return { network, state, paths, prober, status, fence };
+}
+
+/** Those of the agent beside the peer port, which anybody may reach. */
+function portsOf({ healthPort, webhookPort, dnsPort, homeApiPort, probePort }: AgentConfig) {
+  const guests = { tcp: [dnsPort, homeApiPort], udp: [dnsPort] };
+  return { guests, inner: { tcp: [healthPort, webhookPort], udp: [] }, probe: probePort };
 }
 
 async function runAll(

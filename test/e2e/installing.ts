@@ -63,7 +63,7 @@ export async function tracesIn(cluster: string): Promise<string[]> {
   const leases = await kubectlInside(cluster, '-n', 'kube-node-lease', 'get', 'leases', '-o', 'name');
   const tables = await inNetworkOf(cluster, ['nft', 'list', 'tables']);
   const links = await inNetworkOf(cluster, ['ip', '-brief', 'link']);
-  const lines = `${leases}\n${tables}\n${links}`.split('\n').filter((line) => /headcut/.test(line));
+  const lines = `${leases}\n${tables}\n${links}`.split('\n').filter((line) => /headcut|hc-fence/.test(line));
   return [...objects, ...lines];
 }
 

@@ -1,4 +1,5 @@
 import { CodedError } from '../../core/coded-error.ts';
+import type { NodeFence } from '../../core/network/node-fence.ts';
 import type { EntryProblem, NodeNetwork, TunnelReport } from '../../core/network/node-network.ts';
 import { isNothing, planTunnel } from '../../core/network/plan-tunnel.ts';
 import { formatPrefix, overlaps, parsePrefix } from '../../core/network/prefix.ts';
@@ -7,6 +8,7 @@ import { publicKeyOf } from '../../core/network/wireguard-key.ts';
 import type { Clock } from '../../runtime/clock.ts';
 import type { Logger } from '../../runtime/logger.ts';
 import { applyAddressing } from './addressing.ts';
+import { FenceRules } from './fence-rules.ts';
 import { PacketRules } from './packet-rules.ts';
 import { readUsedRoutes } from './routes.ts';
 import { type TunnelKind, TunnelLink } from './tunnel-link.ts';
@@ -25,6 +27,7 @@ export class NodeNetworkKeeper {
   readonly #deps: NodeNetworkDeps;
   readonly #link: TunnelLink;
   readonly #rules = new PacketRules();
+  readonly #fence: FenceRules;
   #wanted: NodeNetwork | undefined;
   #kind: TunnelKind | undefined;
   #problems: EntryProblem[] = [];
@@ -33,6 +36,7 @@ export class NodeNetworkKeeper {
 
   constructor(deps: NodeNetworkDeps) {
     this.#deps = deps;
+    this.#fence = new FenceRules(deps);
     this.#link = new TunnelLink({ ...deps, onReset: () => this.#again() });
   }
 
@@ -59,8 +63,22 @@ export class NodeNetworkKeeper {
     return this.#serially(async () => (this.#kind === undefined ? undefined : this.#report()));
   }
 
+  /** Holds what is closed to whom; nothing is written where it is so already. */
+  fence(fence: NodeFence): Promise<void> {
+    return this.#serially(async () => {
+      if (await this.#fence.apply(fence))
+        this.#deps.logger.info({ guests: fence.guests.flat().length }, 'fence written');
+    });
+  }
+
   /** Leaves nothing of ours behind, also of earlier lives. */
-  remove(): Promise<void> {
+  async remove(): Promise<void> {
+    await this.removeNetwork();
+    await this.#serially(() => this.#fence.remove());
+  }
+
+  /** Leaves nothing of the pod network behind; what is closed stays so. */
+  removeNetwork(): Promise<void> {
     return this.#serially(async () => {
       this.#wanted = undefined;
       this.#kind = undefined;

@@ -39,8 +39,11 @@ async function carryOut(request: NodeNetworkRequest, keeper: NodeNetworkKeeper):
     }
     case 'routes':
       return { ok: true, routes: await keeper.routes(request.range) };
+    case 'fence':
+      await keeper.fence(request.fence);
+      return { ok: true };
     case 'remove':
-      await keeper.remove();
+      await keeper.removeNetwork();
       return { ok: true };
   }
 }

@@ -1,5 +1,6 @@
 import { isIP, isIPv4 } from 'node:net';
 import { CodedError, messageOf } from '../coded-error.ts';
+import { type NodeFence, parseNodeFence } from './node-fence.ts';
 import { formatPrefix, overlaps, type Prefix, parsePrefix } from './prefix.ts';
 import { problemOfPublicKey, publicKeyOf } from './wireguard-key.ts';
 
@@ -68,7 +69,9 @@ export type NodeNetworkRequest =
   | { type: 'report' }
   /** The networks within a range that the node has routes to beside ours. */
   | { type: 'routes'; range: string }
-  /** Removes all that was ever made. */
+  /** What is closed to whom on the node, with a pod network and without. */
+  | { type: 'fence'; fence: NodeFence }
+  /** Removes all that was ever made of the pod network. */
   | { type: 'remove' };
 
 /** As it is written: what the reader finds wrong with single peers is none of it. */
@@ -86,8 +89,9 @@ const MAX_SERVICE_CIDRS = 100;
  * reader has more rights than the writer. A peer's entry that cannot be made is named, and the others are.
  */
 export function parseNodeNetworkRequest(line: string): NodeNetworkRequest {
-  const value = JSON.parse(line) as { type?: unknown; network?: unknown; range?: unknown };
+  const value = JSON.parse(line) as { type?: unknown; network?: unknown; range?: unknown; fence?: unknown };
   if (value.type === 'report' || value.type === 'remove') return { type: value.type };
+  if (value.type === 'fence') return { type: 'fence', fence: parseNodeFence(value.fence) };
   if (value.type === 'routes') return { type: 'routes', range: canonical(value.range) };
   if (value.type !== 'apply') throw new CodedError('InvalidArgument', 'unknown request');
   return { type: 'apply', ...parseNodeNetwork(value.network) };

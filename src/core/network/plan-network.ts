@@ -12,6 +12,7 @@ import {
   problemOfForm,
   problemOfPlace,
 } from './network-claim.ts';
+import type { GuestAccess } from './node-fence.ts';
 import { contains, overlaps, type Prefix, parseIpv4, parsePrefix, readPrefix } from './prefix.ts';
 
 /** `spec.network` of the Federation, with its defaults. */
@@ -25,6 +26,12 @@ export interface NetworkSettings {
   largestClaim: number;
   /** Networks that this cluster uses otherwise and that its node's routes do not show. */
   reserved: string[];
+  /** How far pods of other members reach from here. */
+  guestAccess: GuestAccess;
+  /** Networks that they reach beside that. */
+  guestNetworks: string[];
+  /** From where the agent's inner ports are reached beside this node and its pods. */
+  insiders: string[];
 }
 
 export function networkSettings(spec: Record<string, unknown> | undefined): NetworkSettings {
@@ -36,8 +43,11 @@ export function networkSettings(spec: Record<string, unknown> | undefined): Netw
     reachable = 'Offloaded',
     largestClaim = DEFAULT_LARGEST_CLAIM,
     reserved = [],
+    guestAccess = 'Internet',
+    guestNetworks = [],
+    insiders = [],
   } = network;
-  return { enabled, range, port, reachable, largestClaim, reserved };
+  return { enabled, range, port, reachable, largestClaim, reserved, guestAccess, guestNetworks, insiders };
 }
 
 /** Why something takes no part in the pod network: for a condition. */

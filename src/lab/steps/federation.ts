@@ -42,6 +42,7 @@ async function installAgent(context: LabContext, cluster: ClusterTopology): Prom
     '--for=jsonpath={.status.id}',
     AGENT_TIMEOUT,
   ]);
+  await letThisMachineIn(context, cluster);
   await giveName(context, cluster);
   context.progress.say(`the agent of cluster ${cluster.name} runs`);
 }
@@ -73,6 +74,13 @@ async function rollOut(context: LabContext, cluster: ClusterTopology): Promise<v
   const deployments = DEPLOYMENT_NAMES.map((name) => `deployment/${name}`);
   await inNamespace('patch', ...deployments, '-p', patch);
   for (const deployment of deployments) await inNamespace('rollout', 'status', deployment, AGENT_TIMEOUT);
+}
+
+/** Tests and benches on this machine ask virtual nodes and agents as a scraper elsewhere would. */
+async function letThisMachineIn(context: LabContext, cluster: ClusterTopology): Promise<void> {
+  const insiders = [`${context.topology.hostAddress}/32`];
+  const patch = JSON.stringify({ spec: { network: { insiders } } });
+  await kubectl(context, cluster.name, ['patch', `federation/${FEDERATION_NAME}`, '--type=merge', '-p', patch]);
 }
 
 /** A member is called after its node, if nobody says otherwise. */

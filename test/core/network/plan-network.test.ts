@@ -70,6 +70,9 @@ describe('the pod network of a cluster', () => {
       reachable: 'Offloaded',
       largestClaim: 24,
       reserved: [],
+      guestAccess: 'Internet',
+      guestNetworks: [],
+      insiders: [],
     });
     expect(networkSettings({ network: { enabled: false, port: 4000 } })).toMatchObject({ enabled: false, port: 4000 });
   });

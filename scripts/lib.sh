@@ -28,7 +28,8 @@ ensure_debian_packages() {
   ) 9>"$HEADCUT_CACHE/apt.lock" || { tail -n 20 "$HEADCUT_CACHE/apt.log" >&2; die "could not install ${missing[*]}"; }
 }
 
-# ensure_node_modules: `npm ci` when package-lock.json changed since the last one. Brings Node 24 as node_modules/.bin/node.
+# ensure_node_modules: `npm ci` when package-lock.json changed since the last one, without running what packages bring to be run then
+# (none needs it: programs come as packages of their own, with a hash in the lock). Brings Node 24 as node_modules/.bin/node.
 ensure_node_modules() {
   command -v npm >/dev/null || die "npm is missing: install Node.js 20 or newer (with npm) first"
   local marker="$HEADCUT_ROOT/node_modules/.headcut-lock" hash
@@ -36,7 +37,7 @@ ensure_node_modules() {
   if [ "$(cat "$marker" 2>/dev/null)" != "$hash" ]; then
     say "installing npm packages (npm ci)"
     mkdir -p "$HEADCUT_CACHE"
-    (cd "$HEADCUT_ROOT" && npm ci --no-audit --no-fund >"$HEADCUT_CACHE/npm.log" 2>&1) ||
+    (cd "$HEADCUT_ROOT" && npm ci --ignore-scripts --no-audit --no-fund >"$HEADCUT_CACHE/npm.log" 2>&1) ||
       { tail -n 20 "$HEADCUT_CACHE/npm.log" >&2; die "npm ci failed"; }
     printf '%s' "$hash" >"$marker"
   fi

@@ -10,6 +10,8 @@ import { checkPrograms } from './check-programs.ts';
 import { fetchPackages, packageFiles, readReleaseName } from './debian-packages.ts';
 import { hashFiles, hashOf } from './fingerprint.ts';
 import { readFingerprint, unpackLayers, writeImageArchive } from './image-archive.ts';
+import type { ImageSettings } from './oci-image.ts';
+import { packagesLabel, versionsOf } from './package-records.ts';
 import type { Recipe, RecipeContext } from './recipe.ts';
 import { demo } from './recipes/demo.ts';
 import { headcut } from './recipes/headcut.ts';
@@ -18,7 +20,7 @@ import { pause } from './recipes/pause.ts';
 
 const recipes: readonly Recipe[] = [pause, demo, headcut, kubectl];
 
-/** A name no registry answers for: the images are imported, never pulled. */
+/** Whoever owns that name is asked for nothing: the images are imported, and used with imagePullPolicy Never. */
 const registry = 'headcut.dev';
 
 export interface BuildRequest {
@@ -50,7 +52,7 @@ async function buildImage(recipe: Recipe, request: BuildRequest, context: Recipe
   ]);
   const unchanged = !request.force && (await readFingerprint(path)) === fingerprint;
   if (!unchanged) {
-    const { settings } = recipe;
+    const settings = withPackages(recipe.settings, context.packageFiles);
     const layers = await recipe.build(context);
     await checkPrograms(layers, request.architecture);
     await writeImageArchive(path, { layers, settings, reference, architecture: request.architecture, fingerprint });
@@ -59,6 +61,11 @@ async function buildImage(recipe: Recipe, request: BuildRequest, context: Recipe
   const size = `${((await stat(path)).size / 1e6).toFixed(1)} MB`.padStart(9);
   const outcome = unchanged ? 'unchanged' : `built in ${((performance.now() - started) / 1000).toFixed(1)} s`;
   request.say(`${reference.padEnd(28)} ${size}  ${relative(process.cwd(), path).padEnd(26)} ${outcome}`);
+}
+
+/** Two machines may have fetched other versions of Debian's packages: the image says which it has. */
+function withPackages(settings: ImageSettings, files: readonly string[]): ImageSettings {
+  return { ...settings, Labels: { ...settings.Labels, [packagesLabel]: versionsOf(files) } };
 }
 
 /** Builds the images one after the other. */

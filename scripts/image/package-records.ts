@@ -3,9 +3,21 @@
  * in `/var/lib/dpkg/status.d`, where vulnerability scanners look in images that have no dpkg.
  */
 import { readFile } from 'node:fs/promises';
-import { join } from 'node:path';
+import { basename, join } from 'node:path';
 import { runCommand } from './command.ts';
 import type { TarEntry } from './tar-archive.ts';
+
+/** The label of an image with the versions of the Debian packages that it has files of. */
+export const packagesLabel = 'dev.headcut.debian-packages';
+
+/** `libc6=2.36-9, nftables=1:1.0.6`. @param files as apt names them: NAME_VERSION_ARCHITECTURE.deb, a colon as %3a */
+export function versionsOf(files: readonly string[]): string {
+  const versions = files.map((file) => {
+    const [name = '', version = ''] = basename(file).split('_');
+    return `${name}=${decodeURIComponent(version)}`;
+  });
+  return versions.sort().join(', ');
+}
 
 async function recordOf(file: string, folder: string): Promise<TarEntry[]> {
   const control = await runCommand('dpkg-deb', ['--field', file]);

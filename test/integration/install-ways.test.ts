@@ -64,6 +64,9 @@ test('every value of the chart does what its comment says', () => {
   expect(spec.imagePullSecrets).toEqual([{ name: 'one' }, { name: 'two' }]);
   for (const { image, imagePullPolicy } of spec.containers)
     expect(`${image} ${imagePullPolicy}`).toBe('registry.example/headcut:9.9.9 Always');
+  const named = template('--set', 'image.repository=registry.example/headcut');
+  const ofRegistry = (named['Deployment headcut-system/headcut'] as Deployment).spec.template.spec.containers;
+  expect(ofRegistry.map(({ imagePullPolicy }) => imagePullPolicy)).toEqual(['IfNotPresent', 'IfNotPresent']);
   const agent = spec.containers[0];
   expect(agent?.name).toBe('headcut');
   expect(agent?.env).toContainEqual({ name: 'LOG_LEVEL', value: 'debug' });

@@ -19,6 +19,7 @@ import { type Clock, systemClock } from '../../src/runtime/clock.ts';
 import { type Logger, silentLogger } from '../../src/runtime/logger.ts';
 import { PROTOCOL_VERSION } from '../../src/wire/endpoints.ts';
 import { resigned, type TestMember } from '../core/membership/member-fixture.ts';
+import { refusingCalls } from './refusing-calls.ts';
 
 /** A roster that tests set. */
 export class FakeRoster implements Roster {
@@ -174,6 +175,7 @@ export async function startServer(
   const podStreams = createPodStreamHandlers(provider, streams);
   const never = (): Promise<never> => Promise.reject(new CodedError('Unavailable', 'not in this test'));
   const calls: CallHandlers = {
+    ...refusingCalls(),
     roster: async ({ peerId, body }) => {
       await roster.tell(body.records, peerId);
       return {};

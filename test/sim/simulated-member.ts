@@ -20,6 +20,7 @@ import { PROTOCOL_VERSION } from '../../src/wire/endpoints.ts';
 import { FakePeerObjects } from '../agent/membership/fake-peer-objects.ts';
 import { createMember, type TestMember } from '../core/membership/member-fixture.ts';
 import { FakeProvider, FakeSource } from '../peering/peer-server-fixture.ts';
+import { refusingCalls } from '../peering/refusing-calls.ts';
 import type { SimulatedNetwork } from './simulated-network.ts';
 import type { SimulatedTime } from './simulated-time.ts';
 
@@ -177,12 +178,9 @@ export class SimulatedMember {
       peers: ways,
       serving: {
         calls: {
+          ...refusingCalls(),
           ...membership.calls,
           ...createPodCalls(new FakeProvider()),
-          updateServices: never,
-          logs: never,
-          stats: never,
-          reach: never,
           lease: () => ({ ended: [] }),
         },
         streams: { packets: never, 'home-api': never },

@@ -18,6 +18,7 @@ import { type Logger, silentLogger } from '../../../src/runtime/logger.ts';
 import { PROTOCOL_VERSION } from '../../../src/wire/endpoints.ts';
 import { createMember, type TestMember, withNextKey } from '../../core/membership/member-fixture.ts';
 import { FakeProvider, FakeSource } from '../../peering/peer-server-fixture.ts';
+import { refusingCalls } from '../../peering/refusing-calls.ts';
 import { FakePeerObjects } from './fake-peer-objects.ts';
 
 const SPEED = 2;
@@ -140,11 +141,9 @@ export async function startAgent(cluster: TestCluster, options: AgentOptions = {
     peers: ways,
     serving: {
       calls: {
+        ...refusingCalls(),
         ...membership.calls,
         ...createPodCalls(new FakeProvider()),
-        updateServices: never,
-        logs: never,
-        stats: never,
         reach: () => ({ endpoints: [{ endpoint: '192.0.2.1:7443', ok: true }] }),
         // As if all of them had been replaced.
         lease: ({ body }) => ({ ended: body?.pods ?? [] }),

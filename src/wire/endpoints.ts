@@ -1,7 +1,15 @@
 import Type from 'typebox';
 import type { CallDefinition, PodStreamDefinition, StreamDefinition } from './definition.ts';
 import { EndpointReaches, JoinRequest, PeerRecords, RosterDifference, RosterVersions } from './member-schemas.ts';
-import { ConfigObjects, ObjectReferences, PodStatsReply, PodSubmission, PodVerdict, SentPod } from './pod-schemas.ts';
+import {
+  ConfigObjects,
+  ObjectReferences,
+  Offer,
+  PodStatsReply,
+  PodSubmission,
+  PodVerdict,
+  SentPod,
+} from './pod-schemas.ts';
 import { Empty, GraceSeconds, Label, MemberId, MIB, Uid } from './schemas.ts';
 import { ServiceProblems, Services } from './service-schemas.ts';
 
@@ -14,8 +22,9 @@ import { ServiceProblems, Services } from './service-schemas.ts';
  * 3: members compare digests of their rosters; a session that does not ask for them gets whole rosters, as in 2.
  * 4: keys can be replaced; members of before know a member by its first key alone.
  * 5: the question for a lease names the pods that it is for.
+ * 6: a list of all pods comes in parts to whom asks for that; a peer can be asked for its offer.
  */
-export const PROTOCOL_VERSION = 5;
+export const PROTOCOL_VERSION = 6;
 /** Members that speak less than this do not follow a key that is replaced. */
 export const KEY_REPLACEMENT_PROTOCOL = 4;
 /** Members that speak less than this may overlook that a pod is to be fenced. */
@@ -204,6 +213,18 @@ export const ENDPOINTS = {
     errors: ['NotFound', 'Forbidden'],
     cost: 1,
     atOnce: LONG_AT_ONCE,
+  },
+  freshOffer: {
+    purpose:
+      'Asks what the callee offers to the caller at this moment. Offers are told when they change; one that was refused in spite of its offer learns here whether that still stands.',
+    since: 6,
+    method: 'POST',
+    path: '/v1/offer',
+    reply: Type.Object({ offer: Type.Optional(Offer) }),
+    replyBytes: 256 * 1024,
+    withinMs: CALL_WITHIN_MS,
+    errors: [],
+    cost: 1,
   },
   reach: {
     purpose: 'Asks how the callee reaches the endpoints in the caller’s record.',

@@ -16,6 +16,7 @@ import { isEqual } from '../../core/offloading/local-status.ts';
 import { type Amounts, amountsFrom, podRequests } from '../../core/quantities/resources.ts';
 import { guestKey, guestKeyOfPod } from '../../core/shadow-pod/shadow-pod.ts';
 import type { Store } from '../../kube/store.ts';
+import type { CallHandlers } from '../../peering/serving.ts';
 import type { Clock } from '../../runtime/clock.ts';
 import type { Admission, PeerLinks } from '../ports.ts';
 
@@ -76,9 +77,16 @@ export class Offers implements Admission {
     });
   }
 
-  /** What peers ask about room here: nothing yet, since each is told its offer. */
-  get calls() {
-    return {};
+  /** What peers ask about room here. */
+  get calls(): Pick<CallHandlers, 'freshOffer'> {
+    return {
+      freshOffer: ({ peerId }) => {
+        // What changed a moment ago is part of it; a growth that is held back is not, and told later.
+        if (this.#deps.pods.synced && this.#deps.nodes.synced) this.#refresh();
+        const offer = this.offerFor(peerId);
+        return offer === undefined ? {} : { offer };
+      },
+    };
   }
 
   onChange(listener: (peerId: string) => void): void {

@@ -83,7 +83,11 @@ export class VirtualNodeController implements VirtualNodes, NodeIdentities {
 
   constructor(deps: VirtualNodesDeps) {
     this.#deps = deps;
-    this.#rooms = new PeerRooms(deps.clock, (peerId) => this.controller.enqueue(peerId));
+    this.#rooms = new PeerRooms(
+      deps.clock,
+      (peerId) => this.controller.enqueue(peerId),
+      async (peerId) => (await deps.links.get(peerId)?.call('freshOffer', {}))?.offer,
+    );
     this.#store = new CertificateStore(deps.client, deps.agentNamespace);
     this.controller = createController({
       name: 'virtual-nodes',

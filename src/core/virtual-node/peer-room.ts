@@ -75,6 +75,11 @@ export function afterOffer(room: PeerRoom, now: number): PeerRoom {
   return { ...room, refused: [], closedUntil };
 }
 
+/** The peer was asked after a refusal, and its offer stands: what was refused is counted in it. */
+export function afterConfirmation(room: PeerRoom): PeerRoom {
+  return { ...room, refused: [] };
+}
+
 /** In how many ms the room will be another one by itself; undefined: it will not. */
 export function roomChangesInMs(room: PeerRoom, now: number): number | undefined {
   const times = [...room.refused.map(({ until }) => until), room.closedUntil].filter((at) => at > now);

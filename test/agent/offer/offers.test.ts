@@ -18,12 +18,14 @@ const pod = (cpu: string): Pod => ({
   spec: { containers: [{ name: 'c', resources: { requests: { cpu } } }] },
 });
 
-function start(terms: Partial<PeerUse> = {}): Offers {
+const nobody = { list: () => [], onChange: () => {} } as Pick<PeerLinks, 'list' | 'onChange'>;
+
+function start(terms: Partial<PeerUse> = {}, links = nobody): Offers {
   return new Offers({
     use: (peerId) => ({ use: 'Allowed', sharePercent: 100, limits: {}, ...(peerId === 'a' ? terms : {}) }),
     pods: new FakeStore<Pod>(),
     nodes: new FakeStore<Node>([node]),
-    links: { list: () => [], onChange: () => {} } as Pick<PeerLinks, 'list' | 'onChange'>,
+    links,
     reserve: () => ({}),
     guestShare: () => ({}),
     maintenance: () => false,
@@ -61,4 +63,22 @@ test('no pod is taken of a member that may use nothing', () => {
   const offers = start({ closed: 'its terms' });
   expect(offers.reserve('one', pod('1'), 'a')).toMatchObject({ ok: false, reason: 'PeerClosed' });
   expect(offers.reserve('one', pod('1'), 'c')).toEqual({ ok: true });
+});
+
+test('a peer that asks is told its offer as it is at this moment', async () => {
+  const links = { list: () => [{ id: 'a' }], onChange: () => {} } as unknown as Pick<PeerLinks, 'list' | 'onChange'>;
+  const offers = start({}, links);
+  const ask = async () =>
+    (
+      await offers.calls.freshOffer({
+        peerId: 'a',
+        params: undefined,
+        query: undefined,
+        body: undefined,
+        signal: AbortSignal.any([]),
+      })
+    ).offer;
+  expect((await ask())?.allocatable.cpu).toBe('4');
+  offers.reserve('one', pod('3'), 'c');
+  expect((await ask())?.allocatable.cpu).toBe('1');
 });

@@ -1,4 +1,5 @@
 import { CodedError } from '../../core/coded-error.ts';
+import { graceSeconds } from '../../core/guest-pod/guest-container.ts';
 import type { GuestTerms } from '../../core/guest-pod/guest-terms.ts';
 import { objectKey, type Pod, parseObjectKey } from '../../core/kube-objects.ts';
 import type { ShadowPod } from '../../core/shadow-pod/shadow-pod.ts';
@@ -48,7 +49,9 @@ export class RealPods {
   }
 
   async delete(shadow: ShadowPod, uid: string, gracePeriodSeconds: number | undefined): Promise<void> {
-    const grace = gracePeriodSeconds === undefined ? {} : { gracePeriodSeconds };
+    const { terminationGracePeriodSeconds: own } = shadow.spec.pod.spec;
+    const seconds = graceSeconds(gracePeriodSeconds, own, this.#deps.terms());
+    const grace = seconds === undefined ? {} : { gracePeriodSeconds: seconds };
     await this.#deps.client.delete(PODS, parseObjectKey(objectKey(shadow)), { uid, ...grace }).catch(ignoreGone);
   }
 

@@ -172,11 +172,9 @@ export class ShadowPods implements PodProvider {
   async delete(peerId: string, uid: string, gracePeriodSeconds: number | undefined): Promise<void> {
     const shadow = this.#shadowOf(peerId, uid);
     if (shadow === undefined) return;
-    const { maxGraceSeconds } = this.#deps.terms();
-    const grace = gracePeriodSeconds === undefined ? undefined : Math.min(gracePeriodSeconds, maxGraceSeconds);
-    this.#deleting.set(guestKeyOf(shadow), grace);
+    this.#deleting.set(guestKeyOf(shadow), gracePeriodSeconds);
     const pod = this.#realPodOf(shadow);
-    if (pod !== undefined) await this.#realPods.delete(shadow, pod.metadata.uid ?? '', grace);
+    if (pod !== undefined) await this.#realPods.delete(shadow, pod.metadata.uid ?? '', gracePeriodSeconds);
     this.#announce(shadow);
     this.controller.enqueue(objectKey(shadow));
   }

@@ -9,7 +9,8 @@ const MAX_PROBLEMS = 8;
 /** The spec, built anew of the fields that may pass. What is refused is missing in it. */
 export function guestSpec(spec: PodSpec, terms: GuestTerms): PodSpec {
   const { value } = admit(GUEST_SPEC, spec, '', { terms, refuseUnknown: false });
-  return value as PodSpec;
+  // Without any, which an API server says no to.
+  return { containers: [], ...(value as Partial<PodSpec> | undefined) };
 }
 
 /** Why the pod cannot run on a provider with these terms, each a part of a sentence; empty when it can. */

@@ -24,6 +24,21 @@ export function tamedSpec(spec: PodSpec, terms: GuestTerms): PodSpec {
   };
 }
 
+/**
+ * The time (s) to say when a pod is deleted; undefined: the pod's own. A pod that a former version made may have more than it may take.
+ * @param asked by whoever deletes it
+ * @param own what its owner wrote into the pod
+ */
+export function graceSeconds(
+  asked: number | undefined,
+  own: number = DEFAULT_GRACE_SECONDS,
+  { maxGraceSeconds }: Pick<GuestTerms, 'maxGraceSeconds'>,
+): number | undefined {
+  const wanted = asked ?? own;
+  if (asked === undefined && wanted <= maxGraceSeconds) return undefined;
+  return Math.min(wanted, maxGraceSeconds);
+}
+
 function pulled(volume: NonNullable<PodSpec['volumes']>[number]): NonNullable<PodSpec['volumes']>[number] {
   return volume.image === undefined ? volume : { ...volume, image: { ...volume.image, pullPolicy: 'Always' } };
 }

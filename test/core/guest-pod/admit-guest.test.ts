@@ -147,6 +147,11 @@ describe('the spec of a guest', () => {
     expect(made).toEqual({ containers: [{ name: 'c' }], volumes: [] });
   });
 
+  test('has a list of containers, whatever was sent', () => {
+    for (const containers of [undefined, null, 'x', {}, [null]])
+      expect(spec({ containers })).toEqual({ containers: [] });
+  });
+
   test('is what it was, where nothing is to be left out', () => {
     const fields = {
       containers: [

@@ -1,5 +1,5 @@
 import { describe, expect, test } from 'vitest';
-import { tamedSpec } from '../../../src/core/guest-pod/guest-container.ts';
+import { graceSeconds, tamedSpec } from '../../../src/core/guest-pod/guest-container.ts';
 import { boundedSpec, withoutGivenLimits } from '../../../src/core/guest-pod/guest-limits.ts';
 import { DEFAULT_TERMS, guestTermsOf } from '../../../src/core/guest-pod/guest-terms.ts';
 import type { Container, PodSpec } from '../../../src/core/kube-objects.ts';
@@ -111,6 +111,17 @@ describe('what a guest asks for and does not get', () => {
   ])('is more than two minutes to end: %s → %s', (asked, got) => {
     const spec = asked === undefined ? {} : { terminationGracePeriodSeconds: asked };
     expect(tamed(spec).terminationGracePeriodSeconds).toBe(got);
+  });
+
+  test.each([
+    [undefined, 30, undefined],
+    [undefined, undefined, undefined],
+    [undefined, 315_360_000, 120],
+    [9_999_999_999, 30, 120],
+    [0, 315_360_000, 0],
+    [60, 30, 60],
+  ])('is more than that where it is deleted: asked %s, own %s → %s', (asked, own, said) => {
+    expect(graceSeconds(asked, own, DEFAULT_TERMS)).toBe(said);
   });
 
   test('is more time after a failed probe', () => {

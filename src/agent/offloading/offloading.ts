@@ -197,6 +197,7 @@ export class Offloading {
       const isTold = action.type === 'patch-status' && link.state !== 'Unreachable';
       const waitMs = isTold ? this.#pace.waitForWrite(uid, link.id, now) : 0;
       if (waitMs > 0) return { requeueAfterMs: waitMs };
+      if (action.type === 'record-event' && !this.#pace.mayRecord(uid, now)) continue;
       if (action.type === 'submit') return this.#submit(uid, local, link, node);
       if (action.type === 'update-remote') await this.#update(target, action.digest);
       else await applyAction(this.#deps, target, action);

@@ -4,6 +4,8 @@ import { type Bucket, type RateLimit, takeToken } from '../../core/rate-limit.ts
 const POD: RateLimit = { perSecond: 1, burst: 6 };
 /** As an API server lets a kubelet write (its kubeAPIQPS and kubeAPIBurst). */
 const PEER: RateLimit = { perSecond: 50, burst: 200 };
+/** As a kubelet bounds the events about one object. */
+const EVENTS: RateLimit = { perSecond: 1 / 300, burst: 25 };
 /** Pods that a peer has of ours and that are not here: each is looked up and ended. */
 const STRANGERS: RateLimit = { perSecond: 10, burst: 100 };
 /** When a pod that could not be written comes back. */
@@ -15,6 +17,7 @@ const STRANGER_AGAIN_MS = 10_000;
 export class WritePace {
   readonly #pods = new Map<string, Bucket>();
   readonly #peers = new Map<string, Bucket>();
+  readonly #events = new Map<string, Bucket>();
   readonly #strangers = new Map<string, Bucket>();
 
   /** Takes a write for a pod. @returns 0, or in how many ms it is to be tried again */
@@ -25,6 +28,13 @@ export class WritePace {
     this.#pods.set(uid, pod);
     this.#peers.set(peerId, peer);
     return 0;
+  }
+
+  /** Whether one more event about a pod is recorded; else it is left out. */
+  mayRecord(uid: string, now: number): boolean {
+    const bucket = takeToken(EVENTS, this.#events.get(uid), now);
+    if (bucket !== undefined) this.#events.set(uid, bucket);
+    return bucket !== undefined;
   }
 
   /** The same for a pod of a peer that is not known here. */
@@ -38,5 +48,6 @@ export class WritePace {
   /** The pod is gone. */
   release(uid: string): void {
     this.#pods.delete(uid);
+    this.#events.delete(uid);
   }
 }

@@ -41,8 +41,12 @@ class Home {
   }
 
   tell(uid: string, status: PodStatus): void {
-    this.remote.set(uid, { uid, namespace: 'demo', name: uid, deleting: false, status });
-    for (const listener of this.#listeners) listener('b', { podUid: uid });
+    this.show({ uid, namespace: 'demo', name: uid, deleting: false, status });
+  }
+
+  show(remote: RemotePod): void {
+    this.remote.set(remote.uid, remote);
+    for (const listener of this.#listeners) listener('b', { podUid: remote.uid });
   }
 
   get alive(): Pod[] {
@@ -191,6 +195,21 @@ test('where there is room again all pods run within seconds, though no offer say
   hasRoom = true;
   await home.live(4, 30_000);
   expect(home.alive.map(({ status }) => status?.phase)).toEqual(['Running', 'Running', 'Running', 'Running']);
+}, 60_000);
+
+test('refusals whose reasons differ each time are told a few times', async () => {
+  let count = 0;
+  const home = new Home((uid, { time, tell }) => {
+    time.after(10, () => tell.call(home, uid, { phase: 'Pending' }));
+    return { accepted: true };
+  });
+  await home.live(1, MINUTE, () => {
+    count += 1;
+    const there = home.remote.get('p1');
+    const refusal = { kind: 'policy' as const, reason: `R${count}`, message: `m${count}` };
+    if (there !== undefined) home.show({ ...there, refusal });
+  });
+  expect(home.writes).toBeLessThanOrEqual(70 + 27);
 }, 60_000);
 
 test('a status that changes a hundred times a second is written once a second', async () => {

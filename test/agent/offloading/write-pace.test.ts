@@ -26,6 +26,13 @@ test('all pods of one peer together are written as often as those of a kubelet, 
   expect(pace.waitForWrite('other', 'c', 10_000)).toBe(0);
 });
 
+test('events about one pod are as many as those of a kubelet', () => {
+  const pace = new WritePace();
+  const recorded = writes(600, (now) => (pace.mayRecord('u1', now) ? 0 : 1));
+  expect(recorded).toBeLessThanOrEqual(27);
+  expect(pace.mayRecord('u2', 0)).toBe(true);
+});
+
 test('pods that nobody here knows are looked up a few at a time', () => {
   const pace = new WritePace();
   expect(writes(60, (now) => pace.waitForStranger('b', now))).toBeLessThanOrEqual(700);

@@ -196,3 +196,36 @@ test('a user of the namespace cannot say in a pod that it has started, which onl
   await client.patch(PODS, { namespace, name }, { status: { startTime: '2026-01-01T00:00:00Z' } });
   expect((await client.get<Pod>(PODS, { namespace, name })).status?.startTime).toBeUndefined();
 });
+
+test('a pod keeps the tolerations that it was given when somebody writes its own anew', async () => {
+  const { metadata } = await client.create(
+    PODS,
+    podOf('labelled', { tolerations: [{ key: 'disk', operator: 'Exists' }] }),
+  );
+  const address = { namespace: metadata.namespace, name: metadata.name };
+  const write = async (tolerations: object[]): Promise<(string | undefined)[]> => {
+    const pod = await client.get<Pod>(PODS, address);
+    const next = { ...pod, spec: { ...pod.spec, tolerations } } as Pod;
+    return ((await client.replace(PODS, next)).spec.tolerations ?? []).map(({ key, tolerationSeconds }) =>
+      tolerationSeconds === undefined ? key : `${key} for a while`,
+    );
+  };
+  const own = [
+    { key: 'disk', operator: 'Exists' },
+    { key: 'other', operator: 'Exists', effect: 'NoSchedule' },
+  ];
+  const written = await write(own);
+  for (const key of [
+    'headcut.dev/virtual-node',
+    'node.kubernetes.io/unreachable',
+    'node.kubernetes.io/not-ready',
+    'disk',
+    'other',
+  ])
+    expect(written.filter((one) => one === key)).toHaveLength(1);
+  // For a taint the first toleration counts.
+  for (const taint of ['node.kubernetes.io/unreachable', 'node.kubernetes.io/not-ready'])
+    expect(written.find((one) => one?.startsWith(taint) === true)).toBe(taint);
+  expect(await write(own)).toEqual(written);
+  await expect(write([{ key: 'other', operator: 'Exists', effect: 'NoSchedule' }])).rejects.toThrow('toleration');
+});

@@ -42,6 +42,7 @@ import { OwnRecord } from './membership/own-record.ts';
 import type { RemovedMember } from './membership/removed-members.ts';
 import { createApiServers } from './network/api-servers.ts';
 import { GuestFence } from './network/guest-fence.ts';
+import { Namespaces } from './network/namespaces.ts';
 import { Network } from './network/network.ts';
 import { NetworkMemory } from './network/network-memory.ts';
 import { NetworkState } from './network/network-state.ts';
@@ -305,6 +306,7 @@ async function composeNetwork(
     nodes,
     pods,
     federations,
+    namespaces: new Namespaces(caches),
     peersSynced: () => peers.whenSynced(),
     node,
     hosts: new PeerHosts({ resolve, onChange: () => network.touch(), clock }),

@@ -32,6 +32,8 @@ const STREAM_PARAMS = Type.Object({ name: Type.String() });
  * (MAX_STREAMS in peer-connection.ts), so that calls always get through.
  */
 const MAX_LONG_STREAMS = 100;
+/** Of these at most for connections of other members, which this one carries to the peer: the rest is for what is its own. */
+const MAX_CARRIED_STREAMS = 60;
 
 /** One peer, as features see it: what it is asked, and what it told. */
 export class Peer implements PeerLink {
@@ -43,7 +45,7 @@ export class Peer implements PeerLink {
   readonly #clock: Clock;
   readonly #client: PeerClient;
   readonly #dedicated: PeerClient;
-  #longStreams = 0;
+  readonly #open = { own: 0, carried: 0 };
 
   constructor({ id, name }: { id: string; name: string }, way: PeerWay, told: Told, clock: Clock) {
     this.id = id;
@@ -126,6 +128,7 @@ export class Peer implements PeerLink {
     return this.#long(
       () => this.#openStream(this.#client, name, query, signal),
       (stream) => stream,
+      name === 'relayed' ? 'carried' : 'own',
     );
   }
 
@@ -159,16 +162,22 @@ export class Peer implements PeerLink {
   }
 
   /** Opens a stream that may stay open. */
-  async #long<T>(open: () => Promise<T>, streamOf: (opened: T) => Readable | undefined): Promise<T> {
+  async #long<T>(
+    open: () => Promise<T>,
+    streamOf: (opened: T) => Readable | undefined,
+    whose: 'own' | 'carried' = 'own',
+  ): Promise<T> {
     this.#mustBeReachable();
-    if (this.#longStreams >= MAX_LONG_STREAMS)
+    if (whose === 'carried' && this.#open.carried >= MAX_CARRIED_STREAMS)
+      throw new CodedError('ResourceExhausted', `this member carries too many connections to ${this.name} already`);
+    if (this.#open.own + this.#open.carried >= MAX_LONG_STREAMS)
       throw new CodedError(
         'ResourceExhausted',
         `${MAX_LONG_STREAMS} logs, shells and port-forwards to ${this.name} are open already; end one of them first`,
       );
-    this.#longStreams += 1;
+    this.#open[whose] += 1;
     const done = (): void => {
-      this.#longStreams -= 1;
+      this.#open[whose] -= 1;
     };
     try {
       const opened = await open();

@@ -27,6 +27,7 @@ import type { Clock } from '../../runtime/clock.ts';
 import { type Controller, createController, type ReconcileResult } from '../../runtime/controller.ts';
 import type { Logger } from '../../runtime/logger.ts';
 import type { OwnIdentity, PeerLinks, Roster } from '../ports.ts';
+import type { Namespaces } from './namespaces.ts';
 import type { NetworkMemory } from './network-memory.ts';
 import type { NetworkState } from './network-state.ts';
 import type { NodeNetworkClient } from './node-network-client.ts';
@@ -41,6 +42,7 @@ export interface NetworkDeps {
   nodes: Store<Node>;
   pods: Store<Pod>;
   federations: Store<FederationObject>;
+  namespaces: Namespaces;
   /** Resolves when the stored members are known: a claim made before could clash with theirs. */
   peersSynced(): Promise<void>;
   node: Pick<NodeNetworkClient, 'ask' | 'routes' | 'generation' | 'close'>;
@@ -104,6 +106,7 @@ export class Network {
       if (after?.status?.podIP !== before?.status?.podIP || isTerminal(after?.status) !== isTerminal(before?.status))
         this.controller.enqueueAfter(KEY, SETTLE_MS);
     });
+    deps.namespaces.onChange(() => this.controller.enqueueAfter(KEY, SETTLE_MS));
     deps.nodes.onChange((_key, after, before) => {
       const { spec, status } = after ?? {};
       if (!isDeepStrictEqual([spec, status?.addresses], [before?.spec, before?.status?.addresses])) this.touch();
@@ -116,9 +119,9 @@ export class Network {
   }
 
   async run(signal: AbortSignal): Promise<void> {
-    const { nodes, pods, federations, peersSynced, node } = this.#deps;
+    const { nodes, pods, federations, namespaces, peersSynced, node } = this.#deps;
     await Promise.race([
-      Promise.all([nodes.whenSynced(), pods.whenSynced(), federations.whenSynced(), peersSynced()]),
+      Promise.all([...[nodes, pods, federations, namespaces].map((one) => one.whenSynced()), peersSynced()]),
       aborted(signal),
     ]);
     this.touch();
@@ -272,7 +275,8 @@ export class Network {
   }
 
   #reachable(podCidr: string): string[] {
-    return reachablePods(this.#deps.pods.list(), parsePrefix(podCidr));
+    const { pods, namespaces } = this.#deps;
+    return reachablePods(pods.list(), parsePrefix(podCidr), namespaces);
   }
 
   /** Has the node's network made, where it is not known to be so. */

@@ -137,6 +137,21 @@ describe('membership', { timeout: 60_000 }, () => {
     }
   });
 
+  it('has room for what is its own, however many connections of others it carries', async () => {
+    const [a, b] = [await start('a'), await start('b')];
+    await joinThrough(b, a);
+    await see(a, 'b=Connected');
+    const link = a.peers.get(b.own.id);
+    const carry = () =>
+      link?.stream('relayed', { from: b.own.id }, AbortSignal.timeout(20_000)).catch((error) => error.code);
+    const carried = [];
+    for (let i = 0; i < 64; i += 1) carried.push(await carry());
+    expect(carried.filter((one) => one === 'ResourceExhausted')).toHaveLength(4);
+    const own = await link?.stream('packets', {}, AbortSignal.timeout(20_000));
+    expect(own?.destroyed).toBe(false);
+    for (const stream of [own, ...carried]) if (typeof stream !== 'string') stream?.destroy();
+  });
+
   it('goes through a third member where two cannot reach each other, and directly again once they can', async () => {
     const hidden = await Promise.all(
       ['b', 'c'].map(async (name) => ({ ...(await createCluster(name)), advertised: 1 })),

@@ -8,7 +8,7 @@ import { invite } from '../../src/ops/invite.ts';
 import { systemClock } from '../../src/runtime/clock.ts';
 import { createIdentity, HostileMember } from '../hostile/hostile-member.ts';
 import { unfinishedBodies } from '../hostile/unfinished-bodies.ts';
-import { service, startAsking } from './askers.ts';
+import { clusters, service, startAsking } from './askers.ts';
 import { headcut } from './headcut-command.ts';
 import { apply, eventually, get, isReady, kubectl, list, offloadedNamespace, pod, podSpec, twins } from './lab.ts';
 import { connect, peerOf } from './members.ts';
@@ -132,9 +132,10 @@ beforeAll(async () => {
 
 afterAll(async () => {
   for (const one of victims) await works[one]?.[Symbol.asyncDispose]();
-  for (const one of victims) await headcut(one, 'ban', ENEMY, '--with-newcomers');
+  // Members that are not attacked have heard of it as well.
+  for (const one of clusters) await headcut(one, 'ban', ENEMY, '--with-newcomers');
   await eventually(async () => {
-    for (const one of victims) {
+    for (const one of clusters) {
       const names = (await list<PeerObject>(one, ['peers'])).map(({ metadata }) => metadata.name);
       expect(names.filter((name) => name === ENEMY || /^s\d+$/.test(name))).toEqual([]);
     }

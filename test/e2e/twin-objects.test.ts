@@ -1,6 +1,6 @@
 import { describe, expect, test } from 'vitest';
 import type { Pod } from '../../src/core/kube-objects.ts';
-import { apply, eventually, get, kubectl, offloadedNamespace, pod, podSpec, readyPods, twins } from './lab.ts';
+import { apply, eventually, get, kubectl, offloadedNamespace, pod, podSpec, twins } from './lab.ts';
 
 const onB = { nodeSelector: { 'kubernetes.io/hostname': 'headcut-b' } };
 const secret = (namespace: string, name: string, k: string) => ({
@@ -13,7 +13,17 @@ const reading = (name: string, optional = false) => ({
   env: [{ name: 'K', valueFrom: { secretKeyRef: { name, key: 'k', optional } } }],
 });
 const saysK = (namespace: string, name: string) =>
-  kubectl('a', ['-n', namespace, 'exec', name, '--', 'sh', '-c', 'printenv K || echo nothing']);
+  kubectl('a', ['-n', namespace, 'exec', name, '--', 'sh', '-c', 'env | grep ^K= || echo nothing']);
+/** The pods are Ready; others may wait. */
+const ready = (namespace: string, ...names: string[]) =>
+  kubectl('a', [
+    '-n',
+    namespace,
+    'wait',
+    ...names.map((one) => `pod/${one}`),
+    '--for=condition=Ready',
+    '--timeout=60s',
+  ]);
 const waits = (namespace: string, name: string, message: string) =>
   eventually(async () => {
     const { status } = await get<Pod>('a', ['-n', namespace, 'pod', name]);
@@ -31,7 +41,7 @@ describe('a guest', () => {
     await using namespace = await offloadedNamespace('a');
     const { name } = namespace;
     await apply('a', pod(name, 'first', podSpec(onB)));
-    await readyPods('a', name, 1);
+    await ready(name, 'first');
     const twin = await twinOf(name);
     await apply('b', secret(twin, 'regcred', 'of-the-provider'));
     await kubectl('b', [
@@ -50,7 +60,7 @@ describe('a guest', () => {
     );
     // As at home, in the names of home.
     await waits(name, 'thief', 'secret "regcred" not found');
-    await readyPods('a', name, 2);
+    await ready(name, 'quiet');
     expect(await saysK(name, 'quiet')).toBe('nothing\n');
     for (const one of await twins('b', name))
       expect(one.spec.imagePullSecrets).toEqual([{ name: 'headcut-no-credentials' }]);
@@ -73,14 +83,14 @@ describe('a guest', () => {
         '--',
         'sh',
         '-c',
-        'printenv K || echo nothing',
+        'env | grep ^K= || echo nothing',
       ]);
       expect(said).toBe('nothing\n');
     });
     // What its home has under that name arrives beside it.
     await apply('a', secret(name, 'regcred', 'of-home'));
-    await readyPods('a', name, 3);
-    expect(await saysK(name, 'thief')).toBe('of-home\n');
+    await ready(name, 'thief');
+    expect(await saysK(name, 'thief')).toBe('K=of-home\n');
     const kept = await get<Pod & { data: { k: string } }>('b', ['-n', twin, 'secret', 'regcred']);
     expect(Buffer.from(kept.data.k, 'base64').toString()).toBe('of-the-provider');
   });
@@ -89,7 +99,7 @@ describe('a guest', () => {
     await using namespace = await offloadedNamespace('a');
     const { name } = namespace;
     await apply('a', secret(name, 'key', 'first'), pod(name, 'before', podSpec(onB, reading('key'))));
-    await readyPods('a', name, 1);
+    await ready(name, 'before');
     await kubectl('a', ['-n', name, 'delete', 'secret', 'key']);
     await apply(
       'a',
@@ -97,18 +107,18 @@ describe('a guest', () => {
       pod(name, 'optional', podSpec(onB, reading('key', true))),
     );
     await waits(name, 'after', 'secret "key" not found');
-    await readyPods('a', name, 2);
+    await ready(name, 'optional');
     expect(await saysK(name, 'optional')).toBe('nothing\n');
     await apply('a', secret(name, 'key', 'second'));
-    await readyPods('a', name, 3);
-    expect(await saysK(name, 'after')).toBe('second\n');
+    await ready(name, 'after');
+    expect(await saysK(name, 'after')).toBe('K=second\n');
   });
 
   test('of a namespace that was made anew finds nothing of the former one', async () => {
     await using namespace = await offloadedNamespace('a');
     const { name } = namespace;
     await apply('a', secret(name, 'key', 'old'), pod(name, 'web', podSpec(onB, reading('key'))));
-    await readyPods('a', name, 1);
+    await ready(name, 'web');
     await kubectl('a', ['delete', 'namespace', name]);
     const metadata = { name, labels: { 'headcut.dev/offload': 'true' } };
     await apply('a', { apiVersion: 'v1', kind: 'Namespace', metadata });
@@ -116,7 +126,7 @@ describe('a guest', () => {
     await apply('a', pod(name, 'web', podSpec(onB, reading('key'))));
     await waits(name, 'web', 'secret "key" not found');
     await apply('a', secret(name, 'key', 'new'));
-    await readyPods('a', name, 1);
-    expect(await saysK(name, 'web')).toBe('new\n');
+    await ready(name, 'web');
+    expect(await saysK(name, 'web')).toBe('K=new\n');
   });
 });

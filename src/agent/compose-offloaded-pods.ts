@@ -74,8 +74,11 @@ export function composeForOffloadedPods(parts: AgentParts, composed: ComposedPar
   const homeApiGate = new HomeApiGate({ pods: index, links: peers, logger });
   const surroundings = (): PodSurroundings | undefined => {
     const nameserver = addressOf(DNS_SERVICE);
-    const image = pods.get(`${config.namespace}/${config.podName}`)?.spec.containers[0]?.image;
-    return nameserver === undefined ? undefined : { nameserver, homeApi: homeApi(), clusterDomain, image };
+    const own = pods.get(`${config.namespace}/${config.podName}`)?.spec.containers[0];
+    const { image, imagePullPolicy } = (own ?? {}) as { image?: string; imagePullPolicy?: string };
+    return nameserver === undefined
+      ? undefined
+      : { nameserver, homeApi: homeApi(), clusterDomain, image, imagePullPolicy };
   };
   return { mirrors, limits, dnsGate, homeApiGate, surroundings };
 }

@@ -26,12 +26,12 @@ export function uidOfGateName(name: string): string | undefined {
 export function gateContainer(
   spec: PodSpec,
   uid: string,
-  { image, nameserver }: { image: string; nameserver: string },
+  { image, imagePullPolicy, nameserver }: { image: string; imagePullPolicy?: string | undefined; nameserver: string },
 ): Container {
   return {
     name: GATE_CONTAINER,
     image,
-    imagePullPolicy: 'IfNotPresent',
+    imagePullPolicy: imagePullPolicy ?? 'IfNotPresent',
     command: [
       '/usr/local/bin/node',
       '--max-semi-space-size=1',

@@ -43,6 +43,8 @@ export interface PodSurroundings {
   clusterDomain: string;
   /** The agent's own image, for the gate of fenced pods; undefined while it is not known. */
   image?: string | undefined;
+  /** How that is come by: as for the agent itself. */
+  imagePullPolicy?: string | undefined;
   /** What its owner lets guests have. */
   terms?: GuestTerms;
 }
@@ -138,8 +140,8 @@ export function needsNoCredentials(shadow: ShadowPod): boolean {
   return hasOwnObjectNames(shadow) && !shadow.spec.pod.spec.imagePullSecrets?.length;
 }
 
-function gateNeeds({ image, nameserver }: PodSurroundings): { image: string; nameserver: string } {
-  if (image !== undefined) return { image, nameserver };
+function gateNeeds({ image, imagePullPolicy, nameserver }: PodSurroundings) {
+  if (image !== undefined) return { image, imagePullPolicy, nameserver };
   throw new CodedError(
     'Unavailable',
     'the agent does not know its own image yet, of which fenced pods need a container',

@@ -31,6 +31,8 @@ describe('a fenced pod on its provider', () => {
     expect(initContainers.map(({ name }) => name)).toEqual([GATE_CONTAINER, 'init']);
     expect(initContainers[0]).toMatchObject({ image: 'agent:1', command: expect.arrayContaining(['10.96.7.7']) });
     expect(initContainers[0]).not.toHaveProperty('resources');
+    const imported = translatePod(shadowOf(), { ...surroundings, imagePullPolicy: 'Never' }).spec.initContainers;
+    expect(imported?.[0]).toMatchObject({ image: 'agent:1', imagePullPolicy: 'Never' });
     expect(() => translatePod(shadowOf(), { ...surroundings, image: undefined })).toThrow('own image');
   });
 

@@ -3,8 +3,10 @@
  * takes. Null counts as absent, as it does for an API server.
  */
 export type FieldRule<T> =
-  /** A plain value, or a list of plain values. */
+  /** A plain value. */
   | { kind: 'take' }
+  /** A list of plain values. */
+  | { kind: 'values' }
   /** A map of plain values. */
   | { kind: 'map' }
   /** Has no meaning here: left out without a word. */
@@ -41,7 +43,9 @@ export function admit<T>(rule: FieldRule<T>, value: unknown, label: string, judg
   if (value === null || value === undefined) return NOTHING;
   switch (rule.kind) {
     case 'take':
-      return isPlain(value) || (Array.isArray(value) && value.every(isPlain)) ? { value, problems: [] } : wrong(label);
+      return isPlain(value) ? { value, problems: [] } : wrong(label);
+    case 'values':
+      return Array.isArray(value) && value.every(isPlain) ? { value, problems: [] } : wrong(label);
     case 'map':
       return isObject(value) && Object.values(value).every(isPlain) ? { value, problems: [] } : wrong(label);
     case 'drop':

@@ -10,6 +10,7 @@ type Rule = FieldRule<GuestTerms>;
 type RuleFields = Fields<GuestTerms>;
 
 const take: Rule = { kind: 'take' };
+const values: Rule = { kind: 'values' };
 const map: Rule = { kind: 'map' };
 /** Speaks of the home's nodes, scheduler, priorities, accounts or quotas: the provider has its own. */
 const home: Rule = { kind: 'drop' };
@@ -26,7 +27,7 @@ const isPrivileged = (_value: unknown, terms: GuestTerms): boolean => terms.podS
 /** A kubelet asks from its node, which reaches what pods do not. */
 const askedHost = refuse('names a host for a probe or a hook', isPrivileged);
 const handler: RuleFields = {
-  exec: object({ command: take }),
+  exec: object({ command: values }),
   httpGet: object({
     path: take,
     port: take,
@@ -132,8 +133,8 @@ const resources = object({ limits: map, requests: map, claims: refuse('uses reso
 const container: RuleFields = {
   name: take,
   image: take,
-  command: take,
-  args: take,
+  command: values,
+  args: values,
   workingDir: take,
   ports: list('port', { name: take, hostPort: take, containerPort: take, protocol: take, hostIP: take }),
   envFrom: list('source of variables', {
@@ -160,7 +161,7 @@ const container: RuleFields = {
   resources,
   resizePolicy: list('resize policy', { resourceName: take, restartPolicy: take }),
   restartPolicy: take,
-  restartPolicyRules: list('restart rule', { action: take, exitCodes: object({ operator: take, values: take }) }),
+  restartPolicyRules: list('restart rule', { action: take, exitCodes: object({ operator: take, values }) }),
   volumeMounts: list('mount', {
     name: take,
     readOnly: take,
@@ -180,7 +181,7 @@ const container: RuleFields = {
   imagePullPolicy: take,
   securityContext: object({
     ...security,
-    capabilities: object({ add: take, drop: take }),
+    capabilities: object({ add: values, drop: values }),
     privileged: take,
     readOnlyRootFilesystem: take,
     allowPrivilegeEscalation: take,
@@ -207,7 +208,11 @@ export const GUEST_SPEC: Extract<Rule, { kind: 'object' }> = {
     terminationGracePeriodSeconds: take,
     activeDeadlineSeconds: take,
     dnsPolicy: take,
-    dnsConfig: object({ nameservers: take, searches: take, options: list('DNS option', { name: take, value: take }) }),
+    dnsConfig: object({
+      nameservers: values,
+      searches: values,
+      options: list('DNS option', { name: take, value: take }),
+    }),
     hostNetwork: refuse('uses the network of its node (hostNetwork)'),
     // With these two a pod sees processes of the node, which only the level privileged allows.
     hostPID: take,
@@ -217,7 +222,7 @@ export const GUEST_SPEC: Extract<Rule, { kind: 'object' }> = {
     shareProcessNamespace: take,
     securityContext: object({
       ...security,
-      supplementalGroups: take,
+      supplementalGroups: values,
       supplementalGroupsPolicy: take,
       fsGroup: take,
       fsGroupChangePolicy: take,
@@ -230,7 +235,7 @@ export const GUEST_SPEC: Extract<Rule, { kind: 'object' }> = {
     subdomain: take,
     setHostnameAsFQDN: take,
     hostnameOverride: take,
-    hostAliases: list('host alias', { ip: take, hostnames: take }),
+    hostAliases: list('host alias', { ip: take, hostnames: values }),
     readinessGates: list('readiness gate', { conditionType: take }),
     os: object({ name: take }),
     resources,

@@ -82,7 +82,8 @@ export class DecisionWriter {
   }
 
   async #create(record: PeerRecord, from: string): Promise<void> {
-    const { own, logger, peers, members, removed, objects, adopt } = this.#deps;
+    const { own, gate, logger, peers, members, removed, objects, adopt } = this.#deps;
+    gate.release(record.id);
     await removed.welcomeBack(record);
     const taken = new Map<string, string>(peers.list().map((peer) => [peer.metadata.name, peer.spec.id]));
     for (const { objectName, record: other } of members.values()) taken.set(objectName, other.id);

@@ -183,7 +183,8 @@ export class Membership {
     if (inviter !== undefined) await this.admit(inviter);
     await this.#intake.serially(async () => {
       await this.#removed.welcome(records.map((record) => record.id));
-      // Who joins takes the federation as it is.
+      // Who joins takes the federation as it is, those that waited here included.
+      for (const { id } of records) this.#deps.gate.release(id);
       await this.#intake.takeWanted(records, inviterId);
     });
     this.#deps.ways.hurry(records.map(({ id }) => id));

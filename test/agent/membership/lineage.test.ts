@@ -98,6 +98,20 @@ describe('newcomers above the limit', { timeout: 60_000 }, () => {
   });
 });
 
+describe('newcomers that wait', { timeout: 60_000 }, () => {
+  it('are members at once where this cluster joins a federation that has them', async () => {
+    const { a, fakes } = await inventor();
+    const b = await agents.start('b');
+    b.cluster.federation = settings({ admission: 'Manual' });
+    await joinThrough(a, b);
+    await b.membership.tell(a.membership.records(), a.own.id);
+    expect(b.gate.pending().map(({ name }) => name)).toEqual(['bad']);
+    await joinThrough(b, a);
+    expect(b.membership.cameThrough(fakes[0]!.id)).not.toEqual([]);
+    expect(b.gate.pending()).toEqual([]);
+  });
+});
+
 describe('a member from a backup', { timeout: 60_000 }, () => {
   it('goes on from the newest record that others know of it, and is heard again', async () => {
     const [a, b] = [await agents.start('a'), await agents.start('b')];

@@ -31,6 +31,8 @@ export interface NodeFence {
   open: string[];
   /** Networks that are closed to guests beside what is nobody's on the internet. */
   closed: string[];
+  /** Out of which Services have their addresses. */
+  services: string[];
   /** This member's image, and the pods that may be reached by it; undefined: all. */
   image: { prefix: string; reachable: string[] | undefined } | undefined;
   /** Ports of the agent for pods of other members: names, and the API server of their home. */
@@ -64,6 +66,7 @@ export function parseNodeFence(value: unknown): NodeFence {
     access,
     open: networks(told.open, 'open'),
     closed: networks(told.closed, 'closed'),
+    services: networks(told.services, 'services'),
     image: image === undefined ? undefined : parseImage(image),
     guestPorts: ports(guestPorts),
     innerPorts: ports(innerPorts),

@@ -70,12 +70,13 @@ function set(name: string, type: string, elements: readonly string[]): string[] 
 
 const NETWORKS = 'ipv4_addr; flags interval; auto-merge';
 
-function sets({ guests, residents, podCidr, open, closed, image, insiders }: NodeFence): string[] {
+function sets({ guests, residents, podCidr, open, closed, services, image, insiders }: NodeFence): string[] {
   return [
     ...set('guests', 'ipv4_addr', guests.flat()),
     ...set('residents', 'ipv4_addr', residents),
     ...set('open', NETWORKS, open),
-    ...set('closed', NETWORKS, [...NOT_INTERNET, podCidr, ...closed]),
+    ...set('closed', NETWORKS, [...NOT_INTERNET, podCidr, ...services, ...closed]),
+    ...set('services', NETWORKS, services),
     ...set('inside', NETWORKS, [podCidr, ...insiders]),
     ...(image?.reachable === undefined ? [] : set('reachable', 'ipv4_addr', image.reachable)),
   ];
@@ -98,6 +99,8 @@ function guestChains(fence: NodeFence): string[] {
     `oifname "${LINK}" accept`,
     ...(image === undefined ? [] : [`ct status dnat ct original ip daddr ${image.prefix}${toImage} accept`]),
     'ip daddr @open accept',
+    // Not translated yet (core/network/plan-nft): no answer, so that it is asked again when it is.
+    'ip daddr @services drop',
   ];
   const beyond = (verdict: string): string => (access === 'Federation' ? verdict : `ip daddr @closed ${verdict}`);
   return [

@@ -21,7 +21,8 @@ const fence: NodeFence = {
   strangers: true,
   access: 'Internet',
   open: ['192.168.7.0/24'],
-  closed: ['10.96.0.0/12', '203.0.113.0/24'],
+  closed: ['203.0.113.0/24'],
+  services: ['10.96.0.0/12'],
   image: { prefix: '100.64.7.0/24', reachable: ['10.244.0.5'] },
   guestPorts: { tcp: [7446, 7447], udp: [7446] },
   innerPorts: { tcp: [7444, 10260], udp: [] },
@@ -50,6 +51,8 @@ describe('the fence of a node', () => {
     expect(rules).toContain('10.244.0.5 : goto guest-0, 10.244.0.6 : goto guest-0, 10.244.0.9 : goto guest-1');
     expect(rules).toMatch(/chain guest-0 \{\n\s+ip daddr \{ 10\.244\.0\.5, 10\.244\.0\.6 \} accept\n\s+goto guest-out/);
     expect(rules).toContain('ip daddr @closed reject with icmp admin-prohibited');
+    // A Service that is not set up yet is asked again.
+    expect(rules).toContain('ip daddr @services drop');
   });
 
   it('opens by the settings of the Federation', () => {
@@ -86,7 +89,7 @@ describe('the fence of a node', () => {
       fence,
       { ...fence, access: 'All' },
       { ...fence, access: 'Federation', image: undefined, guests6: [], residents6: [] },
-      { ...fence, guests: [], guests6: [], strangers: false, open: [], insiders: [] },
+      { ...fence, guests: [], guests6: [], strangers: false, open: [], services: [], insiders: [] },
       { ...fence, image: { prefix: '100.64.7.0/24', reachable: undefined }, strangers: false },
     ];
     for (const shape of shapes)

@@ -44,6 +44,7 @@ const CHANGES: Record<string, readonly [RegExp, string]> = {
   'src/wire/endpoints.ts': [PROTOCOL_LINE, `PROTOCOL_VERSION = ${OLDER_PROTOCOL};`],
   'manifests/50-agent.yaml': [IMAGE_REFERENCE, image(OLDER_VERSION)],
   'manifests/55-fence.yaml': [IMAGE_REFERENCE, image(OLDER_VERSION)],
+  'manifests/56-approver.yaml': [IMAGE_REFERENCE, image(OLDER_VERSION)],
   'manifests/optional/remove-network.yaml': [IMAGE_REFERENCE, image(OLDER_VERSION)],
 };
 

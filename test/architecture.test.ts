@@ -37,6 +37,39 @@ function importsOf({ path, text }: { path: string; text: string }): string[] {
   );
 }
 
+/** What lies on a way from itself to itself: strongly connected parts of more than one (Tarjan). */
+function cyclesIn(graph: ReadonlyMap<string, readonly string[]>): string[][] {
+  const order = new Map<string, number>();
+  const lowest = new Map<string, number>();
+  const path: string[] = [];
+  const found: string[][] = [];
+  const visit = (node: string): number => {
+    order.set(node, order.size);
+    let low = order.get(node) ?? 0;
+    path.push(node);
+    for (const next of graph.get(node) ?? []) {
+      if (!order.has(next)) low = Math.min(low, visit(next));
+      else if (path.includes(next)) low = Math.min(low, order.get(next) ?? low);
+    }
+    lowest.set(node, low);
+    if (low === order.get(node)) {
+      const part = path.splice(path.indexOf(node));
+      if (part.length > 1) found.push(part.sort());
+    }
+    return low;
+  };
+  for (const node of graph.keys()) if (!order.has(node)) visit(node);
+  return found;
+}
+
+const DIALLING = [
+  'src/agent/compose.ts → src/peering/dialing.ts',
+  'src/agent/compose.ts → src/peering/peer-connection.ts',
+  'src/agent/membership/join-requests.ts → src/peering/dial-peer.ts',
+  'src/agent/membership/join-requests.ts → src/peering/join-client.ts',
+  'src/agent/membership/membership.ts → src/peering/dial-peer.ts',
+];
+
 describe('the architecture', () => {
   test('has sources to look at', () => {
     expect(sources.length).toBeGreaterThan(100);
@@ -64,6 +97,48 @@ describe('the architecture', () => {
         .map((target) => `${source.path} → ${target}`);
     });
     expect(wrong).toEqual([]);
+  });
+
+  test('lets nothing but peering open sockets to members', () => {
+    // By TLS and HTTP/2 alone; the rest speak to API servers, kubelets, pods, nameservers, or processes beside them.
+    const opens = /from 'node:(tls|http2)'/;
+    const imports = (text: string): string[] =>
+      text.split('\n').filter((line) => /^(import (?!type)|\} from)/.test(line) && opens.test(line));
+    const wrong = sources.filter(({ path, text }) => !path.startsWith('src/peering/') && imports(text).length > 0);
+    expect(wrong.map(({ path }) => path)).toEqual([]);
+    const dials = /peering\/(dial-|dialing|join-client|peer-connection|peer-client|peer-acceptor)/;
+    const dialling = sources
+      .filter(({ path }) => !path.startsWith('src/peering/'))
+      .flatMap((source) =>
+        importsOf(source)
+          .filter((target) => dials.test(target))
+          .map((target) => `${source.path} → ${target}`),
+      );
+    // What is given to peering, the identity, and a newcomer's one call.
+    expect(dialling.sort()).toEqual(DIALLING);
+  });
+
+  test('has no import cycles, of types neither', () => {
+    const graph = new Map(sources.map((source) => [source.path, importsOf(source)]));
+    expect(cyclesIn(graph)).toEqual([]);
+  });
+
+  test('has no cycles of folders that lie side by side', () => {
+    const found: string[][] = [];
+    const graphs = new Map<string, Map<string, string[]>>();
+    for (const source of sources)
+      for (const target of importsOf(source)) {
+        const [from, to] = [source.path.split('/'), target.split('/')];
+        const depth = from.findIndex((part, at) => part !== to[at]);
+        // Files of a folder itself stand above and below its parts: they compose, or are what all are made of.
+        if (depth < 0 || depth >= from.length - 1 || depth >= to.length - 1) continue;
+        const graph = graphs.get(from.slice(0, depth).join('/')) ?? new Map<string, string[]>();
+        graphs.set(from.slice(0, depth).join('/'), graph);
+        const [a = '', b = ''] = [from[depth], to[depth]];
+        graph.set(a, [...(graph.get(a) ?? []), b]);
+      }
+    for (const [parent, graph] of graphs) found.push(...cyclesIn(graph).map((cycle) => [parent, ...cycle]));
+    expect(found).toEqual([]);
   });
 
   test.each([

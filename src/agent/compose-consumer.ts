@@ -5,8 +5,9 @@ import { offloadingKey } from '../core/offloading/namespace-offloading.ts';
 import { type TokenSettings, tokensLeave } from '../core/offloading/token-rule.ts';
 import { createKubeClient, type KubeClient } from '../kube/client.ts';
 import type { Peers } from '../peering/peers.ts';
+import type { AgentParts } from './agent-parts.ts';
 import type { Caches } from './caches.ts';
-import type { AgentParts } from './compose.ts';
+
 import { Evacuation } from './evacuation/evacuation.ts';
 import { Failover } from './failover/failover.ts';
 import { CallerCheck } from './kubelet-server/authentication.ts';

@@ -1,8 +1,9 @@
 import { uptime } from 'node:os';
 import { join } from 'node:path';
 import type { KubeClient } from '../kube/client.ts';
+import type { AgentParts } from './agent-parts.ts';
 import type { Caches } from './caches.ts';
-import type { AgentParts } from './compose.ts';
+
 import { createPodGuard, GUARD_SOCKET } from './fencing/guard-line.ts';
 import { createGuardRights } from './fencing/guard-rights.ts';
 import { LeaseGrants } from './fencing/lease-grants.ts';

@@ -5,8 +5,9 @@ import { type GuestLimitSettings, type MemberLimits, memberLimitsOf } from '../c
 import { gatedBy } from '../core/shadow-pod/shadow-pod.ts';
 import type { PodSurroundings } from '../core/shadow-pod/translate-pod.ts';
 import type { KubeClient } from '../kube/client.ts';
+import type { AgentParts } from './agent-parts.ts';
 import type { Caches } from './caches.ts';
-import type { AgentParts } from './compose.ts';
+
 import { DnsGate } from './dns/dns-gate.ts';
 import { KnownServices } from './dns/known-services.ts';
 import { HomeApiGate } from './home-api/home-api-gate.ts';

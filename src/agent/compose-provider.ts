@@ -8,8 +8,9 @@ import type { PodSurroundings } from '../core/shadow-pod/translate-pod.ts';
 import type { KubeClient } from '../kube/client.ts';
 import type { Peers } from '../peering/peers.ts';
 import type { SessionSource } from '../peering/serving.ts';
+import type { AgentParts } from './agent-parts.ts';
 import type { Caches } from './caches.ts';
-import type { AgentParts } from './compose.ts';
+
 import { createHomeContact } from './consumer-lost/home-contact.ts';
 import { Offers } from './offer/offers.ts';
 import type { PodLeases } from './ports.ts';

@@ -5,18 +5,16 @@ import { FEDERATION_NAME } from '../core/membership/peer-object.ts';
 import { NETWORK_SOCKET } from '../core/network/node-network.ts';
 import { networkSettings } from '../core/network/plan-network.ts';
 import { createKubeClient, type KubeClient } from '../kube/client.ts';
-import type { KubeConnection } from '../kube/connection.ts';
 import { createDialing } from '../peering/dialing.ts';
 import type { PeerHello } from '../peering/peer-connection.ts';
 import { PeerServer } from '../peering/peer-server.ts';
 import { Peers } from '../peering/peers.ts';
 import { aborted } from '../runtime/aborted.ts';
-import type { Clock } from '../runtime/clock.ts';
 import type { Controller } from '../runtime/controller.ts';
-import type { Logger } from '../runtime/logger.ts';
 import { VERSION } from '../runtime/version.ts';
 import { PROTOCOL_VERSION } from '../wire/endpoints.ts';
 import { AdmissionWebhook } from './admission/admission-webhook.ts';
+import type { AgentParts } from './agent-parts.ts';
 import { type Caches, createCaches } from './caches.ts';
 import { composeConsumer } from './compose-consumer.ts';
 import { composeDiagnosis } from './compose-diagnosis.ts';
@@ -59,16 +57,6 @@ import { createPodStreamHandlers } from './pod-streams/pod-stream-handlers.ts';
 import { createPodStreams } from './pod-streams/pod-streams.ts';
 import { createServiceCalls } from './service/service-calls.ts';
 import { createPodCalls } from './shadow-pod/pod-calls.ts';
-
-export interface AgentParts {
-  config: AgentConfig;
-  connection: KubeConnection;
-  clock: Clock;
-  logger: Logger;
-  random(): number;
-  /** The text of the agent's own /etc/resolv.conf: this cluster's DNS. */
-  resolvConf: string;
-}
 
 export interface Agent {
   /** Works until `signal` aborts; then says goodbye to the peers and ends in order. Nothing remote is removed by that. */

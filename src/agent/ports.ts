@@ -2,17 +2,19 @@
  * The ports between the agent's features. A feature names here what it gives to others; compose.ts connects them.
  * (Features never import each other; see src/README.md.) What they see of peers is in peering/ports.ts.
  */
+
 import type { Readable } from 'node:stream';
+import type { PodSubmission, PodVerdict } from '../core/exchange/pod-submission.ts';
 import type { ConfigObject, Pod } from '../core/kube-objects.ts';
 import type { PeerRecord } from '../core/membership/peer-record.ts';
-import type { PodSubmission, PodVerdict } from '../core/offloading/pod-submission.ts';
 import type { RemotePodStats } from '../core/pod-stats/summary.ts';
 import type { ObjectReference } from '../core/reflection/references.ts';
 import type { SentService, ServiceProblem } from '../core/service/sent-service.ts';
 import type { ShadowPod } from '../core/shadow-pod/shadow-pod.ts';
 import type { KubeClient } from '../kube/client.ts';
-import type { UpgradeRequest, UpgradeResponse } from '../peering/ports.ts';
+import type { UpgradeRequest, UpgradeResponse } from '../peering/pod-stream.ts';
 
+export type { UpgradeRequest, UpgradeResponse } from '../peering/pod-stream.ts';
 export type {
   PeerChange,
   PeerInspection,
@@ -21,8 +23,6 @@ export type {
   PeerLinks,
   PeerState,
   Roster,
-  UpgradeRequest,
-  UpgradeResponse,
 } from '../peering/ports.ts';
 
 /** The Services that have to be on a peer before a pod starts there. */

@@ -1,5 +1,6 @@
 import { readFileSync } from 'node:fs';
-import { type AgentParts, composeAgent } from '../agent/compose.ts';
+import type { AgentParts } from '../agent/agent-parts.ts';
+import { composeAgent } from '../agent/compose.ts';
 import { readAgentConfig } from '../agent/config.ts';
 import { messageOf } from '../core/coded-error.ts';
 import { inClusterConnection } from '../kube/in-cluster.ts';

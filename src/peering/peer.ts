@@ -2,9 +2,9 @@ import type { Duplex, Readable } from 'node:stream';
 import Type from 'typebox';
 import { CodedError } from '../core/coded-error.ts';
 import type { EndpointReach } from '../core/diagnosis/diagnosis.ts';
+import type { Offer } from '../core/exchange/offer.ts';
+import type { RemotePod } from '../core/exchange/pod-submission.ts';
 import type { PeerContactState } from '../core/membership/peer-state.ts';
-import type { Offer } from '../core/offer/offer.ts';
-import type { RemotePod } from '../core/offloading/pod-submission.ts';
 import type { Clock } from '../runtime/clock.ts';
 import { withDeadline } from '../runtime/deadline.ts';
 import { toTarget } from '../wire/check.ts';
@@ -12,8 +12,9 @@ import type { ArgumentsOf, CallDefinition, QueryOf, ReplyOf } from '../wire/defi
 import { ENDPOINTS, STREAM_PATH, STREAM_PROTOCOL, STREAMS } from '../wire/endpoints.ts';
 import { PeerClient } from './peer-client.ts';
 import type { PeerWay } from './peer-way.ts';
+import type { UpgradeRequest, UpgradeResponse } from './pod-stream.ts';
 import { openPodStream } from './pod-upgrade.ts';
-import type { PeerLink, PeerStatus, UpgradeRequest, UpgradeResponse } from './ports.ts';
+import type { PeerLink, PeerStatus } from './ports.ts';
 import type { BytesCall, Calls, JsonCall, StreamName } from './serving.ts';
 
 /** What a peer told of itself in this process. */

@@ -3,7 +3,7 @@ import { toHeaderRecord, upgradeHeaders } from '../runtime/upgrade.ts';
 import { toTarget } from '../wire/check.ts';
 import { POD_STREAM } from '../wire/endpoints.ts';
 import type { PeerClient } from './peer-client.ts';
-import type { UpgradeRequest, UpgradeResponse } from './ports.ts';
+import type { UpgradeRequest, UpgradeResponse } from './pod-stream.ts';
 
 const MAX_REFUSAL_BYTES = 64 * 1024;
 

@@ -1,11 +1,13 @@
 /** What the rest of the agent sees of peers, and what peering asks of it. */
+
 import type { Duplex, Readable } from 'node:stream';
 import type { EndpointReach, PeerDiagnosis } from '../core/diagnosis/diagnosis.ts';
+import type { Offer } from '../core/exchange/offer.ts';
+import type { RemotePod } from '../core/exchange/pod-submission.ts';
 import type { PeerRecord } from '../core/membership/peer-record.ts';
-import type { Offer } from '../core/offer/offer.ts';
-import type { RemotePod } from '../core/offloading/pod-submission.ts';
 import type { ArgumentsOf, QueryOf, ReplyOf } from '../wire/definition.ts';
 import type { STREAMS } from '../wire/endpoints.ts';
+import type { UpgradeRequest, UpgradeResponse } from './pod-stream.ts';
 import type { BytesCall, Calls, JsonCall, StreamName } from './serving.ts';
 
 export type PeerState = 'Connected' | 'Suspect' | 'Unreachable' | 'Left';
@@ -69,20 +71,6 @@ export interface PeerStatus {
   /** The latest generation of the own key that the peer accepted; -1 when that is not known in this life of the agent. */
   ownKeyProven: number;
 }
-
-export interface UpgradeRequest {
-  method: string;
-  action: 'exec' | 'attach' | 'portforward';
-  container: string | undefined;
-  /** In the API server's names: command, stdin, stdout, stderr, tty, ports. */
-  query: URLSearchParams;
-  /** Upgrade, Connection, X-Stream-Protocol-Version, Sec-WebSocket-*: raw pairs as node gives them (name, value, name, value …). */
-  rawHeaders: string[];
-}
-
-export type UpgradeResponse =
-  | { upgraded: true; status: number; rawHeaders: string[]; socket: Duplex; head: Buffer }
-  | { upgraded: false; status: number; body: string; contentType: string };
 
 export type PeerChange = 'added' | 'removed' | 'state' | 'offer' | { podUid: string } | 'pods';
 

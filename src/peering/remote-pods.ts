@@ -1,4 +1,4 @@
-import type { RemotePod } from '../core/offloading/pod-submission.ts';
+import type { RemotePod } from '../core/exchange/pod-submission.ts';
 
 /** Which pods of this cluster are bound to a peer's node: of others next to nothing is kept that the peer says. */
 export interface PodsOnPeers {

@@ -1,9 +1,9 @@
 import type { Duplex, Readable } from 'node:stream';
-import type { Offer } from '../core/offer/offer.ts';
-import type { RemotePod } from '../core/offloading/pod-submission.ts';
+import type { Offer } from '../core/exchange/offer.ts';
+import type { RemotePod } from '../core/exchange/pod-submission.ts';
 import type { QueryOf, ReplyOf, RequestOf } from '../wire/definition.ts';
 import type { ENDPOINTS, JOIN, POD_STREAM, STREAMS } from '../wire/endpoints.ts';
-import type { UpgradeResponse } from './ports.ts';
+import type { UpgradeResponse } from './pod-stream.ts';
 
 /**
  * What serves the calls of members, by the names in wire/endpoints. Features make the parts and compose.ts puts them together: one

@@ -1,5 +1,5 @@
 import type { Writable } from 'node:stream';
-import type { RemotePod } from '../core/offloading/pod-submission.ts';
+import type { RemotePod } from '../core/exchange/pod-submission.ts';
 import type { Clock } from '../runtime/clock.ts';
 import type { RequestOf } from '../wire/definition.ts';
 import type { ENDPOINTS } from '../wire/endpoints.ts';

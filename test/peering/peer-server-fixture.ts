@@ -4,10 +4,10 @@ import type { PodProvider, PodStreams, Roster, ServiceMirrorDesk } from '../../s
 import { createServiceCalls } from '../../src/agent/service/service-calls.ts';
 import { createPodCalls } from '../../src/agent/shadow-pod/pod-calls.ts';
 import { CodedError } from '../../src/core/coded-error.ts';
+import type { PodSubmission, RemotePod } from '../../src/core/exchange/pod-submission.ts';
 import type { Pod } from '../../src/core/kube-objects.ts';
 import type { PeerRecord } from '../../src/core/membership/peer-record.ts';
 import { digestOfRoster, type RosterVersions, recordsMissingFrom } from '../../src/core/membership/roster-digest.ts';
-import type { PodSubmission, RemotePod } from '../../src/core/offloading/pod-submission.ts';
 import type { SentService, ServiceProblem } from '../../src/core/service/sent-service.ts';
 import { Complaints } from '../../src/peering/complaints.ts';
 import { dialPeer } from '../../src/peering/dial-peer.ts';

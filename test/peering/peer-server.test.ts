@@ -4,7 +4,7 @@ import { duplexPair, PassThrough, Readable } from 'node:stream';
 import { afterEach, beforeAll, describe, expect, it } from 'vitest';
 import type { PodStreams } from '../../src/agent/ports.ts';
 import { CodedError } from '../../src/core/coded-error.ts';
-import type { RemotePod } from '../../src/core/offloading/pod-submission.ts';
+import type { RemotePod } from '../../src/core/exchange/pod-submission.ts';
 import { requestJoin } from '../../src/peering/join-client.ts';
 import { networkOf } from '../../src/peering/join-server.ts';
 import { readText } from '../../src/peering/peer-client.ts';

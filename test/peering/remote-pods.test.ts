@@ -1,5 +1,5 @@
 import { expect, it } from 'vitest';
-import type { RemotePod } from '../../src/core/offloading/pod-submission.ts';
+import type { RemotePod } from '../../src/core/exchange/pod-submission.ts';
 import { RemotePods } from '../../src/peering/remote-pods.ts';
 
 const pod = (uid: string): RemotePod => ({

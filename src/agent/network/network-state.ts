@@ -1,9 +1,10 @@
+import type { NetworkView } from '../../core/membership/network-status.ts';
 import type { NetworkClaim } from '../../core/network/network-claim.ts';
-import type { NetworkView } from '../../core/network/network-status.ts';
 import type { TunnelReport } from '../../core/network/node-network.ts';
 import type { PacketPath } from '../../core/network/path.ts';
-import type { PeerNetwork, Refusal } from '../../core/network/plan-network.ts';
+import type { PeerNetwork } from '../../core/network/plan-network.ts';
 import { contains, mapAddress, parseIpv4, parsePrefix } from '../../core/network/prefix.ts';
+import type { Refusal } from '../../core/network/refusal.ts';
 import type { PeerAddresses, PodAddresses } from '../ports.ts';
 
 export interface NetworkStateDeps {

@@ -1,5 +1,5 @@
+import { planOwnNetworkStatus, planPeerNetworkStatus } from '../../core/membership/network-status.ts';
 import { FEDERATION_NAME, type FederationObject, type PeerObject } from '../../core/membership/peer-object.ts';
-import { planOwnNetworkStatus, planPeerNetworkStatus } from '../../core/network/network-status.ts';
 import { isNotFound } from '../../kube/api-error.ts';
 import type { KubeClient } from '../../kube/client.ts';
 import { FEDERATIONS, PEERS } from '../../kube/resources.ts';

@@ -1,3 +1,5 @@
+import type { Offer } from '../../core/exchange/offer.ts';
+import { isEqual } from '../../core/is-equal.ts';
 import type { Node, Pod, ResourceList } from '../../core/kube-objects.ts';
 import type { FederationObject, PeerObject } from '../../core/membership/peer-object.ts';
 import {
@@ -10,9 +12,8 @@ import {
   usageOf,
   whyClosed,
 } from '../../core/offer/compute-offer.ts';
-import type { Offer } from '../../core/offer/offer.ts';
 import type { PeerUse } from '../../core/offer/peer-terms.ts';
-import { isEqual } from '../../core/offloading/local-status.ts';
+
 import { type Amounts, amountsFrom, podRequests } from '../../core/quantities/resources.ts';
 import { guestKey, guestKeyOfPod } from '../../core/shadow-pod/shadow-pod.ts';
 import type { Store } from '../../kube/store.ts';

@@ -1,5 +1,6 @@
+import { isEqual } from '../../core/is-equal.ts';
 import type { KubeObject, Node } from '../../core/kube-objects.ts';
-import { isEqual } from '../../core/offloading/local-status.ts';
+
 import { OFFLOADING_MAP, offloadingMap } from '../../core/offloading/namespace-offloading.ts';
 import { isNotFound } from '../../kube/api-error.ts';
 import type { KubeClient } from '../../kube/client.ts';

@@ -1,14 +1,14 @@
 import { hasCode } from '../../core/coded-error.ts';
-import { type ConfigObject, objectKey, type Pod } from '../../core/kube-objects.ts';
-import type { ShownAddress } from '../../core/offloading/local-status.ts';
-import { planOffloadedPod, retryDelayMs } from '../../core/offloading/plan-offloaded-pod.ts';
 import {
   type PodSubmission,
   type PodVerdict,
   type RemotePod,
   refusalOfSize,
   toVerdict,
-} from '../../core/offloading/pod-submission.ts';
+} from '../../core/exchange/pod-submission.ts';
+import { type ConfigObject, objectKey, type Pod } from '../../core/kube-objects.ts';
+import type { ShownAddress } from '../../core/offloading/local-status.ts';
+import { planOffloadedPod, retryDelayMs } from '../../core/offloading/plan-offloaded-pod.ts';
 import { isTokenOfAccount, withoutTokens } from '../../core/offloading/token-rule.ts';
 import { isTerminal } from '../../core/pod-phase.ts';
 import { podRequests, toResourceList } from '../../core/quantities/resources.ts';

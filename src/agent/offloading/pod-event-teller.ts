@@ -1,5 +1,5 @@
+import type { RemotePod } from '../../core/exchange/pod-submission.ts';
 import type { Pod } from '../../core/kube-objects.ts';
-import type { RemotePod } from '../../core/offloading/pod-submission.ts';
 import { initiallyTold, planToldEvents, type ToldEvents } from '../../core/offloading/told-events.ts';
 import type { KubeClient } from '../../kube/client.ts';
 import type { Clock } from '../../runtime/clock.ts';

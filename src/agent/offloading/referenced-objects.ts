@@ -1,6 +1,6 @@
 import { CodedError } from '../../core/coded-error.ts';
+import type { PodVerdict } from '../../core/exchange/pod-submission.ts';
 import type { ConfigObject, Pod } from '../../core/kube-objects.ts';
-import type { PodVerdict } from '../../core/offloading/pod-submission.ts';
 import {
   type ObjectReference,
   referencedByDebuggers,

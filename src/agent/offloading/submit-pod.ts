@@ -1,5 +1,5 @@
+import type { PodSubmission, PodVerdict } from '../../core/exchange/pod-submission.ts';
 import { withoutFencing } from '../../core/fencing/fencing-rule.ts';
-import type { PodSubmission, PodVerdict } from '../../core/offloading/pod-submission.ts';
 import { FENCING_PROTOCOL } from '../../wire/endpoints.ts';
 import type { PeerLink } from '../ports.ts';
 

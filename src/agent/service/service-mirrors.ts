@@ -1,7 +1,8 @@
 import { CodedError } from '../../core/coded-error.ts';
+import { isEqual } from '../../core/is-equal.ts';
 import { type KubeObject, objectKey, type Pod } from '../../core/kube-objects.ts';
 import { ORIGIN_CLUSTER_LABEL, ORIGIN_NAMESPACE_LABEL } from '../../core/labels.ts';
-import { isEqual } from '../../core/offloading/local-status.ts';
+
 import { isTerminal } from '../../core/pod-phase.ts';
 import type { Origin } from '../../core/reflection/reflected-object.ts';
 import { type MirrorAction, planMirrors, planWithdrawal } from '../../core/service/plan-mirrors.ts';

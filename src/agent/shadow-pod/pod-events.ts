@@ -1,5 +1,5 @@
+import type { PodEvent } from '../../core/exchange/pod-submission.ts';
 import type { KubeObject } from '../../core/kube-objects.ts';
-import type { PodEvent } from '../../core/offloading/pod-submission.ts';
 import type { KubeClient } from '../../kube/client.ts';
 import { Reflector } from '../../kube/reflector.ts';
 import { EVENTS } from '../../kube/resources.ts';

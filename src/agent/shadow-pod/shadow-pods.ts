@@ -1,9 +1,9 @@
 import { CodedError } from '../../core/coded-error.ts';
+import type { PodSubmission, PodVerdict, RemotePod } from '../../core/exchange/pod-submission.ts';
 import type { GuestTerms } from '../../core/guest-pod/guest-terms.ts';
 import { type ConfigObject, objectKey, type Pod } from '../../core/kube-objects.ts';
 import { ORIGIN_CLUSTER_LABEL } from '../../core/labels.ts';
 import { changesDigest } from '../../core/offloading/pod-changes.ts';
-import type { PodSubmission, PodVerdict, RemotePod } from '../../core/offloading/pod-submission.ts';
 import { isTerminal } from '../../core/pod-phase.ts';
 import type { ObjectReference } from '../../core/reflection/references.ts';
 import { madeAgainEvent } from '../../core/shadow-pod/home-lost.ts';

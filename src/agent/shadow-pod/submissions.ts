@@ -1,7 +1,7 @@
 import { CodedError } from '../../core/coded-error.ts';
+import type { PodSubmission, PodVerdict } from '../../core/exchange/pod-submission.ts';
 import type { GuestTerms } from '../../core/guest-pod/guest-terms.ts';
 import { type ConfigObject, objectKey, type Pod } from '../../core/kube-objects.ts';
-import type { PodSubmission, PodVerdict } from '../../core/offloading/pod-submission.ts';
 import { type Twin, toNoCredentials } from '../../core/reflection/reflected-object.ts';
 import { type LimitPlan, type MemberLimits, planLimits } from '../../core/shadow-pod/member-limits.ts';
 import { refusalByPolicy } from '../../core/shadow-pod/policy.ts';

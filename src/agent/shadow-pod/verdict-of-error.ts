@@ -1,5 +1,5 @@
 import { CodedError, hasCode, messageOf } from '../../core/coded-error.ts';
-import type { PodVerdict } from '../../core/offloading/pod-submission.ts';
+import type { PodVerdict } from '../../core/exchange/pod-submission.ts';
 import type { ShadowPodStatus } from '../../core/shadow-pod/shadow-pod.ts';
 import { ApiError, isNotFound } from '../../kube/api-error.ts';
 

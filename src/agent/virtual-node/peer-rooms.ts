@@ -1,6 +1,7 @@
+import type { Offer } from '../../core/exchange/offer.ts';
+import { isEqual } from '../../core/is-equal.ts';
 import type { ResourceList } from '../../core/kube-objects.ts';
-import type { Offer } from '../../core/offer/offer.ts';
-import { isEqual } from '../../core/offloading/local-status.ts';
+
 import {
   afterBroken,
   afterClosing,

@@ -1,7 +1,8 @@
+import type { Offer } from '../../core/exchange/offer.ts';
+import { isEqual } from '../../core/is-equal.ts';
 import type { KubeObject, Node, Pod } from '../../core/kube-objects.ts';
 import { PEER_LABEL, VIRTUAL_NODE_PREFIX } from '../../core/labels.ts';
-import type { Offer } from '../../core/offer/offer.ts';
-import { isEqual } from '../../core/offloading/local-status.ts';
+
 import { isTerminal } from '../../core/pod-phase.ts';
 import { podsToEnd } from '../../core/virtual-node/plan-departure.ts';
 import {

@@ -1,4 +1,4 @@
-import type { AddOperation } from './plan-pod-mutation.ts';
+import type { AddOperation } from './add-operation.ts';
 
 interface Term {
   matchExpressions?: { key: string; operator: string; values?: string[] }[];

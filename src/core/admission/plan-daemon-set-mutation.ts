@@ -1,6 +1,6 @@
 import type { KubeObject } from '../kube-objects.ts';
+import type { AddOperation } from './add-operation.ts';
 import { type Affinity, excludeVirtualNodes } from './exclude-virtual-nodes.ts';
-import type { AddOperation } from './plan-pod-mutation.ts';
 
 interface DaemonSet extends KubeObject {
   spec: { template: { spec: { affinity?: Affinity } } };

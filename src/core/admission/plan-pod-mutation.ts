@@ -1,5 +1,6 @@
 import type { KubeObject, Pod } from '../kube-objects.ts';
 import { VIRTUAL_NODE_TAINT } from '../labels.ts';
+import type { AddOperation } from './add-operation.ts';
 import { type Affinity, excludeVirtualNodes } from './exclude-virtual-nodes.ts';
 import { isPortablePod } from './portable-pod.ts';
 import { staysHome } from './stays-home.ts';
@@ -8,13 +9,6 @@ import { staysHome } from './stays-home.ts';
  * What manifests/30-admission.yaml does to pods, for API servers that do not serve MutatingAdmissionPolicy.
  * The two have to be equal (test/integration/webhook.test.ts compares what a real API server makes of both).
  */
-
-/** RFC 6902; nothing else is needed. */
-export interface AddOperation {
-  op: 'add';
-  path: string;
-  value: unknown;
-}
 
 export interface Offloading extends KubeObject {
   spec?: { strategy?: string };

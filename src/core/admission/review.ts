@@ -1,6 +1,7 @@
 import type { KubeObject, Pod } from '../kube-objects.ts';
+import type { AddOperation } from './add-operation.ts';
 import { planDaemonSetMutation } from './plan-daemon-set-mutation.ts';
-import { type AddOperation, type Offloading, planPodMutation } from './plan-pod-mutation.ts';
+import { type Offloading, planPodMutation } from './plan-pod-mutation.ts';
 
 /** The webhooks by their path: a namespace with the label, one with an Offloading object, DaemonSets. */
 export type ReviewPath = '/pods/labelled' | '/pods/by-object' | '/daemon-sets';

@@ -1,7 +1,7 @@
 import { isDuration, parseDuration } from '../duration.ts';
+import type { PodVerdict } from '../exchange/pod-submission.ts';
 import { type Condition, controllerOf, type Pod } from '../kube-objects.ts';
 import { FENCING_AFTER_ANNOTATION, FENCING_ANNOTATION } from '../labels.ts';
-import type { PodVerdict } from '../offloading/pod-submission.ts';
 
 /** `spec.fencing` of a Federation and of an Offloading. */
 export interface FencingSettings {

@@ -1,6 +1,6 @@
 import { isDeepStrictEqual } from 'node:util';
+import type { Offer } from '../exchange/offer.ts';
 import type { Condition, KubeObject, ResourceList } from '../kube-objects.ts';
-import type { Offer } from '../offer/offer.ts';
 import { plainLine } from '../plain-text.ts';
 import type { PeerRecord } from './peer-record.ts';
 

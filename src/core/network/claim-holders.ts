@@ -1,7 +1,7 @@
 import { derivedAttempt } from './derived-prefix.ts';
 import type { ClaimOfMember } from './network-claim.ts';
-import type { Refusal } from './plan-network.ts';
 import { formatPrefix, overlaps, type Prefix, parsePrefix } from './prefix.ts';
+import type { Refusal } from './refusal.ts';
 
 /** What a member holds, as this member saw it: the prefix and the WireGuard key that nobody else had then. */
 export interface Holding {

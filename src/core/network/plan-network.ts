@@ -14,6 +14,7 @@ import {
 } from './network-claim.ts';
 import type { GuestAccess } from './node-fence.ts';
 import { contains, overlaps, type Prefix, parseIpv4, parsePrefix, readPrefix } from './prefix.ts';
+import type { Refusal } from './refusal.ts';
 
 /** `spec.network` of the Federation, with its defaults. */
 export interface NetworkSettings {
@@ -48,12 +49,6 @@ export function networkSettings(spec: Record<string, unknown> | undefined): Netw
     insiders = [],
   } = network;
   return { enabled, range, port, reachable, largestClaim, reserved, guestAccess, guestNetworks, insiders };
-}
-
-/** Why something takes no part in the pod network: for a condition. */
-export interface Refusal {
-  reason: string;
-  message: string;
 }
 
 export const NETWORK_OFF: Refusal = { reason: 'Disabled', message: 'spec.network.enabled of the Federation is false' };

@@ -1,3 +1,4 @@
+import type { Offer } from '../exchange/offer.ts';
 import { isReady, type Node, type NodeInfo, type Pod, type ResourceList } from '../kube-objects.ts';
 import { ORIGIN_CLUSTER_LABEL, PEER_LABEL } from '../labels.ts';
 import { isTerminal } from '../pod-phase.ts';
@@ -12,7 +13,6 @@ import {
   subtract,
   toResourceList,
 } from '../quantities/resources.ts';
-import type { Offer } from './offer.ts';
 import { capOf, leftOf, type PeerUse, within } from './peer-terms.ts';
 import { OFFERED_LABELS } from './taken-offer.ts';
 

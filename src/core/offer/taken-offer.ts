@@ -1,7 +1,7 @@
+import type { Offer } from '../exchange/offer.ts';
 import type { NodeInfo, ResourceList } from '../kube-objects.ts';
 import { plainLine } from '../plain-text.ts';
 import { QUANTITY_PATTERN, quantityFrom } from '../quantities/quantity.ts';
-import type { Offer } from './offer.ts';
 
 /** The labels of a provider's node that its virtual nodes have: what pods may choose by, and nothing that says who may be trusted. */
 export const OFFERED_LABELS = [

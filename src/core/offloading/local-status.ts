@@ -1,3 +1,4 @@
+import { isEqual } from '../is-equal.ts';
 import type { Condition, ContainerStatus, Pod, PodStatus } from '../kube-objects.ts';
 import { gatesOf, withGates } from './readiness-gates.ts';
 import { takenStatus } from './taken-status.ts';
@@ -122,16 +123,6 @@ function withoutGeneration(condition: Condition | undefined): Record<string, unk
   if (condition === undefined) return undefined;
   const { observedGeneration: _, ...rest } = condition;
   return rest;
-}
-
-/** Deep equality of JSON values, whatever the order of keys. */
-export function isEqual(a: unknown, b: unknown): boolean {
-  if (a === b) return true;
-  if (typeof a !== 'object' || typeof b !== 'object' || a === null || b === null) return false;
-  if (Array.isArray(a) !== Array.isArray(b)) return false;
-  const keys = Object.keys(a);
-  if (keys.length !== Object.keys(b).length) return false;
-  return keys.every((key) => isEqual((a as Record<string, unknown>)[key], (b as Record<string, unknown>)[key]));
 }
 
 /** JSON without null and undefined members: the API server writes `lastProbeTime: null`, and we do not. */

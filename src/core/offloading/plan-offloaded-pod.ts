@@ -1,3 +1,4 @@
+import type { PodVerdict, RemotePod } from '../exchange/pod-submission.ts';
 import { fencingCondition } from '../fencing/fencing-rule.ts';
 import { isReady, type Pod, type PodStatus } from '../kube-objects.ts';
 import { isTerminal } from '../pod-phase.ts';
@@ -11,7 +12,6 @@ import {
 } from './local-status.ts';
 import { NOT_OFFLOADED } from './namespace-offloading.ts';
 import { changesDigest } from './pod-changes.ts';
-import type { PodVerdict, RemotePod } from './pod-submission.ts';
 import {
   isReadinessWithdrawn,
   isRemovalShown,

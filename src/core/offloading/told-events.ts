@@ -1,5 +1,5 @@
+import type { PodEvent } from '../exchange/pod-submission.ts';
 import { type Bucket, type RateLimit, takeToken } from '../rate-limit.ts';
-import type { PodEvent } from './pod-submission.ts';
 
 /** What was told at home about the events that a provider has of one pod. */
 export interface ToldEvents {

@@ -1,5 +1,5 @@
+import type { PodVerdict } from '../exchange/pod-submission.ts';
 import type { Container, Pod, ProjectedSource, Volume } from '../kube-objects.ts';
-import type { PodVerdict } from '../offloading/pod-submission.ts';
 
 /** A ConfigMap or Secret that a pod names. */
 export interface ObjectReference {

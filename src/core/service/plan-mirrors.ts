@@ -1,7 +1,8 @@
 import { createHash } from 'node:crypto';
+import { isEqual } from '../is-equal.ts';
 import { isReady, type Pod } from '../kube-objects.ts';
 import { MANAGED_BY, MANAGED_BY_LABEL, ORIGIN_CLUSTER_LABEL, ORIGIN_NAMESPACE_LABEL } from '../labels.ts';
-import { isEqual } from '../offloading/local-status.ts';
+
 import type { SentEndpoint, SentEndpoints, SentService } from './sent-service.ts';
 import {
   type Endpoint,

@@ -1,5 +1,5 @@
+import type { PodEvent } from '../exchange/pod-submission.ts';
 import type { Pod, PodStatus } from '../kube-objects.ts';
-import type { PodEvent } from '../offloading/pod-submission.ts';
 import { isTerminal } from '../pod-phase.ts';
 import type { ShadowPod, ShadowPodStatus } from './shadow-pod.ts';
 

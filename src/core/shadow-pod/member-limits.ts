@@ -1,6 +1,6 @@
+import type { PodVerdict } from '../exchange/pod-submission.ts';
 import { type Node, objectKey, parseObjectKey } from '../kube-objects.ts';
 import { usableNodes } from '../offer/compute-offer.ts';
-import type { PodVerdict } from '../offloading/pod-submission.ts';
 import { referencedObjects } from '../reflection/references.ts';
 import type { ShadowPod } from './shadow-pod.ts';
 

@@ -1,5 +1,5 @@
+import { isEqual } from '../is-equal.ts';
 import type { Container, Pod } from '../kube-objects.ts';
-import { isEqual } from '../offloading/local-status.ts';
 
 /** A patch (strategic) of the real pod. */
 export interface PodPatch {

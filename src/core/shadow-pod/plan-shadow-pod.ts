@@ -1,8 +1,8 @@
+import type { RemotePod } from '../exchange/pod-submission.ts';
 import { FENCE_GRACE_SECONDS } from '../fencing/lease.ts';
 import { withoutGivenLimits } from '../guest-pod/guest-limits.ts';
 import type { Condition, Pod, PodStatus } from '../kube-objects.ts';
 import { changesDigest } from '../offloading/pod-changes.ts';
-import type { RemotePod } from '../offloading/pod-submission.ts';
 import { isTerminal } from '../pod-phase.ts';
 import {
   abandonedInMs,

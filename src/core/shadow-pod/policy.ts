@@ -1,7 +1,7 @@
+import type { PodVerdict } from '../exchange/pod-submission.ts';
 import { guestProblems } from '../guest-pod/admit-guest.ts';
 import { DEFAULT_TERMS, type GuestTerms } from '../guest-pod/guest-terms.ts';
 import type { Pod } from '../kube-objects.ts';
-import type { PodVerdict } from '../offloading/pod-submission.ts';
 import { problemOfPodResources } from '../quantities/resource-limits.ts';
 
 /**

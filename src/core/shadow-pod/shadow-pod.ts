@@ -1,3 +1,4 @@
+import type { ConsumerLost, Fencing, PodSubmission, RefusalKind } from '../exchange/pod-submission.ts';
 import type { KubeObject, Pod, PodStatus } from '../kube-objects.ts';
 import {
   MANAGED_BY,
@@ -8,7 +9,6 @@ import {
   ORIGIN_UID_LABEL,
   OWN_OBJECT_NAMES,
 } from '../labels.ts';
-import type { ConsumerLost, Fencing, PodSubmission, RefusalKind } from '../offloading/pod-submission.ts';
 import { twinNamespaceName } from './twin-namespace.ts';
 
 /** The wanted pod on the provider (kind ShadowPod). */

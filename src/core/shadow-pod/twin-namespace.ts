@@ -2,7 +2,6 @@ import { createHash } from 'node:crypto';
 import type { KubeObject } from '../kube-objects.ts';
 import { MANAGED_BY, MANAGED_BY_LABEL, ORIGIN_CLUSTER_LABEL, ORIGIN_NAMESPACE_LABEL } from '../labels.ts';
 import type { Origin, Twin } from '../reflection/reflected-object.ts';
-import type { ShadowPod } from './shadow-pod.ts';
 
 /** Longest name of a namespace (RFC 1123 label). */
 const MAX_NAME = 63;
@@ -35,8 +34,14 @@ export function isTwinName(name: string | undefined, origin: Origin): boolean {
   return name === twinNamespaceName(origin) || name === formerTwinName(origin);
 }
 
+/** What of a ShadowPod says which twin it is in. */
+interface TwinUse {
+  metadata: KubeObject['metadata'];
+  spec: { originCluster: string; originNamespace: string };
+}
+
 /** Where the pods of a consumer's namespace are, or would be. @param shadows all shadow pods */
-export function twinNameAmong(shadows: readonly ShadowPod[], origin: Origin): string {
+export function twinNameAmong(shadows: readonly TwinUse[], origin: Origin): string {
   const one = shadows.find(
     ({ metadata, spec }) =>
       spec.originCluster === origin.cluster &&

@@ -1,5 +1,5 @@
+import type { Offer } from '../exchange/offer.ts';
 import type { Node, ResourceList } from '../kube-objects.ts';
-import type { Offer } from '../offer/offer.ts';
 import { amountsFrom, clampedTo, subtract, toResourceList } from '../quantities/resources.ts';
 
 /**

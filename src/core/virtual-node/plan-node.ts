@@ -1,3 +1,4 @@
+import type { Offer } from '../exchange/offer.ts';
 import type { Condition, Node, NodeInfo, ResourceList, Taint } from '../kube-objects.ts';
 import {
   MANAGED_BY,
@@ -7,7 +8,6 @@ import {
   VIRTUAL_NODE_PREFIX,
   VIRTUAL_NODE_TAINT,
 } from '../labels.ts';
-import type { Offer } from '../offer/offer.ts';
 import { plainLine } from '../plain-text.ts';
 import type { RoomState } from './peer-room.ts';
 

@@ -5,7 +5,7 @@ import type { ClusterProvider } from '../provider.ts';
 import { createK0sProvider } from './k0s/k0s-provider.ts';
 import type { KindPrograms } from './kind/container-engine.ts';
 import { createKindProvider } from './kind/kind-provider.ts';
-import { createKubernetesProvider } from './kubernetes/kubernetes-provider.ts';
+import { createKubernetesProvider } from './kubernetes-provider.ts';
 import { createKwokProvider } from './kwok/kwok-provider.ts';
 
 export interface ProviderDeps {

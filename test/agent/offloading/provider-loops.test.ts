@@ -1,9 +1,9 @@
 import { expect, test } from 'vitest';
 import { Offloading, type OffloadingDeps } from '../../../src/agent/offloading/offloading.ts';
 import { PeerRooms } from '../../../src/agent/virtual-node/peer-rooms.ts';
+import type { Offer } from '../../../src/core/exchange/offer.ts';
+import type { RemotePod } from '../../../src/core/exchange/pod-submission.ts';
 import type { KubeObject, Pod, PodStatus } from '../../../src/core/kube-objects.ts';
-import type { Offer } from '../../../src/core/offer/offer.ts';
-import type { RemotePod } from '../../../src/core/offloading/pod-submission.ts';
 import { isTerminal } from '../../../src/core/pod-phase.ts';
 import type { KubeClient } from '../../../src/kube/client.ts';
 import type { PeerLinks } from '../../../src/peering/ports.ts';

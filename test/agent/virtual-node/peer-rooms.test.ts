@@ -1,6 +1,6 @@
 import { expect, test } from 'vitest';
 import { PeerRooms } from '../../../src/agent/virtual-node/peer-rooms.ts';
-import type { Offer } from '../../../src/core/offer/offer.ts';
+import type { Offer } from '../../../src/core/exchange/offer.ts';
 import { systemClock } from '../../../src/runtime/clock.ts';
 import { eventually } from '../../peering/peer-server-fixture.ts';
 

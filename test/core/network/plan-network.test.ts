@@ -2,10 +2,10 @@ import { createHash } from 'node:crypto';
 import { describe, expect, it } from 'vitest';
 import type { Node } from '../../../src/core/kube-objects.ts';
 import { PEER_LABEL } from '../../../src/core/labels.ts';
+import { planOwnNetworkStatus, planPeerNetworkStatus } from '../../../src/core/membership/network-status.ts';
 import type { FederationObject, PeerObject } from '../../../src/core/membership/peer-object.ts';
 import { NO_HOLDERS } from '../../../src/core/network/claim-holders.ts';
 import type { NetworkClaim } from '../../../src/core/network/network-claim.ts';
-import { planOwnNetworkStatus, planPeerNetworkStatus } from '../../../src/core/network/network-status.ts';
 import {
   claimLimits,
   findPodCidr,

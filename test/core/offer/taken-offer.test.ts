@@ -1,5 +1,5 @@
 import { expect, test } from 'vitest';
-import type { Offer } from '../../../src/core/offer/offer.ts';
+import type { Offer } from '../../../src/core/exchange/offer.ts';
 import { takenOffer } from '../../../src/core/offer/taken-offer.ts';
 import { isPlain } from '../../../src/core/plain-text.ts';
 

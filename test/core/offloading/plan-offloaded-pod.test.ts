@@ -1,4 +1,5 @@
 import { describe, expect, test } from 'vitest';
+import { type RemotePod, toVerdict } from '../../../src/core/exchange/pod-submission.ts';
 import type { Pod, PodStatus } from '../../../src/core/kube-objects.ts';
 import { statusPatch, toLocalStatus } from '../../../src/core/offloading/local-status.ts';
 import {
@@ -7,7 +8,6 @@ import {
   retryDelayMs,
 } from '../../../src/core/offloading/plan-offloaded-pod.ts';
 import { changesDigest } from '../../../src/core/offloading/pod-changes.ts';
-import { type RemotePod, toVerdict } from '../../../src/core/offloading/pod-submission.ts';
 
 const pod = (status: PodStatus = {}, metadata: Partial<Pod['metadata']> = {}): Pod => ({
   metadata: { name: 'web', namespace: 'demo', uid: 'u1', generation: 1, ...metadata },

@@ -1,5 +1,5 @@
 import { describe, expect, test } from 'vitest';
-import type { PodEvent } from '../../../src/core/offloading/pod-submission.ts';
+import type { PodEvent } from '../../../src/core/exchange/pod-submission.ts';
 import {
   GATHER_MS,
   initiallyTold,

@@ -1,5 +1,5 @@
 import { describe, expect, test } from 'vitest';
-import type { Offer } from '../../../src/core/offer/offer.ts';
+import type { Offer } from '../../../src/core/exchange/offer.ts';
 import {
   afterBroken,
   afterClosing,

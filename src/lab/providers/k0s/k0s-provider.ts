@@ -13,7 +13,7 @@ import { clients as kubernetesClients } from '../kubernetes/components.ts';
 import { componentScript, holderScript, type LauncherSettings, namespacesScript } from '../kubernetes/launchers.ts';
 import { layoutOf } from '../kubernetes/layout.ts';
 import { kubeProxyConfiguration } from '../kubernetes/node-configuration.ts';
-import { podNetworkPartsOf } from '../pod-networks/pod-network-parts.ts';
+import { podNetworkPartsOf } from '../kubernetes/pod-networks/pod-network-parts.ts';
 import { type ClusterRecipe, createProcessProvider, type ProcessProviderDeps } from '../shared/process-provider.ts';
 import {
   containerdDropIn,

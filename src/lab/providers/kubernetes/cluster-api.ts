@@ -1,20 +1,15 @@
 import type { Condition, KubeObject } from '../../../core/kube-objects.ts';
 import { createKubeClient, type KubeClient } from '../../../kube/client.ts';
 import { kubeconfigConnection } from '../../../kube/kubeconfig.ts';
-import { NODES, type ResourceType } from '../../../kube/resources.ts';
+import { NODES } from '../../../kube/resources.ts';
 import type { ClusterTopology } from '../../topology.ts';
-import { podNetworkPartsOf } from '../pod-networks/pod-network-parts.ts';
 import { dnsObjects } from './cluster-dns.ts';
 import { metricsObjects } from './cluster-metrics.ts';
+import type { LabObject } from './lab-object.ts';
+import { podNetworkPartsOf } from './pod-networks/pod-network-parts.ts';
 
 /** A request to an API server that is just starting may hang. */
 const PROBE_TIMEOUT_MS = 5_000;
-
-/** An object that the lab makes in a cluster. */
-export interface LabObject {
-  type: ResourceType;
-  object: KubeObject;
-}
 
 /** What the lab asks a cluster's API server. */
 export interface ClusterApi {

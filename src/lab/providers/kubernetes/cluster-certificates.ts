@@ -2,7 +2,6 @@ import { existsSync, mkdirSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { type KubeconfigEntry, toKubeconfig } from '../../kubeconfig.ts';
 import type { ClusterTopology } from '../../topology.ts';
-import { podNetworkPartsOf } from '../pod-networks/pod-network-parts.ts';
 import {
   type CertificateAuthority,
   type CertificateSubject,
@@ -13,6 +12,7 @@ import {
 import { API_PORT, CLUSTER_DOMAIN, KUBERNETES_SERVICE_IP } from './cluster-constants.ts';
 import { METRICS_SERVER_USER } from './cluster-metrics.ts';
 import { layoutOf } from './layout.ts';
+import { podNetworkPartsOf } from './pod-networks/pod-network-parts.ts';
 
 /** Who talks to the API server with a certificate of its own: file name → subject. */
 export function clientSubjects(cluster: ClusterTopology): Record<string, Omit<CertificateSubject, 'usage'>> {

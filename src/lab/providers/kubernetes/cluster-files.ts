@@ -4,7 +4,6 @@ import { CodedError } from '../../../core/coded-error.ts';
 import { execute } from '../../../runtime/command.ts';
 import { writeFileAtomically } from '../../lab-state.ts';
 import type { ClusterTopology } from '../../topology.ts';
-import { podNetworkPartsOf } from '../pod-networks/pod-network-parts.ts';
 import { corefile } from './cluster-dns.ts';
 import { allComponents } from './components.ts';
 import { componentScript, holderScript, type LauncherSettings, namespacesScript } from './launchers.ts';
@@ -15,6 +14,7 @@ import {
   kubeletConfiguration,
   kubeProxyConfiguration,
 } from './node-configuration.ts';
+import { podNetworkPartsOf } from './pod-networks/pod-network-parts.ts';
 
 /** Where Debian and others put CNI plugins. */
 const CNI_PLUGIN_FOLDERS = ['/usr/lib/cni', '/opt/cni/bin', '/usr/libexec/cni'];

@@ -1,5 +1,5 @@
 import type { ResourceType } from '../../../kube/resources.ts';
-import type { LabObject } from './cluster-api.ts';
+import type { LabObject } from './lab-object.ts';
 
 const GROUP = 'rbac.authorization.k8s.io';
 const RBAC = { group: GROUP, version: 'v1', namespaced: false };

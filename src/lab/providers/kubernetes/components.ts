@@ -1,10 +1,10 @@
 import { join } from 'node:path';
 import type { ClusterTopology } from '../../topology.ts';
-import { podNetworkPartsOf } from '../pod-networks/pod-network-parts.ts';
 import { metricsServerFlags } from './cluster-metrics.ts';
 import { type Component, component } from './component.ts';
 import { apiServerFlags, controllerManagerFlags, kineFlags, schedulerFlags } from './control-plane-flags.ts';
 import { layoutOf } from './layout.ts';
+import { podNetworkPartsOf } from './pod-networks/pod-network-parts.ts';
 
 /** What runs first; the API server answers when these do. */
 export function foundation(cluster: ClusterTopology): Component[] {

@@ -9,7 +9,7 @@ import type { AgentTokens, ClusterProvider, ClusterStatus } from '../../provider
 import { mountStore, unmountStores } from '../../store-disk.ts';
 import type { ClusterTopology } from '../../topology.ts';
 import { waitUntil } from '../../wait-until.ts';
-import { type LabObject, openClusterApi } from '../kubernetes/cluster-api.ts';
+import { openClusterApi } from '../kubernetes/cluster-api.ts';
 import {
   checkAlive,
   liveProcess,
@@ -20,6 +20,7 @@ import {
   terminateComponents,
 } from '../kubernetes/cluster-processes.ts';
 import type { Component } from '../kubernetes/component.ts';
+import type { LabObject } from '../kubernetes/lab-object.ts';
 import { HOLDER, type LauncherSettings } from '../kubernetes/launchers.ts';
 import { layoutOf } from '../kubernetes/layout.ts';
 

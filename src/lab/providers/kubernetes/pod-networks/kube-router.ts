@@ -1,10 +1,10 @@
 import { join } from 'node:path';
-import { SERVICE_CIDR } from '../kubernetes/cluster-constants.ts';
-import { grantToUser } from '../kubernetes/cluster-roles.ts';
-import { component } from '../kubernetes/component.ts';
-import { layoutOf } from '../kubernetes/layout.ts';
+import { SERVICE_CIDR } from '../cluster-constants.ts';
+import { grantToUser } from '../cluster-roles.ts';
+import { component } from '../component.ts';
+import { layoutOf } from '../layout.ts';
 import { onceNodeHasPrefix } from './node-prefix.ts';
-import type { PodNetworkParts } from './pod-network-parts.ts';
+import type { PodNetworkParts } from './parts-of-network.ts';
 
 /** Configuration, flags and rights that k0s gives its default CNI (k0s: pkg/component/controller/kuberouter.go). */
 

@@ -1,8 +1,8 @@
 import { join } from 'node:path';
-import type { ClusterTopology } from '../../topology.ts';
-import type { Component } from '../kubernetes/component.ts';
-import { quote } from '../kubernetes/launchers.ts';
-import { layoutOf } from '../kubernetes/layout.ts';
+import type { ClusterTopology } from '../../../topology.ts';
+import type { Component } from '../component.ts';
+import { quote } from '../launchers.ts';
+import { layoutOf } from '../layout.ts';
 
 /**
  * A component that starts when the node has its pod network. Without one flanneld and kube-router end, and where they are pods

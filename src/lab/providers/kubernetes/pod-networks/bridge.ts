@@ -1,5 +1,5 @@
-import { NODE_POD_CIDR } from '../kubernetes/cluster-constants.ts';
-import type { PodNetworkParts } from './pod-network-parts.ts';
+import { NODE_POD_CIDR } from '../cluster-constants.ts';
+import type { PodNetworkParts } from './parts-of-network.ts';
 
 const CONFIGURATION = {
   cniVersion: '1.0.0',

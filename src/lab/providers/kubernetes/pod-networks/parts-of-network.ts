@@ -1,11 +1,7 @@
-import type { Cni } from '../../pod-network.ts';
-import type { ClusterTopology } from '../../topology.ts';
-import type { CertificateSubject } from '../kubernetes/certificate-authority.ts';
-import type { LabObject } from '../kubernetes/cluster-api.ts';
-import type { Component } from '../kubernetes/component.ts';
-import { BRIDGE } from './bridge.ts';
-import { FLANNEL } from './flannel.ts';
-import { KUBE_ROUTER } from './kube-router.ts';
+import type { ClusterTopology } from '../../../topology.ts';
+import type { CertificateSubject } from '../certificate-authority.ts';
+import type { Component } from '../component.ts';
+import type { LabObject } from '../lab-object.ts';
 
 /**
  * What connects a cluster's pods, beside the CNI plugins of the machine. Where other people have pods of a DaemonSet, these are
@@ -25,10 +21,4 @@ export interface PodNetworkParts {
   privateFolders: Readonly<Record<string, string>>;
   /** It has a CNI plugin of its own, among the tools. */
   hasPlugin: boolean;
-}
-
-const PARTS: Record<Cni, PodNetworkParts> = { bridge: BRIDGE, flannel: FLANNEL, 'kube-router': KUBE_ROUTER };
-
-export function podNetworkPartsOf({ podNetwork }: ClusterTopology): PodNetworkParts {
-  return PARTS[podNetwork.cni];
 }

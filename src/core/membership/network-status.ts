@@ -1,9 +1,9 @@
 import { isDeepStrictEqual } from 'node:util';
 import type { Condition } from '../kube-objects.ts';
-import type { FederationObject, PeerObject } from '../membership/peer-object.ts';
+import type { PacketPath } from '../network/path.ts';
+import type { Refusal } from '../network/refusal.ts';
 import { plainLine } from '../plain-text.ts';
-import type { PacketPath } from './path.ts';
-import type { Refusal } from './plan-network.ts';
+import type { FederationObject, PeerObject } from './peer-object.ts';
 
 /** How things stand with the pod network, here or with one peer. */
 export type NetworkView =

@@ -1,10 +1,10 @@
-import type { ClusterProvider } from '../../provider.ts';
-import { type ClusterRecipe, createProcessProvider, type ProcessProviderDeps } from '../shared/process-provider.ts';
-import { addonObjects } from './cluster-api.ts';
-import { createClusterCertificates } from './cluster-certificates.ts';
-import { privateFolders, writeClusterFiles } from './cluster-files.ts';
-import { clients, foundation } from './components.ts';
-import { CONTAINERD_SOCKET, layoutOf } from './layout.ts';
+import type { ClusterProvider } from '../provider.ts';
+import { addonObjects } from './kubernetes/cluster-api.ts';
+import { createClusterCertificates } from './kubernetes/cluster-certificates.ts';
+import { privateFolders, writeClusterFiles } from './kubernetes/cluster-files.ts';
+import { clients, foundation } from './kubernetes/components.ts';
+import { CONTAINERD_SOCKET, layoutOf } from './kubernetes/layout.ts';
+import { type ClusterRecipe, createProcessProvider, type ProcessProviderDeps } from './shared/process-provider.ts';
 
 /** Clusters of upstream Kubernetes binaries, one process a component, laid out and flagged as `k0s controller --single` does. */
 export function createKubernetesProvider(deps: ProcessProviderDeps): ClusterProvider {

@@ -45,11 +45,11 @@ class FakeLinks implements PeerLinks {
   get(id: string): PeerLink | undefined {
     const state = this.states[id];
     if (state === undefined) return undefined;
-    const updateServices = (_namespace: string, services: SentService[]): Promise<ServiceProblem[]> => {
-      this.told.push(services);
-      return Promise.resolve(this.problems);
+    const call = (_name: string, { body }: { body: { services: SentService[] } }) => {
+      this.told.push(body.services);
+      return Promise.resolve({ problems: this.problems });
     };
-    return { id, name: id, state, pods: this.pods, podsSynced: true, updateServices } as Partial<PeerLink> as PeerLink;
+    return { id, name: id, state, pods: this.pods, podsSynced: true, call } as unknown as PeerLink;
   }
 
   list(): PeerLink[] {

@@ -33,6 +33,17 @@ describe('what is generated from manifests/', () => {
   });
 });
 
+test('no text of the manifests is cut at a comma, which leaves a field without a value', () => {
+  const cut = (value: unknown, path: string): string[] => {
+    if (value === null) return [path];
+    if (typeof value !== 'object') return [];
+    return Object.entries(value).flatMap(([name, member]) => cut(member, `${path}.${name}`));
+  };
+  const files = Object.entries({ ...sources, ...optional });
+  const objects = files.flatMap(([file, text]) => parseAllDocuments(text).map((one) => cut(one.toJS(), file)));
+  expect(objects.flat()).toEqual([]);
+});
+
 test('the manifests name the image of this version', () => {
   const images = [
     ...Object.values(sources)

@@ -29,7 +29,7 @@ describe('the terms of peers in the Federation', () => {
       { use: 'AfterApproval' },
     ];
     const { spec } = await take({ terms });
-    expect(spec?.vouchedLimit).toBe(64);
+    expect(spec?.vouchedLimit).toBe(128);
     expect(spec?.terms).toMatchObject([
       { use: 'Allowed', sharePercent: 100 },
       { use: 'Allowed', sharePercent: 25 },

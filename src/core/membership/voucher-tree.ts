@@ -7,7 +7,7 @@ const MAX_MEMBERS = 499;
  * How many members there are by the word of others alone until somebody says more: each is a node, a lease and a link here. A
  * federation of fifty that all joined through one of them needs 48.
  */
-export const DEFAULT_VOUCHED_LIMIT = 64;
+export const DEFAULT_VOUCHED_LIMIT = 128;
 
 /** How many other members there can be: of all, of those by the word of others, and of those that one of them brought in. */
 export interface MemberLimits {

@@ -7,6 +7,7 @@ import type { KubeObject, Node, Pod } from '../../src/core/kube-objects.ts';
 import { toTwinNamespace, twinNamespaceName } from '../../src/core/shadow-pod/twin-namespace.ts';
 import type { SigningRequest } from '../../src/core/virtual-node/judge-request.ts';
 import { nodeLabels, nodeTaints } from '../../src/core/virtual-node/plan-node.ts';
+import { ignoreGone } from '../../src/kube/api-error.ts';
 import { createKubeClient, type KubeClient } from '../../src/kube/client.ts';
 import {
   CERTIFICATE_SIGNING_REQUESTS,
@@ -30,6 +31,9 @@ const clients: KubeClient[] = [admin];
 const approver = new AbortController();
 afterAll(async () => {
   approver.abort();
+  // There is one of each in a cluster: other files make theirs.
+  await admin.delete(FEDERATIONS, { name: 'headcut' }).catch(ignoreGone);
+  await admin.delete(NODES, { name: 'real' }).catch(ignoreGone);
   await Promise.all(clients.map((client) => client.close()));
 });
 

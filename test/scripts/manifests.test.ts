@@ -68,3 +68,23 @@ interface Policy {
   metadata: { name: string };
   spec: { paramKind?: object; matchConditions?: { expression: string }[] };
 }
+
+test('no policy that refuses has parameters of our kinds for objects of others: API servers learn of these late, and refuse until then', () => {
+  interface Policy {
+    kind: string;
+    metadata: { name: string };
+    spec: {
+      failurePolicy?: string;
+      paramKind?: { apiVersion: string };
+      matchConstraints?: { objectSelector?: object };
+    };
+  }
+  const policies = Object.values(sources)
+    .flatMap((text) => parseAllDocuments(text).map((document) => document.toJS() as Policy | null))
+    .filter((object) => object?.kind.endsWith('AdmissionPolicy') === true) as Policy[];
+  const refusing = policies.filter(
+    ({ spec }) => spec.failurePolicy !== 'Ignore' && spec.paramKind?.apiVersion.startsWith('headcut.dev/') === true,
+  );
+  expect(policies.length).toBeGreaterThan(10);
+  expect(refusing.filter(({ spec }) => spec.matchConstraints?.objectSelector === undefined)).toEqual([]);
+});

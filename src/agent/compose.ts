@@ -274,11 +274,13 @@ async function composeNetwork(
   const resolve = async (host: string): Promise<string[]> =>
     (await lookup(host, { all: true })).map(({ address }) => address);
   const node = new NodeNetworkClient(join(networkFolder, NETWORK_SOCKET), clock);
+  const namespaces = new Namespaces(caches);
   const fence = new GuestFence({
     node,
     nodes,
     pods,
     federations,
+    namespaces,
     ownClaim: () => own.record().network,
     ports: portsOf(config),
     apiServers: createApiServers(client, clock),
@@ -294,7 +296,7 @@ async function composeNetwork(
     nodes,
     pods,
     federations,
-    namespaces: new Namespaces(caches),
+    namespaces,
     peersSynced: () => peers.whenSynced(),
     node,
     hosts: new PeerHosts({ resolve, onChange: () => network.touch(), clock }),

@@ -15,15 +15,18 @@ export function takeToken(limit: RateLimit, bucket: Bucket | undefined, now: num
   return takeTokens(limit, bucket, { now, count: 1 });
 }
 
-/** The same for what counts as several. @param now monotonic ms */
+/**
+ * The same for what counts as several. @param now monotonic ms
+ * @param atLeast so many tokens are enough, and the rest is a debt; without it all have to be there
+ */
 export function takeTokens(
   limit: RateLimit,
   bucket: Bucket | undefined,
-  { now, count }: { now: number; count: number },
+  { now, count, atLeast = count }: { now: number; count: number; atLeast?: number },
 ): Bucket | undefined {
   const filled =
     bucket === undefined
       ? limit.burst
       : Math.min(limit.burst, bucket.tokens + ((now - bucket.at) / 1000) * limit.perSecond);
-  return filled < count ? undefined : { tokens: filled - count, at: now };
+  return filled < Math.min(count, atLeast) ? undefined : { tokens: filled - count, at: now };
 }

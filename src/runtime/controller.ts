@@ -83,7 +83,11 @@ class KeyedController implements Controller {
     const cancel = new AbortController();
     this.#delayed.set(key, { at, cancel });
     this.#options.clock.sleep(ms, cancel.signal).then(
-      () => this.enqueue(key),
+      () => {
+        // A timer may end a moment too soon for its key's pace: it is over all the same, and not one that is still to come.
+        if (this.#delayed.get(key)?.cancel === cancel) this.#delayed.delete(key);
+        this.enqueue(key);
+      },
       () => {},
     );
   }

@@ -50,6 +50,28 @@ describe('a controller does not turn in a circle', () => {
     expect(turns).toBeLessThan(800);
   });
 
+  test('and forgets no key whose timer ended a moment too soon, as timers do', async () => {
+    const time = new SimulatedTime();
+    const clock = { ...time.clock, monotonic: () => time.nowMs * 0.99 };
+    let [wanted, seen] = [0, 0];
+    const reconcile = async () => {
+      seen = wanted;
+      return undefined;
+    };
+    const controller = createController({ name: 'test', reconcile, clock, logger: silentLogger });
+    const stop = new AbortController();
+    const running = controller.run(stop.signal);
+    for (let change = 0; change < 300; change += 1) {
+      wanted += 1;
+      controller.enqueue('key');
+      await time.pass(1);
+    }
+    await time.pass(60_000);
+    expect(seen).toBe(wanted);
+    stop.abort();
+    await running;
+  });
+
   test('when it asks for a wait that is no number, which is told as a failure', async () => {
     expect(await turnsWithin(600_000, () => ({ requeueAfterMs: Number.NaN }))).toBeLessThan(30);
   });

@@ -18,7 +18,12 @@ export function createApiServers(client: Pick<KubeClient, 'get'>, clock: Clock):
   return async () => {
     const now = clock.monotonic();
     if (known !== undefined && now - known.at < KEEP_MS) return known.networks;
-    known = { networks: await read(client), at: now };
+    try {
+      known = { networks: await read(client), at: now };
+    } catch (error) {
+      // What it was is better than nothing: without an answer here the fence would lapse while the API server is away.
+      if (known === undefined) throw error;
+    }
     return known.networks;
   };
 }

@@ -13,6 +13,7 @@ import type { Store } from '../../kube/store.ts';
 import type { Clock } from '../../runtime/clock.ts';
 import { type Controller, createController, type ReconcileResult } from '../../runtime/controller.ts';
 import type { Logger } from '../../runtime/logger.ts';
+import type { Namespaces } from './namespaces.ts';
 import type { NodeNetworkClient } from './node-network-client.ts';
 
 export interface GuestFenceDeps {
@@ -20,6 +21,7 @@ export interface GuestFenceDeps {
   nodes: Store<Node>;
   pods: Store<Pod>;
   federations: Store<FederationObject>;
+  namespaces: Namespaces;
   /** The claim in the own record. */
   ownClaim(): NetworkClaim | undefined;
   /** The agent's ports beside those of virtual nodes. */
@@ -63,14 +65,15 @@ export class GuestFence {
       const facts = (node: Node | undefined) => [node?.spec, node?.status?.daemonEndpoints];
       if (!isDeepStrictEqual(facts(after), facts(before))) this.controller.enqueueAfter(KEY, SETTLE_MS);
     });
+    deps.namespaces.onChange(() => this.controller.enqueueAfter(KEY, SETTLE_MS));
     federations.onChange((_key, after, before) => {
       if (!isDeepStrictEqual(after?.spec, before?.spec)) this.controller.enqueueAfter(KEY, SETTLE_MS);
     });
   }
 
   async run(signal: AbortSignal): Promise<void> {
-    const { nodes, pods, federations } = this.#deps;
-    await Promise.all([nodes.whenSynced(), pods.whenSynced(), federations.whenSynced()]);
+    const { nodes, pods, federations, namespaces } = this.#deps;
+    await Promise.all([nodes.whenSynced(), pods.whenSynced(), federations.whenSynced(), namespaces.whenSynced()]);
     this.controller.enqueue(KEY);
     await this.controller.run(signal);
   }
@@ -120,8 +123,9 @@ export class GuestFence {
     const claim = enabled ? this.#deps.ownClaim() : undefined;
     if (claim === undefined) return undefined;
     const { prefix, podCidr } = claim;
-    const pods = reachable === 'All' ? undefined : reachablePods(this.#deps.pods.list(), parsePrefix(podCidr));
-    return { prefix, reachable: pods };
+    if (reachable === 'All') return { prefix, reachable: undefined };
+    const { pods, namespaces } = this.#deps;
+    return { prefix, reachable: reachablePods(pods.list(), parsePrefix(podCidr), namespaces) };
   }
 }
 

@@ -6,7 +6,10 @@ import type { Clock } from '../../runtime/clock.ts';
  * Writes into this cluster's datastore on behalf of one member: ConfigMaps, Secrets, pods and changes of these. A burst is what a
  * large Deployment and an agent that starts anew need; a kubelet writes 50 times a second at most.
  */
-const WRITES: RateLimit = { perSecond: 30, burst: 600 };
+const WRITES: RateLimit = { perSecond: 50, burst: 600 };
+
+/** Whoever asks for many at once does not wait for ever behind those who ask for one: with so many it goes on, in debt. */
+const ENOUGH = 10;
 
 /** Paces what members have this agent write, each for itself. */
 export class MemberPace {
@@ -21,7 +24,7 @@ export class MemberPace {
 
   /** Throws ResourceExhausted while the member writes too fast. @param count writes, of which none is made then */
   take(cluster: string, count: number): void {
-    const asked = { now: this.#clock.monotonic(), count: Math.min(count, this.#limit.burst) };
+    const asked = { now: this.#clock.monotonic(), count: Math.min(count, this.#limit.burst), atLeast: ENOUGH };
     const bucket = takeTokens(this.#limit, this.#buckets.get(cluster), asked);
     if (bucket === undefined) {
       const message = `this cluster changes pods and objects on the provider faster than ${this.#limit.perSecond} a second; it is tried again`;

@@ -23,6 +23,13 @@ interface TwinObjects {
   known: Map<string, Known>;
 }
 
+export interface ApplyLimits {
+  /** Of all that the consumer has in twins. */
+  maxBytes?: number;
+  /** The member's pace was asked before, for all that belongs together. */
+  paid?: boolean;
+}
+
 const TYPES: Record<ConfigObject['kind'], ResourceType> = { ConfigMap: CONFIG_MAPS, Secret: SECRETS };
 /** Each may have a megabyte. */
 const LISTED_AT_ONCE = 20;
@@ -45,13 +52,15 @@ export class ReflectedObjects {
    * Throws FailedPrecondition when an object of one of these names is there and is not of this consumer's namespace, and
    * ResourceExhausted when all that this consumer has in twins would be more than this, or it writes too fast.
    */
-  async apply(objects: ConfigObject[], twin: Twin, maxBytes = Number.POSITIVE_INFINITY): Promise<void> {
+  async apply(objects: ConfigObject[], twin: Twin, limits: ApplyLimits = {}): Promise<void> {
+    const { maxBytes = Number.POSITIVE_INFINITY, paid = false } = limits;
     const { known } = await this.#listed(twin);
     const before = new Map(objects.map((object) => [keyOf(object), known.get(keyOf(object))]));
     const added = objects.map((object) => bytesOf(object) - (before.get(keyOf(object))?.bytes ?? 0));
     const wanted = this.bytesOf(twin.origin.cluster) + added.reduce((sum, bytes) => sum + bytes, 0);
     if (wanted > maxBytes && added.some((bytes) => bytes > 0)) throw tooMuch(wanted, maxBytes);
-    this.#pace.take(twin.origin.cluster, objects.filter((one) => before.get(keyOf(one))?.hash !== hashOf(one)).length);
+    const changed = objects.filter((one) => before.get(keyOf(one))?.hash !== hashOf(one)).length;
+    if (!paid) this.#pace.take(twin.origin.cluster, changed);
     // They count from now on: more may come before these are written.
     for (const object of objects)
       known.set(keyOf(object), { hash: before.get(keyOf(object))?.hash, bytes: bytesOf(object) });

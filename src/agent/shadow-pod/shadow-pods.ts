@@ -192,7 +192,8 @@ export class ShadowPods implements PodProvider {
       ({ metadata, spec }) => metadata.namespace === twin.name && spec.originCluster === peerId,
     );
     const [wanted, unwanted] = [wantedObjects(objects, shadows, twin), namesInTwin(gone, shadows)];
-    if (wanted.length > 0) await this.#objects.apply(wanted.map(toOwned), twin, this.#deps.limits().objectMiB * MIB);
+    if (wanted.length > 0)
+      await this.#objects.apply(wanted.map(toOwned), twin, { maxBytes: this.#deps.limits().objectMiB * MIB });
     await this.#objects.remove(unwanted, twin);
   }
 

@@ -2,7 +2,7 @@ import { CodedError } from '../../core/coded-error.ts';
 import type { PodSubmission, PodVerdict } from '../../core/exchange/pod-submission.ts';
 import type { GuestTerms } from '../../core/guest-pod/guest-terms.ts';
 import { type ConfigObject, objectKey, type Pod } from '../../core/kube-objects.ts';
-import { type Twin, toNoCredentials } from '../../core/reflection/reflected-object.ts';
+import { isTokenSecretName, type Twin, toNoCredentials } from '../../core/reflection/reflected-object.ts';
 import { type LimitPlan, type MemberLimits, planLimits } from '../../core/shadow-pod/member-limits.ts';
 import { refusalByPolicy } from '../../core/shadow-pod/policy.ts';
 import {
@@ -111,7 +111,9 @@ export class Submissions {
     const plan = this.#planLimits(shadow);
     if ('accepted' in plan) return plan;
     try {
-      this.#parts.pace.take(peerId, 1);
+      // With its tokens, which are written after the shadow pod: no pod is left without them.
+      const tokens = submission.objects.filter(({ metadata }) => isTokenSecretName(metadata.name));
+      this.#parts.pace.take(peerId, 1 + tokens.length);
       for (const ended of plan.makeRoom) await this.#parts.remove(ended);
       // What it is given here counts, not what it asked for.
       const room = this.#deps.admission.reserve(uid, this.#parts.realPods.madeOf(shadow), peerId);
@@ -156,11 +158,11 @@ export class Submissions {
     await objects.remove(namesInTwin(absentFrom(submission.objects, submission.pod), [...neighbours, shadow]), twin);
     // Before the shadow pod, from which a pod would be made also when they are not there.
     const first = wanted.filter(({ owner }) => owner === undefined).map(({ object }) => object);
-    await objects.apply([...first, ...others], twin, this.#deps.limits().objectMiB * MIB);
+    await objects.apply([...first, ...others], twin, { maxBytes: this.#deps.limits().objectMiB * MIB });
     const created = await this.#deps.client.create(SHADOW_PODS, shadow);
     const tokens = wanted.filter(({ owner }) => owner !== undefined).map(({ object }) => ({ object, owner: created }));
     await Promise.all([
-      objects.apply(tokens.map(toOwned), twin),
+      objects.apply(tokens.map(toOwned), twin, { paid: true }),
       submission.services === undefined
         ? undefined
         : this.#deps.services.prepare(origin.cluster, origin.namespace, submission.services),

@@ -86,7 +86,8 @@ function sets({ guests, residents, podCidr, open, closed, services, image, insid
 function sources({ podCidr, probePort }: NodeFence, { podLinks }: FencedNode): string[] {
   return chain('sources', 'filter hook prerouting priority -295', [
     ...(podLinks.length === 0 ? [] : [`iifname ${names(podLinks)} fib saddr . iif oif missing drop`]),
-    `iifname != { "lo", "${LINK}" } ip saddr ${podCidr} fib saddr . iif oif missing drop`,
+    // Where a network routes back over another link than pods send by (Cilium: lxc… and cilium_host), it checks sources itself.
+    `iifname != { "lo", "${LINK}" } iifname != "lxc*" ip saddr ${podCidr} fib saddr . iif oif missing drop`,
     `iifname != "lo" udp dport ${probePort} drop`,
   ]);
 }
@@ -152,11 +153,15 @@ function toPorts({ tcp, udp }: Ports, rule: (ports: string) => string): string[]
 
 function forward(fence: NodeFence, node: FencedNode): string[] {
   if (!hasGuests(fence)) return [];
-  const owners = fence.guests.flatMap((group, index) => group.map((address) => `${address} : goto guest-${index}`));
+  const owners = new Map<string, string>();
+  // Of two members' pods that show one address, as after a restart of the machine, nobody knows yet whose it is.
+  for (const [index, group] of fence.guests.entries())
+    for (const address of group) owners.set(address, owners.has(address) ? 'guest-out' : `guest-${index}`);
+  const verdicts = [...owners].map(([address, to]) => `${address} : goto ${to}`).sort();
   return chain('forward', 'filter hook forward priority -10', [
     'ct state established,related accept',
     lapse(node),
-    ...(owners.length === 0 ? [] : [`ip saddr vmap { ${[...new Set(owners)].sort().join(', ')} }`]),
+    ...(verdicts.length === 0 ? [] : [`ip saddr vmap { ${verdicts.join(', ')} }`]),
     ...(fence.strangers ? [`${unknown(fence)} goto stranger-out`] : []),
   ]);
 }

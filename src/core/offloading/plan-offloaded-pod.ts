@@ -193,9 +193,9 @@ function planUnseen(observed: OffloadedPodObservation, local: Pod, leftMs: numbe
   return { actions: lost(ended(observed, local, failedStatus(NOT_SHOWN, message))) };
 }
 
-/** An end of a pod that is its provider's doing. */
+/** An end of a pod that is its provider's doing. Noted after it was written: until then it is planned again and again. */
 function lost(actions: OffloadingAction[]): OffloadingAction[] {
-  return actions.length === 0 ? actions : [{ type: 'note-loss' }, ...actions];
+  return actions.length === 0 ? actions : [...actions, { type: 'note-loss' }];
 }
 
 /** @param waits whether the pod waits for its provider to think better of it */
@@ -209,7 +209,7 @@ function planRefusal(
   const actions: OffloadingAction[] = patched(local, wanted(refusal.reason, refusal.message));
   // A refusal to a submission was noted when it came.
   if (observed.remote !== undefined && refusal.kind === 'room' && actions.length > 0)
-    actions.unshift({ type: 'note-refusal' });
+    actions.push({ type: 'note-refusal' });
   if (refusal.kind !== 'later' && actions.length > 0) {
     actions.push({ type: 'record-event', eventType: 'Warning', reason: refusal.reason, message: refusal.message });
   }

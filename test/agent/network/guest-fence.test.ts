@@ -1,6 +1,7 @@
 import { afterEach, describe, expect, it } from 'vitest';
 import { GuestFence } from '../../../src/agent/network/guest-fence.ts';
-import type { Node, Pod } from '../../../src/core/kube-objects.ts';
+import { Namespaces } from '../../../src/agent/network/namespaces.ts';
+import type { KubeObject, Node, Pod } from '../../../src/core/kube-objects.ts';
 import { ORIGIN_CLUSTER_LABEL, PEER_LABEL } from '../../../src/core/labels.ts';
 import type { FederationObject } from '../../../src/core/membership/peer-object.ts';
 import type { NodeFence } from '../../../src/core/network/node-fence.ts';
@@ -28,6 +29,11 @@ function start(nodes: Node[]) {
   };
   const fence = new GuestFence({
     ...stores,
+    namespaces: new Namespaces({
+      nodes: stores.nodes,
+      namespaces: new FakeStore<KubeObject>([]),
+      offloadings: new FakeStore<KubeObject>([]),
+    }),
     node: {
       generation: 1,
       ask: async (request: NodeNetworkCall) => {

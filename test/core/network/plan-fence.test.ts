@@ -55,6 +55,17 @@ describe('the fence of a node', () => {
     expect(rules).toContain('ip daddr @services drop');
   });
 
+  it('opens nothing to an address that pods of two members show', () => {
+    const rules = planFence({ ...fence, guests: [['10.244.0.5', '10.244.0.6'], ['10.244.0.6']] }, node);
+    expect(rules).toContain('{ 10.244.0.5 : goto guest-0, 10.244.0.6 : goto guest-out }');
+  });
+
+  it('leaves sources to a network that routes back over another link than pods send by', () => {
+    expect(planFence(fence, node)).toContain(
+      'iifname != "lxc*" ip saddr 10.244.0.0/24 fib saddr . iif oif missing drop',
+    );
+  });
+
   it('opens by the settings of the Federation', () => {
     expect(planFence({ ...fence, access: 'Federation' }, node)).not.toContain('@closed reject');
     const open = planFence({ ...fence, access: 'All' }, node);

@@ -115,7 +115,7 @@ describe('a provider whose answers lead nowhere', () => {
     expect(after(1, 0)).toEqual([]);
     expect(after(2, 0)).toEqual(['patch-status']);
     expect(after(3, 10)).toEqual(['submit']);
-    expect(after(4, 10)).toEqual(['note-loss', 'patch-status', 'record-event']);
+    expect(after(4, 10)).toEqual(['patch-status', 'record-event', 'note-loss']);
   });
 
   test('that fails a pod whose containers never end is believed less', () => {
@@ -207,9 +207,9 @@ describe('an offloaded pod', () => {
 
   test('that ran and is missing on the provider fails instead of running twice', () => {
     expect(plan({ local: pod(running) })).toMatchObject([
-      { type: 'note-loss' },
       { patch: { status: { phase: 'Failed', reason: 'LostOnProvider' } } },
       { type: 'record-event', eventType: 'Warning', reason: 'LostOnProvider' },
+      { type: 'note-loss' },
     ]);
   });
 

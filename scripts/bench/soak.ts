@@ -100,7 +100,7 @@ async function run(): Promise<void> {
   const backAfterMs = (back ?? Number.POSITIVE_INFINITY) - calmSince;
   if (backAfterMs > BACK_WITHIN_MS)
     violations.push(`the Deployment had its replicas ${(backAfterMs / 1000).toFixed(1)} s after the last fault`);
-  await eventually('all Jobs complete', () => areJobsComplete(jobs));
+  await eventually('all Jobs complete', () => areJobsComplete(jobs), showJobs);
   await eventually('the StatefulSets have their pods', async () => areSingletonsReady(world));
   await eventually('no orphans', async () => orphans(world).length === 0);
   // Those that were touched have other versions or UIDs for ever.
@@ -224,6 +224,17 @@ async function areJobsComplete(names: readonly string[]): Promise<boolean> {
   return names.every((name) => complete.some(({ metadata }) => metadata.name === name));
 }
 
+/** The Jobs, their pods on both sides, and what was said of pods lately. */
+async function showJobs(): Promise<void> {
+  const questions: [string, string[]][] = [
+    ['a', ['-n', namespace, 'get', 'jobs']],
+    ['a', ['-n', namespace, 'get', 'pods', '-l', 'app=job', '-o', 'wide']],
+    ['a', ['-n', namespace, 'get', 'events', '--field-selector', 'type=Warning']],
+    ...['b', 'c'].map((peer): [string, string[]] => [peer, ['get', 'pods', '-A', '-l', 'app=job', '-o', 'wide']]),
+  ];
+  for (const [cluster, args] of questions) process.stdout.write(`${cluster}:\n${await kubectl(cluster, args)}`);
+}
+
 /** Real pods on providers that no pod at home stands for. */
 function orphans(world: ObservedWorld): string[] {
   const wanted = new Set(
@@ -241,12 +252,14 @@ function orphans(world: ObservedWorld): string[] {
   );
 }
 
-async function eventually(what: string, holds: () => Promise<boolean>): Promise<void> {
+/** @param show prints what is there when it does not hold */
+async function eventually(what: string, holds: () => Promise<boolean>, show?: () => Promise<void>): Promise<void> {
   const end = performance.now() + CALM_WITHIN_MS;
   while (performance.now() < end) {
     if (await holds().catch(() => false)) return;
     await sleep(1_000);
   }
+  await show?.().catch(noteFailure);
   violations.push(`not within ${CALM_WITHIN_MS / 1000} s after the last fault: ${what}`);
 }
 

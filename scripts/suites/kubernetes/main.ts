@@ -3,7 +3,7 @@
  * at home as well is not counted. Called by `scripts/conformance`, which says how.
  */
 import { spawn } from 'node:child_process';
-import { mkdir, readFile, writeFile } from 'node:fs/promises';
+import { mkdir, open, readFile, writeFile } from 'node:fs/promises';
 import { join, resolve } from 'node:path';
 import { createInterface } from 'node:readline';
 import { parseArgs } from 'node:util';
@@ -74,10 +74,10 @@ async function runTests({ focus, skip, processes, report }: RunRequest): Promise
     ...[`--kubeconfig=${join(labFolder, 'kubeconfig')}`, `--context=${HOME}`, '--provider=skeleton'],
     ...[`--kubectl-path=${join(labFolder, 'bin', 'kubectl')}`, '--allowed-not-ready-nodes=5', '--disable-log-dump'],
   ];
-  const log = `${join(out, report)}.log`;
-  const quoted = [join(tools, 'ginkgo'), ...args].map((one) => `'${one.replaceAll("'", `'\\''`)}'`).join(' ');
-  await new Promise<void>((done) => {
-    const child = spawn('bash', ['-c', `${quoted} >'${log}' 2>&1`], { stdio: 'inherit' });
+  await using log = await open(join(out, `${report}.log`), 'w');
+  await new Promise<void>((done, fail) => {
+    const child = spawn(join(tools, 'ginkgo'), args, { stdio: ['inherit', log.fd, log.fd] });
+    child.once('error', fail);
     child.once('exit', () => done());
   });
   return readGinkgoReport(join(out, `${report}.json`));

@@ -5,13 +5,13 @@ import { offloadingKey } from '../core/offloading/namespace-offloading.ts';
 import { type TokenSettings, tokensLeave } from '../core/offloading/token-rule.ts';
 import { createKubeClient, type KubeClient } from '../kube/client.ts';
 import type { Peers } from '../peering/peers.ts';
+import { createFairConnections } from '../runtime/fair-connections.ts';
 import type { AgentParts } from './agent-parts.ts';
 import type { Caches } from './caches.ts';
-
 import { Evacuation } from './evacuation/evacuation.ts';
 import { Failover } from './failover/failover.ts';
 import { CallerCheck } from './kubelet-server/authentication.ts';
-import { KubeletServer } from './kubelet-server/kubelet-server.ts';
+import { KUBELET_CONNECTIONS, KubeletServer } from './kubelet-server/kubelet-server.ts';
 import { VirtualNodeStats } from './kubelet-server/node-stats.ts';
 import { OffloadedNamespaces } from './offloading/offloaded-namespaces.ts';
 import { Offloading } from './offloading/offloading.ts';
@@ -37,6 +37,7 @@ export function composeConsumer(
   const { client, caches, peers, addresses, fencing, countWrite } = own;
   const { pods, nodes } = caches;
   const callers = new CallerCheck({ client, clock });
+  const connections = createFairConnections(KUBELET_CONNECTIONS);
   const virtualNodes = new VirtualNodeController({
     client,
     connectAs: ({ key, certificate }) =>
@@ -64,6 +65,7 @@ export function composeConsumer(
         callers,
         pods,
         stats: new VirtualNodeStats({ node, nodes, pods, clock }),
+        connections,
         link: () => peers.get(peerId),
         logger,
       }),

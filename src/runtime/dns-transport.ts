@@ -1,5 +1,6 @@
 import { createSocket, type Socket as UdpSocket } from 'node:dgram';
 import { connect, createServer, type Server, type Socket } from 'node:net';
+import { createFairConnections } from './fair-connections.ts';
 
 /** How DNS messages travel: datagrams, and a length before each message on TCP (RFC 7766). What is in them is not looked at. */
 
@@ -15,18 +16,15 @@ export interface DnsListener {
 
 /** A client of DNS has done its asking long before. */
 const TCP_IDLE_MS = 10_000;
-const MAX_TCP_CONNECTIONS = 256;
-const MAX_TCP_CONNECTIONS_PER_CLIENT = 16;
+const TCP_CONNECTIONS = { total: 256, perOwner: 4, mostPerMember: 16 };
 const LENGTH_BYTES = 2;
 
 /** Serves both transports on one port. @param port 0 takes any free one */
 export async function listenForDns(host: string, port: number, handle: DnsHandler): Promise<DnsListener> {
-  const perClient = new Map<string, number>();
+  const isCounted = createFairConnections(TCP_CONNECTIONS);
   const tcp = createServer((socket) => {
-    if (countConnection(perClient, socket)) serveConnection(socket, handle);
-    else socket.destroy();
+    if (isCounted(socket)) serveConnection(socket, handle);
   });
-  tcp.maxConnections = MAX_TCP_CONNECTIONS;
   await listening(tcp, () => tcp.listen(port, host));
   const address = tcp.address();
   const chosen = address !== null && typeof address === 'object' ? address.port : port;
@@ -67,20 +65,6 @@ async function closeAll(tcp: Server, udp: UdpSocket): Promise<void> {
     new Promise<void>((resolve) => tcp.close(() => resolve())),
     new Promise<void>((resolve) => udp.close(() => resolve())),
   ]);
-}
-
-/** False when that client has as many as it may have. */
-function countConnection(perClient: Map<string, number>, socket: Socket): boolean {
-  const client = socket.remoteAddress ?? '';
-  const used = perClient.get(client) ?? 0;
-  if (used >= MAX_TCP_CONNECTIONS_PER_CLIENT) return false;
-  perClient.set(client, used + 1);
-  socket.on('close', () => {
-    const left = (perClient.get(client) ?? 1) - 1;
-    if (left > 0) perClient.set(client, left);
-    else perClient.delete(client);
-  });
-  return true;
 }
 
 function serveConnection(socket: Socket, handle: DnsHandler): void {

@@ -2,6 +2,7 @@ import fastify, { type FastifyInstance } from 'fastify';
 import { Registry } from 'prom-client';
 import type { Diagnosis } from '../../core/diagnosis/diagnosis.ts';
 import type { ControllerStats } from '../../runtime/controller.ts';
+import { createFairConnections, shareConnections } from '../../runtime/fair-connections.ts';
 import { type PeerFigures, registerMetrics } from './metrics.ts';
 import { collectProcessMetrics } from './process-metrics.ts';
 
@@ -23,8 +24,8 @@ export interface HealthServer {
   close(): Promise<void>;
 }
 
-/** Kubelet, metrics scrapers and people. */
-const MAX_CONNECTIONS = 64;
+/** Kubelet, metrics scrapers and people: a pod that opens all that it can does not keep the kubelet's probes out, which would end the agent. */
+const CONNECTIONS = { total: 64, perOwner: 4, mostPerMember: 16 };
 const REQUEST_WITHIN_MS = 10_000;
 /** Of a connection on which nothing moves; a diagnosis takes some seconds. */
 const IDLE_MS = 60_000;
@@ -35,7 +36,7 @@ export function createHealthServer(sources: HealthSources): HealthServer {
   collectProcessMetrics(registry);
   const { writes } = registerMetrics(registry, sources);
   const app = fastify({ requestTimeout: REQUEST_WITHIN_MS, connectionTimeout: IDLE_MS });
-  app.server.maxConnections = MAX_CONNECTIONS;
+  shareConnections(app.server, createFairConnections(CONNECTIONS));
   app.get('/healthz', () => 'ok');
   app.get('/metrics', async (_request, reply) => reply.type(registry.contentType).send(await registry.metrics()));
   app.get('/diagnosis', () => sources.diagnose());

@@ -7,6 +7,7 @@ import { CodedError, httpStatusOf, messageOf } from '../../core/coded-error.ts';
 import type { Pod } from '../../core/kube-objects.ts';
 import { type KubeletRequest, parseKubeletRequest } from '../../core/kubelet-api/kubelet-request.ts';
 import type { Store } from '../../kube/store.ts';
+import { type FairConnections, shareConnections } from '../../runtime/fair-connections.ts';
 import type { Logger } from '../../runtime/logger.ts';
 import { joinStreams, writeResponseHead } from '../../runtime/upgrade.ts';
 import type { PeerLink } from '../ports.ts';
@@ -22,13 +23,18 @@ export interface KubeletServerDeps {
   callers: Pick<CallerCheck, 'check'>;
   pods: Pick<Store<Pod>, 'get' | 'list'>;
   stats: Pick<VirtualNodeStats, 'summary' | 'resourceMetrics'>;
+  /** Counts the connections of all virtual nodes. */
+  connections: FairConnections;
   /** The peer behind this node. */
   link(): PeerLink | undefined;
   logger: Logger;
 }
 
-/** Each exec and each log that is followed is one; what is more is refused, as a flood of strangers is memory of all. */
-const MAX_CONNECTIONS = 512;
+/**
+ * For the ports of all virtual nodes together. Each exec and each log that is followed is a connection, and all of them come from the API
+ * server: 512 at most. A flood of strangers is memory of all, and pods share what it leaves.
+ */
+export const KUBELET_CONNECTIONS = { total: 2_048, perOwner: 8, mostPerMember: 512 };
 const HANDSHAKE_WITHIN_MS = 10_000;
 
 /** The kubelet API of one virtual node: logs, exec, attach, port-forward and statistics of its pods, passed on to the provider. */
@@ -52,7 +58,7 @@ export class KubeletServer {
       },
       (request, response) => void this.#onRequest(request, response),
     );
-    this.#server.maxConnections = MAX_CONNECTIONS;
+    shareConnections(this.#server, deps.connections);
     this.#server.on(
       'upgrade',
       (request: IncomingMessage, socket: Duplex, head: Buffer) => void this.#onUpgrade(request, socket, head),

@@ -25,7 +25,8 @@ export interface ReviewAnswer {
 /** The request in an AdmissionReview; undefined when it is none. */
 export function parseReviewRequest(body: unknown): ReviewRequest | undefined {
   const request = (body as { request?: Partial<ReviewRequest> } | null)?.request;
-  if (typeof request?.uid !== 'string' || typeof request.object?.metadata !== 'object') return undefined;
+  const { uid, object } = request ?? {};
+  if (typeof uid !== 'string' || typeof (object?.metadata ?? undefined) !== 'object') return undefined;
   return request as ReviewRequest;
 }
 

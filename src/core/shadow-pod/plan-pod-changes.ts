@@ -44,9 +44,11 @@ function plainPatch(before: Pod, after: Pod, real: Pod): PodPatch['body'] | unde
   }
   const spec: Record<string, unknown> = {};
   for (const field of ['containers', 'initContainers'] as const) {
-    const images = (after.spec[field] ?? []).flatMap(({ name, image }) =>
-      image === undefined || image === find(real.spec[field], name)?.image ? [] : [{ name, image }],
-    );
+    const images = (after.spec[field] ?? []).flatMap(({ name, image }) => {
+      const now = find(real.spec[field], name);
+      // One that a former version did not give it cannot be added.
+      return image === undefined || now === undefined || image === now.image ? [] : [{ name, image }];
+    });
     if (images.length > 0) spec[field] = images;
   }
   const deadline = after.spec.activeDeadlineSeconds;

@@ -1,8 +1,10 @@
 import type { Container, PodSpec, PodStatus } from '../kube-objects.ts';
+import { HOSTS_MOUNT, type HostsChange, withoutHostsMount } from './hosts-file.ts';
 
 /**
  * A fenced pod has one init container more on its provider, the gate, which ends when the pod's home consents. It holds back what
- * a kubelet starts by itself: after a power loss the pod may run elsewhere by now.
+ * a kubelet starts by itself: after a power loss the pod may run elsewhere by now. A pod that needs a hosts file of its own
+ * (hosts-file.ts) has it from the gate as well.
  */
 export const GATE_CONTAINER = 'headcut-gate';
 
@@ -19,13 +21,19 @@ export function uidOfGateName(name: string): string | undefined {
   return bare.endsWith(GATE_SUFFIX) ? bare.slice(0, -GATE_SUFFIX.length) : undefined;
 }
 
-/**
- * @param uid of the shadow pod, which this cluster gave it: what a consumer says may be what another one says (pods of earlier
- * versions ask by that)
- * @param image the agent's own, which is on the node already */
+export interface GateWork {
+  /**
+   * UID of the shadow pod for which to ask, which this cluster gave it: what a consumer says may be what another one says (pods of
+   * earlier versions ask by that). Undefined: the pod needs nobody's consent.
+   */
+  uid: string | undefined;
+  hosts: HostsChange | undefined;
+}
+
+/** @param image the agent's own, which is on the node already */
 export function gateContainer(
   spec: PodSpec,
-  uid: string,
+  { uid, hosts }: GateWork,
   { image, imagePullPolicy, nameserver }: { image: string; imagePullPolicy?: string | undefined; nameserver: string },
 ): Container {
   return {
@@ -37,9 +45,10 @@ export function gateContainer(
       '--max-semi-space-size=1',
       '--max-old-space-size=16',
       '/app/gate.mjs',
-      nameserver,
-      gateName(uid),
+      ...(hosts === undefined ? [] : ['--hosts', JSON.stringify(hosts)]),
+      ...(uid === undefined ? [] : [nameserver, gateName(uid)]),
     ],
+    ...(hosts === undefined ? {} : { volumeMounts: [HOSTS_MOUNT] }),
     // What pod-security "restricted" asks for.
     securityContext: {
       runAsNonRoot: true,
@@ -64,9 +73,9 @@ function isGuaranteed({ containers }: PodSpec): boolean {
   });
 }
 
-/** The status as the pod's home knows the pod, which has no gate there. */
+/** The status as the pod's home knows the pod, which has no gate there, and nothing of it. */
 export function withoutGate(status: PodStatus): PodStatus {
-  const { initContainerStatuses, ...rest } = status;
+  const { initContainerStatuses, ...rest } = withoutHostsMount(status);
   const own = initContainerStatuses?.filter(({ name }) => name !== GATE_CONTAINER) ?? [];
   return own.length === 0 ? rest : { ...rest, initContainerStatuses: own };
 }

@@ -16,6 +16,7 @@ import {
 import { reflectedName } from '../reflection/reflected-name.ts';
 import { NO_CREDENTIALS } from '../reflection/reflected-object.ts';
 import { withRenamedReferences } from '../reflection/renamed-references.ts';
+import { hostsChange, wholeHostName, withHostsFile } from './hosts-file.ts';
 import { OwnFacts } from './own-facts.ts';
 import { hasOwnObjectNames, objectNamesOf } from './shadow-objects.ts';
 import type { ShadowPod } from './shadow-pod.ts';
@@ -41,7 +42,7 @@ export interface PodSurroundings {
   /** Undefined where it is not offered. */
   homeApi: string | undefined;
   clusterDomain: string;
-  /** The agent's own image, for the gate of fenced pods; undefined while it is not known. */
+  /** The agent's own image, for the gate of fenced pods and of those with a subdomain; undefined while it is not known. */
   image?: string | undefined;
   /** How that is come by: as for the agent itself. */
   imagePullPolicy?: string | undefined;
@@ -94,17 +95,22 @@ interface Translation extends PodSurroundings {
 }
 
 function translateSpec(shadow: ShadowPod, translation: Translation, debuggers: boolean): PodSpec {
-  const { originUID: originUid, originNamespace: namespace, fencing } = shadow.spec;
+  const { originUID: originUid, originName, originNamespace: namespace, fencing } = shadow.spec;
   const { terms, facts } = translation;
   const own = shadow.spec.pod.spec;
   const allowed = boundedSpec(tamedSpec(guestSpec(own, terms), terms), terms.containerLimits);
-  const spec = withRenamedReferences(allowed, objectNamesOf(shadow));
+  const twin = shadow.metadata.namespace ?? '';
+  const of = { name: originName, namespace, twin, clusterDomain: translation.clusterDomain };
+  const hosts = hostsChange(own, of);
+  const renamed = withRenamedReferences(allowed, objectNamesOf(shadow));
+  const spec = hosts === undefined ? renamed : withHostsFile(renamed);
+  const gate = { uid: fencing && (shadow.metadata.uid ?? originUid), hosts };
   // By the names of this version also in pods of an earlier one.
   const { ephemeralContainers = [] } = withRenamedReferences(allowed, reflectedName);
   const { volumes, ephemeralContainers: _, ...kept } = spec;
   const translated = (container: Container): Container => toContainer(container, translation);
   const initContainers = [
-    ...(fencing === undefined ? [] : [gateContainer(own, shadow.metadata.uid ?? originUid, gateNeeds(translation))]),
+    ...(gate.uid === undefined && hosts === undefined ? [] : [gateContainer(own, gate, gateNeeds(translation))]),
     ...(spec.initContainers ?? []).map(translated),
   ];
   return {
@@ -120,19 +126,14 @@ function translateSpec(shadow: ShadowPod, translation: Translation, debuggers: b
     affinity: NOT_ON_VIRTUAL_NODES,
     serviceAccountName: 'default',
     automountServiceAccountToken: false,
-    ...hostNameOf(shadow, spec, translation.clusterDomain),
+    ...hostNameOf(own, of),
   };
 }
 
-/** The longest name that Linux gives a host. */
-const MAX_HOST_NAME = 64;
-
 /** A kubelet would write the name of the twin namespace, which is longer, into a host name that is the whole name of the pod. */
-function hostNameOf({ spec: { originNamespace, originName } }: ShadowPod, spec: PodSpec, domain: string): object {
-  const { hostname = originName, subdomain, setHostnameAsFQDN } = spec;
-  if (setHostnameAsFQDN !== true || typeof subdomain !== 'string' || subdomain === '') return {};
-  const name = `${String(hostname)}.${subdomain}.${originNamespace}.svc.${domain}`;
-  return name.length > MAX_HOST_NAME ? {} : { hostnameOverride: name, setHostnameAsFQDN: false };
+function hostNameOf(spec: PodSpec, of: Parameters<typeof wholeHostName>[1]): object {
+  const name = wholeHostName(spec, of);
+  return name === undefined ? {} : { hostnameOverride: name, setHostnameAsFQDN: false };
 }
 
 /** The API server gives the Secrets of the ServiceAccount to a pod that names none for pulling its images. */
@@ -142,10 +143,7 @@ export function needsNoCredentials(shadow: ShadowPod): boolean {
 
 function gateNeeds({ image, imagePullPolicy, nameserver }: PodSurroundings) {
   if (image !== undefined) return { image, imagePullPolicy, nameserver };
-  throw new CodedError(
-    'Unavailable',
-    'the agent does not know its own image yet, of which fenced pods need a container',
-  );
+  throw new CodedError('Unavailable', 'the agent does not know its own image yet, of which this pod needs a container');
 }
 
 /** The name under which every API server has a certificate; its address differs from cluster to cluster. */

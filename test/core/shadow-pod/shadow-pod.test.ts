@@ -82,7 +82,8 @@ describe('the pod made on the provider', () => {
     const named = (spec: object) => {
       const shadow = shadowOf();
       const own = { ...shadow.spec.pod, spec: { ...home.spec, subdomain: 'db', setHostnameAsFQDN: true, ...spec } };
-      return translatePod({ ...shadow, spec: { ...shadow.spec, pod: own } }, surroundings).spec;
+      const agent = { ...surroundings, image: 'agent:1' };
+      return translatePod({ ...shadow, spec: { ...shadow.spec, pod: own } }, agent).spec;
     };
     expect(named({})).toMatchObject({ hostnameOverride: 'web-1.db.demo.svc.cluster.local', setHostnameAsFQDN: false });
     expect(named({ hostname: 'db-0' }).hostnameOverride).toBe('db-0.db.demo.svc.cluster.local');

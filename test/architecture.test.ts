@@ -65,8 +65,8 @@ function cyclesIn(graph: ReadonlyMap<string, readonly string[]>): string[][] {
 const DIALLING = [
   'src/agent/compose.ts → src/peering/dialing.ts',
   'src/agent/compose.ts → src/peering/peer-connection.ts',
-  'src/agent/membership/join-requests.ts → src/peering/dial-peer.ts',
-  'src/agent/membership/join-requests.ts → src/peering/join-client.ts',
+  'src/agent/joining/join-requests.ts → src/peering/dial-peer.ts',
+  'src/agent/joining/join-requests.ts → src/peering/join-client.ts',
   'src/agent/membership/membership.ts → src/peering/dial-peer.ts',
 ];
 

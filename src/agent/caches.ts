@@ -20,7 +20,7 @@ import {
 } from '../kube/resources.ts';
 import type { Clock } from '../runtime/clock.ts';
 import type { Logger } from '../runtime/logger.ts';
-import type { JoinSecret } from './membership/join-requests.ts';
+import type { JoinSecret } from './joining/join-requests.ts';
 
 /** The agent's caches of its own cluster: each kind is watched once. */
 export type Caches = ReturnType<typeof createCaches>;

@@ -23,6 +23,7 @@ import { composeForOffloadedPods } from './compose-offloaded-pods.ts';
 import { composeProvider } from './compose-provider.ts';
 import type { AgentConfig } from './config.ts';
 import type { DnsGate } from './dns/dns-gate.ts';
+import { createMembershipStatus } from './federation/membership-status.ts';
 import { createHealthServer, type HealthServer } from './health/health-server.ts';
 import { peerFigures } from './health/peer-figures.ts';
 import type { HomeApiGate } from './home-api/home-api-gate.ts';
@@ -30,13 +31,12 @@ import { createHomeApiStream } from './home-api/home-api-stream.ts';
 import { loadIdentity } from './identity/identity.ts';
 import { IdentityMemory } from './identity/identity-memory.ts';
 import { KeyReplacement } from './identity/key-replacement.ts';
+import { OwnRecord } from './identity/own-record.ts';
 import { createInventory } from './inventory/inventory.ts';
+import { createJoinDesk } from './joining/join-desk.ts';
+import { createJoinRequests } from './joining/join-requests.ts';
 import { AdmissionGate } from './membership/admission-gate.ts';
-import { createJoinDesk } from './membership/join-desk.ts';
-import { createJoinRequests } from './membership/join-requests.ts';
 import { Membership } from './membership/membership.ts';
-import { createMembershipStatus } from './membership/membership-status.ts';
-import { OwnRecord } from './membership/own-record.ts';
 import type { RemovedMember } from './membership/removed-members.ts';
 import { createApiServers } from './network/api-servers.ts';
 import { GuestFence } from './network/guest-fence.ts';
@@ -232,7 +232,11 @@ async function composeMembership(
     peers: objects,
     federations,
     gate,
-    keys,
+    keys: {
+      replace: (request) => own.replaceKey(keys, request),
+      replacedAt: () => keys.replacedAt(),
+      dueRequest: () => keys.dueRequest(),
+    },
     version: VERSION,
   });
   const joinRequests = createJoinRequests({ ...common, links: peers, namespace, secrets: joins, identity });

@@ -37,6 +37,15 @@ export interface OwnIdentity {
   record(): PeerRecord;
 }
 
+/** This member's own record as others know it, and what may become of it. Implemented by the identity feature. */
+export interface OwnMember extends OwnIdentity {
+  onChange(listener: () => void): void;
+  /** The last word: this member is none any more. */
+  leave(): Promise<void>;
+  /** Others know this record of it, which its own key or a later one signed. @param now monotonic ms */
+  hear(record: PeerRecord, now: number): Promise<void>;
+}
+
 /** API access as the node identity of a virtual node (system:node:headcut-NAME). */
 export interface NodeIdentities {
   /** The client for a virtual node; undefined until its certificate is there. */

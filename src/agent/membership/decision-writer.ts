@@ -5,15 +5,15 @@ import type { RecordDecision } from '../../core/membership/roster.ts';
 import { isInvalid } from '../../kube/api-error.ts';
 import type { Store } from '../../kube/store.ts';
 import type { Logger } from '../../runtime/logger.ts';
+import type { OwnIdentity } from '../ports.ts';
 import type { AdmissionGate } from './admission-gate.ts';
 import type { DisbeliefLog } from './disbelief-log.ts';
 import type { Lineage } from './lineage.ts';
-import type { OwnRecord } from './own-record.ts';
 import type { PeerObjectWriter } from './peer-object-writer.ts';
 import type { RemovedMembers } from './removed-members.ts';
 
 export interface DecisionWriterDeps {
-  own: OwnRecord;
+  own: OwnIdentity;
   gate: AdmissionGate;
   lineage: Pick<Lineage, 'limitFor'>;
   removed: RemovedMembers;

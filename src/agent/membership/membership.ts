@@ -12,13 +12,12 @@ import type { Peers } from '../../peering/peers.ts';
 import type { CallHandlers } from '../../peering/serving.ts';
 import type { Clock } from '../../runtime/clock.ts';
 import type { Logger } from '../../runtime/logger.ts';
-import type { Roster } from '../ports.ts';
+import type { OwnMember, Roster } from '../ports.ts';
 import type { AdmissionGate } from './admission-gate.ts';
 import { DecisionWriter } from './decision-writer.ts';
 import { DisbeliefLog } from './disbelief-log.ts';
 import { sayFarewell } from './farewell.ts';
 import { Lineage } from './lineage.ts';
-import type { OwnRecord } from './own-record.ts';
 import { PeerObjectWriter } from './peer-object-writer.ts';
 import { type Intake, RecordIntake } from './record-intake.ts';
 import { RemovedMembers, type RemovedMembersStore } from './removed-members.ts';
@@ -29,7 +28,7 @@ export interface MembershipDeps {
   client: Pick<KubeClient, 'get' | 'create' | 'patch' | 'delete'>;
   peers: Store<PeerObject>;
   identity: ClientIdentity;
-  own: OwnRecord;
+  own: OwnMember;
   /** The ways to the members. */
   ways: Peers;
   /** Whether newcomers that others vouch for come in at once. */

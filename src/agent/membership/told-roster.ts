@@ -6,11 +6,11 @@ import {
   versionsOf,
 } from '../../core/membership/roster-digest.ts';
 import { isVouchedBy, signVouch } from '../../core/membership/signed-record.ts';
-import type { OwnRecord } from './own-record.ts';
+import type { OwnIdentity } from '../ports.ts';
 import type { RemovedMembers } from './removed-members.ts';
 
 export interface ToldRosterDeps {
-  own: OwnRecord;
+  own: OwnIdentity;
   /** Its key may be another one tomorrow. */
   identity: { key: string };
   /** The records of the other members by ID. */

@@ -1,8 +1,8 @@
 import { randomUUID } from 'node:crypto';
 import type { Duplex } from 'node:stream';
+import { OwnRecord } from '../../../src/agent/identity/own-record.ts';
 import { AdmissionGate } from '../../../src/agent/membership/admission-gate.ts';
 import { Membership } from '../../../src/agent/membership/membership.ts';
-import { OwnRecord } from '../../../src/agent/membership/own-record.ts';
 import type { RemovedMember } from '../../../src/agent/membership/removed-members.ts';
 import { createPodCalls } from '../../../src/agent/shadow-pod/pod-calls.ts';
 import { CodedError } from '../../../src/core/coded-error.ts';

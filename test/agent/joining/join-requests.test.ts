@@ -1,6 +1,6 @@
 import { afterEach, beforeAll, describe, expect, it } from 'vitest';
-import { createJoinRequests, type JoinSecret } from '../../../src/agent/membership/join-requests.ts';
-import { OwnRecord } from '../../../src/agent/membership/own-record.ts';
+import { OwnRecord } from '../../../src/agent/identity/own-record.ts';
+import { createJoinRequests, type JoinSecret } from '../../../src/agent/joining/join-requests.ts';
 import { CodedError } from '../../../src/core/coded-error.ts';
 import { encodeData, JOIN_RESULT_ANNOTATION, type JoinResult } from '../../../src/core/membership/join-secrets.ts';
 import { formatJoinToken } from '../../../src/core/membership/join-token.ts';

@@ -1,5 +1,5 @@
 import { beforeAll, beforeEach, describe, expect, it } from 'vitest';
-import { createJoinDesk } from '../../../src/agent/membership/join-desk.ts';
+import { createJoinDesk } from '../../../src/agent/joining/join-desk.ts';
 import type { KubeObject } from '../../../src/core/kube-objects.ts';
 import { encodeData } from '../../../src/core/membership/join-secrets.ts';
 import { hashSecret } from '../../../src/core/membership/join-token.ts';

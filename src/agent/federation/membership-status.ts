@@ -5,6 +5,7 @@ import {
   type KeyStatus,
   LEAVE_ANNOTATION,
   type PeerObject,
+  type PendingMember,
   planFederationStatus,
   planPeerStatus,
   ROTATE_KEY_ANNOTATION,
@@ -19,21 +20,41 @@ import type { Peers } from '../../peering/peers.ts';
 import { type Clock, toKubeTime } from '../../runtime/clock.ts';
 import { type Controller, createController } from '../../runtime/controller.ts';
 import type { Logger } from '../../runtime/logger.ts';
-import type { AdmissionGate } from './admission-gate.ts';
-import type { Membership } from './membership.ts';
-import type { KeySuccession, OwnRecord } from './own-record.ts';
+import type { OwnIdentity } from '../ports.ts';
+
+/** What is shown of the other members, and what the Federation object asks of membership. */
+export interface StatedMembership {
+  /** Approvals and bans may be others. */
+  reconsider(): Promise<void>;
+  leave(): Promise<void>;
+  /** Why the stored record of a member cannot be used; undefined when it can. */
+  unusable(id: string): string | undefined;
+  /** IDs of those by whose word a member came in, the nearest first. */
+  cameThrough(id: string): string[];
+}
+
+/** What is shown of this member. */
+export interface StatedSelf extends OwnIdentity {
+  /** Takes over what the Federation object says now. */
+  refresh(federation: FederationObject | undefined): Promise<void>;
+  /** Others know a later key of this member than it has. */
+  readonly isOldCopy: boolean;
+  onChange(listener: () => void): void;
+}
 
 export interface MembershipStatusDeps {
   client: Pick<KubeClient, 'create' | 'patch'>;
   peers: Store<PeerObject>;
   federations: Store<FederationObject>;
-  membership: Pick<Membership, 'reconsider' | 'leave' | 'unusable' | 'cameThrough'>;
+  membership: StatedMembership;
   ways: Peers;
-  own: OwnRecord;
-  gate: AdmissionGate;
+  own: StatedSelf;
+  gate: { pending(): PendingMember[]; onChange(listener: () => void): void };
   /** Of headcut. */
   version: string;
-  keys: KeySuccession & {
+  keys: {
+    /** The key of this request signs from now on. Throws FailedPrecondition where no key can follow. @returns whether it did not before */
+    replace(request: string): Promise<boolean>;
     replacedAt(): string | undefined;
     /** A request for a new key that is due by itself: the certificate has lived for most of its time. */
     dueRequest(): string | undefined;
@@ -155,8 +176,7 @@ async function replaceKey({ client, own, keys, logger }: MembershipStatusDeps, {
   const request = asked ?? keys.dueRequest();
   if (request === undefined) return;
   try {
-    if (await own.replaceKey(keys, request))
-      logger.info({ request, replaced: keyGenerationOf(own.record()) }, 'key replaced');
+    if (await keys.replace(request)) logger.info({ request, replaced: keyGenerationOf(own.record()) }, 'key replaced');
   } catch (error) {
     // There is no further key: asking again changes nothing.
     if (!hasCode(error, 'FailedPrecondition')) throw error;
@@ -167,7 +187,7 @@ async function replaceKey({ client, own, keys, logger }: MembershipStatusDeps, {
   await client.patch(FEDERATIONS, { name: FEDERATION_NAME }, { metadata: { annotations } });
 }
 
-function copyProblem({ isOldCopy }: OwnRecord): { problem?: string } {
+function copyProblem({ isOldCopy }: StatedSelf): { problem?: string } {
   if (!isOldCopy) return {};
   return {
     problem:

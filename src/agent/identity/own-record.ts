@@ -8,7 +8,7 @@ import type { NetworkClaim } from '../../core/network/network-claim.ts';
 import { type Bucket, type RateLimit, takeToken } from '../../core/rate-limit.ts';
 import { oneAtATime } from '../../runtime/one-at-a-time.ts';
 import { PROTOCOL_VERSION } from '../../wire/endpoints.ts';
-import type { OwnIdentity } from '../ports.ts';
+import type { OwnMember } from '../ports.ts';
 
 export interface OwnRecordDeps {
   identity: { id: string; key: string; certificateDer: string };
@@ -39,7 +39,7 @@ export interface KeySuccession<T extends NextKey = NextKey> {
 }
 
 /** This member's own record; a new incarnation is signed and kept whenever what it says changes. */
-export class OwnRecord implements OwnIdentity {
+export class OwnRecord implements OwnMember {
   readonly #deps: OwnRecordDeps;
   readonly #listeners: (() => void)[] = [];
   #record: PeerRecord;

@@ -2,6 +2,7 @@ import { CodedError, hasCode, messageOf } from '../../core/coded-error.ts';
 import type { KubeObject } from '../../core/kube-objects.ts';
 import { decodeData, JOIN_RESULT_ANNOTATION, type JoinResult } from '../../core/membership/join-secrets.ts';
 import { type JoinToken, parseJoinToken } from '../../core/membership/join-token.ts';
+import type { PeerRecord } from '../../core/membership/peer-record.ts';
 import { signJoin } from '../../core/membership/signed-record.ts';
 import { isNotFound } from '../../kube/api-error.ts';
 import type { KubeClient } from '../../kube/client.ts';
@@ -13,9 +14,7 @@ import type { JoinReply } from '../../peering/serving.ts';
 import type { Clock } from '../../runtime/clock.ts';
 import { type Controller, createController } from '../../runtime/controller.ts';
 import type { Logger } from '../../runtime/logger.ts';
-import type { PeerLinks } from '../ports.ts';
-import type { Membership } from './membership.ts';
-import type { OwnRecord } from './own-record.ts';
+import type { OwnIdentity, PeerLinks } from '../ports.ts';
 
 /** A Secret with a token that the agent is asked to spend. */
 export interface JoinSecret extends KubeObject {
@@ -28,8 +27,11 @@ export interface JoinRequestsDeps {
   /** Secrets of the agent's namespace with the label headcut.dev/join. */
   secrets: Store<JoinSecret>;
   identity: ClientIdentity;
-  own: OwnRecord;
-  membership: Pick<Membership, 'accept'>;
+  own: OwnIdentity & { rejoin(): Promise<void> };
+  membership: {
+    /** Takes over the roster that the inviting member answered. */
+    accept(told: PeerRecord[], inviterId: string): Promise<void>;
+  };
   links: Pick<PeerLinks, 'get' | 'list'>;
   clock: Clock;
   logger: Logger;

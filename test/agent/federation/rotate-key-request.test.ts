@@ -1,11 +1,11 @@
 import { X509Certificate } from 'node:crypto';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
+import { createMembershipStatus } from '../../../src/agent/federation/membership-status.ts';
 import { type Identity, loadIdentity } from '../../../src/agent/identity/identity.ts';
 import { IdentityMemory } from '../../../src/agent/identity/identity-memory.ts';
 import { KeyReplacement } from '../../../src/agent/identity/key-replacement.ts';
+import { OwnRecord } from '../../../src/agent/identity/own-record.ts';
 import { AdmissionGate } from '../../../src/agent/membership/admission-gate.ts';
-import { createMembershipStatus } from '../../../src/agent/membership/membership-status.ts';
-import { OwnRecord } from '../../../src/agent/membership/own-record.ts';
 import type { KubeObject } from '../../../src/core/kube-objects.ts';
 import { generationOf, memberKeysOf } from '../../../src/core/membership/member-keys.ts';
 import {
@@ -22,7 +22,7 @@ import { silentLogger } from '../../../src/runtime/logger.ts';
 import { withNextKey } from '../../core/membership/member-fixture.ts';
 import { FakeStore } from '../../fake-store.ts';
 import { eventually } from '../../peering/peer-server-fixture.ts';
-import { fastClock } from './federation-fixture.ts';
+import { fastClock } from '../membership/federation-fixture.ts';
 
 type Stored = KubeObject & { data?: Record<string, string> };
 type Fault = 'before' | 'after';
@@ -116,7 +116,7 @@ async function live(cluster: Cluster, clock = fastClock) {
   const { client, federations } = cluster;
   const identity: Identity = await loadIdentity(client, 'ns', clock);
   const memory = await IdentityMemory.load(client, 'ns');
-  const keys = await KeyReplacement.load(client, { namespace: 'ns', identity, clock });
+  const kept = await KeyReplacement.load(client, { namespace: 'ns', identity, clock });
   const own = await OwnRecord.create({
     identity,
     defaults: { name: 'a', endpoints: ['192.0.2.1:7443'] },
@@ -130,6 +130,11 @@ async function live(cluster: Cluster, clock = fastClock) {
     cameThrough: () => [],
   };
   const ways = { synced: true, list: () => [], onChange: () => {} } as unknown as Peers;
+  const keys = {
+    replace: (request: string) => own.replaceKey(kept, request),
+    replacedAt: () => kept.replacedAt(),
+    dueRequest: () => kept.dueRequest(),
+  };
   const common = { own, keys, federations, membership, ways, clock, logger: silentLogger, version: '0.1.0' };
   const gate = new AdmissionGate(() => undefined);
   const controller = createMembershipStatus({ ...common, client, peers: new FakeStore<PeerObject>(), gate });

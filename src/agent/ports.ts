@@ -168,6 +168,8 @@ export interface KnownNames {
 /** What the provider feature does for a peer. Implemented by the shadow-pod feature. */
 export interface PodProvider {
   submit(peerId: string, uid: string, submission: PodSubmission): Promise<PodVerdict>;
+  /** Takes some of what a pod names, which comes within a minute. */
+  sendAhead(peerId: string, uid: string, submission: PodSubmission): Promise<PodVerdict>;
   /** Makes the real pod what its owner made of it. */
   update(peerId: string, uid: string, pod: Pod): Promise<void>;
   delete(peerId: string, uid: string, gracePeriodSeconds: number | undefined): Promise<void>;

@@ -23,8 +23,11 @@ import { ServiceProblems, Services } from './service-schemas.ts';
  * 4: keys can be replaced; members of before know a member by its first key alone.
  * 5: the question for a lease names the pods that it is for.
  * 6: a list of all pods comes in parts to whom asks for that; a peer can be asked for its offer.
+ * 7: what a pod names may be sent ahead of it.
  */
-export const PROTOCOL_VERSION = 6;
+export const PROTOCOL_VERSION = 7;
+/** To members that speak less than this a pod goes with all that it names, in one message, or not at all. */
+export const PARTS_PROTOCOL = 7;
 /** Members that speak less than this do not follow a key that is replaced. */
 export const KEY_REPLACEMENT_PROTOCOL = 4;
 /** Members that speak less than this may overlook that a pod is to be fenced. */
@@ -110,6 +113,21 @@ export const ENDPOINTS = {
     since: 1,
     method: 'PUT',
     path: '/v1/pods/:uid',
+    params: UidParams,
+    body: PodSubmission,
+    bodyBytes: 8 * MIB,
+    reply: PodVerdict,
+    replyBytes: SMALL,
+    withinMs: SUBMIT_WITHIN_MS,
+    errors: ['Conflict', 'Forbidden', 'FailedPrecondition'],
+    cost: 1,
+  },
+  sendAhead: {
+    purpose:
+      'Sends some of what a pod of the caller names, which together is too large for one message; the pod comes after all of it, within a minute, and says what went ahead.',
+    since: PARTS_PROTOCOL,
+    method: 'PUT',
+    path: '/v1/pods/:uid/ahead',
     params: UidParams,
     body: PodSubmission,
     bodyBytes: 8 * MIB,

@@ -30,6 +30,7 @@ export const PodSubmission = Type.Object({
   virtualNode: Type.String({ maxLength: 253 }),
   hostIP: Type.Optional(Type.String({ maxLength: 45, pattern: '^[0-9A-Fa-f.:]+$' })),
   objects: ConfigObjects,
+  ahead: Type.Optional(ObjectReferences),
   services: Type.Optional(Services),
   fencing: Type.Optional(Fencing),
   consumerLost: Type.Optional(Type.Object({ stopAfterSeconds: Type.Integer({ minimum: 1, maximum: 2_592_000 }) })),

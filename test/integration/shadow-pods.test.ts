@@ -321,6 +321,49 @@ describe('what a member leaves here is limited', () => {
   });
 });
 
+describe('what is sent ahead of a pod', () => {
+  const names = ['one', 'two'];
+  const both: Partial<PodSpec> = {
+    containers: [{ name: 'c', image: 'x', envFrom: names.map((name) => ({ secretRef: { name } })) }],
+  };
+
+  test('is there when the pod is made, also where nothing else is in its namespace', async () => {
+    const { provider } = await startProvider();
+    const { namespace, twin } = await twinNamespace();
+    const pod = podOf(namespace, 'u30', both);
+    expect(await provider.sendAhead(HOME, 'u30', submission(pod, [secret('one', '1')]))).toEqual({ accepted: true });
+    // What nobody names is removed from time to time: it has to stay.
+    await clock.sleep(1_500);
+    expect(await secretAt(twin, 'headcut-home.one')).toBe('1');
+    const last = { ...submission(pod, [secret('two', '2')]), ahead: [{ kind: 'Secret' as const, name: 'one' }] };
+    expect(await provider.submit(HOME, 'u30', last)).toEqual({ accepted: true });
+    expect(await secretAt(twin, 'headcut-home.one')).toBe('1');
+    expect(await secretAt(twin, 'headcut-home.two')).toBe('2');
+  });
+
+  test('has to have come: a pod does not start without', async () => {
+    const { provider } = await startProvider();
+    const { namespace, twin } = await twinNamespace();
+    const last = { ...submission(podOf(namespace, 'u31', both)), ahead: [{ kind: 'Secret' as const, name: 'one' }] };
+    const verdict = await provider.submit(HOME, 'u31', last);
+    expect(verdict).toMatchObject({ accepted: false, kind: 'later', reason: 'ObjectsMissing' });
+    await expect(client.get(PODS, { namespace: twin, name: 'web-u31' })).rejects.toMatchObject({ status: 404 });
+  });
+
+  test('is held against what the member may have, and only what the pod names is taken', async () => {
+    const { provider } = await startProvider({ objectMiB: 1 });
+    const cluster = 'e'.repeat(52);
+    const { namespace, twin } = await twinNamespace(cluster);
+    const pod = podOf(namespace, 'u32', both);
+    const large = (name: string) => secret(name, 'x'.repeat(600_000));
+    const ahead = (object: ConfigObject) => provider.sendAhead(cluster, 'u32', submission(pod, [object]));
+    expect(await ahead(large('other'))).toEqual({ accepted: true });
+    await expect(secretAt(twin, 'headcut-home.other')).rejects.toMatchObject({ status: 404 });
+    expect(await ahead(large('one'))).toEqual({ accepted: true });
+    expect(await ahead(large('two'))).toMatchObject({ accepted: false, kind: 'later', reason: 'TooMuch' });
+  });
+});
+
 describe('pods of two members with one UID', () => {
   test('are two pods: each is told, changed and deleted by its own home alone', async () => {
     const { provider, shadowPods } = await startProvider();

@@ -103,6 +103,10 @@ export class FakeProvider implements PodProvider {
     return Promise.resolve({ accepted: true } as const);
   }
 
+  sendAhead() {
+    return Promise.resolve({ accepted: true } as const);
+  }
+
   delete(peerId: string, uid: string, gracePeriodSeconds: number | undefined) {
     this.deleted.push({ peerId, uid, gracePeriodSeconds });
     return Promise.resolve();

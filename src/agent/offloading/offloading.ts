@@ -1,11 +1,5 @@
 import { hasCode } from '../../core/coded-error.ts';
-import {
-  type PodSubmission,
-  type PodVerdict,
-  type RemotePod,
-  refusalOfSize,
-  toVerdict,
-} from '../../core/exchange/pod-submission.ts';
+import type { PodSubmission, PodVerdict, RemotePod } from '../../core/exchange/pod-submission.ts';
 import { type ConfigObject, objectKey, type Pod } from '../../core/kube-objects.ts';
 import type { ShownAddress } from '../../core/offloading/local-status.ts';
 import { planOffloadedPod, retryDelayMs } from '../../core/offloading/plan-offloaded-pod.ts';
@@ -19,7 +13,6 @@ import type { Store } from '../../kube/store.ts';
 import { type Clock, toKubeTime } from '../../runtime/clock.ts';
 import { type Controller, createController, type ReconcileResult } from '../../runtime/controller.ts';
 import type { Logger } from '../../runtime/logger.ts';
-import { ENDPOINTS } from '../../wire/endpoints.ts';
 import type {
   NodeIdentities,
   PeerAddresses,
@@ -250,8 +243,7 @@ export class Offloading {
       ...(fencedMs === undefined ? {} : { fencing: { afterSeconds: Math.ceil(fencedMs / 1_000) } }),
       ...(stopAfterSeconds === undefined ? {} : { consumerLost: { stopAfterSeconds } }),
     };
-    const verdict =
-      refusalOfSize(submission, ENDPOINTS.submitPod.bodyBytes) ?? toVerdict(await submitPod(link, uid, submission));
+    const verdict = await submitPod(link, uid, submission);
     if (verdict.accepted) this.#sender.submitted(link.id, local, states);
     return this.#noteVerdict(uid, local, link, verdict);
   }

@@ -35,8 +35,8 @@ export interface ReferencedObjectsDeps {
   maxBytes?: number;
 }
 
-/** What one namespace may have of the watches and the memory of this agent: others need some as well. */
-const NAMESPACE_SHARE = 0.25;
+/** What one namespace may have of the watches and of the memory of this agent: others need some as well. */
+const NAMESPACE_SHARE = { watches: 0.25, bytes: 0.5 };
 
 interface Watched {
   namespace: string;
@@ -119,7 +119,7 @@ export class ReferencedObjects {
     if (added === 0) return undefined;
     const own = [...this.#watched.values()].filter((watched) => watched.namespace === namespace).length;
     const { maxWatches = MAX_WATCHES } = this.#deps;
-    if (own + added > maxWatches * NAMESPACE_SHARE) return noRoom(namespace, 'are too many together');
+    if (own + added > maxWatches * NAMESPACE_SHARE.watches) return noRoom(namespace, 'are too many together');
     if (this.#watched.size + added > maxWatches) return noRoom(undefined, 'are too many together');
     return undefined;
   }
@@ -177,7 +177,7 @@ export class ReferencedObjects {
       all += other.bytes;
       if (other.namespace === watched.namespace) own += other.bytes;
     }
-    return all <= maxBytes && own <= maxBytes * NAMESPACE_SHARE;
+    return all <= maxBytes && own <= maxBytes * NAMESPACE_SHARE.bytes;
   }
 
   /**

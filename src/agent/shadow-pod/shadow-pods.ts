@@ -148,6 +148,10 @@ export class ShadowPods implements PodProvider {
     return this.#submissions.submit(peerId, uid, submission);
   }
 
+  sendAhead(peerId: string, uid: string, submission: PodSubmission): Promise<PodVerdict> {
+    return this.#submissions.sendAhead(peerId, uid, submission);
+  }
+
   async update(peerId: string, uid: string, pod: Pod): Promise<void> {
     if (pod.metadata.uid !== uid) throw new CodedError('InvalidArgument', 'the UID in the path is not that of the pod');
     const shadow = this.#shadowOf(peerId, uid);

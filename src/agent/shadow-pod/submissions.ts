@@ -3,6 +3,7 @@ import type { PodSubmission, PodVerdict } from '../../core/exchange/pod-submissi
 import type { GuestTerms } from '../../core/guest-pod/guest-terms.ts';
 import { type ConfigObject, objectKey, type Pod } from '../../core/kube-objects.ts';
 import { isTokenSecretName, type Twin, toNoCredentials } from '../../core/reflection/reflected-object.ts';
+import { SentAhead } from '../../core/shadow-pod/ahead.ts';
 import { type LimitPlan, type MemberLimits, planLimits } from '../../core/shadow-pod/member-limits.ts';
 import { refusalByPolicy } from '../../core/shadow-pod/policy.ts';
 import {
@@ -65,6 +66,7 @@ export class Submissions {
   readonly #parts: ProviderParts;
   /** By `guestKey`. */
   readonly #running = new Map<string, { name: string; verdict: Promise<PodVerdict> }>();
+  readonly #ahead = new SentAhead();
 
   constructor(deps: SubmissionsDeps, parts: ProviderParts) {
     this.#deps = deps;
@@ -73,7 +75,8 @@ export class Submissions {
 
   /** A submission into this twin namespace is under way. */
   isBusy(twin: string): boolean {
-    return [...this.#running.values()].some(({ name }) => name.startsWith(`${twin}/`));
+    const running = [...this.#running.values()].some(({ name }) => name.startsWith(`${twin}/`));
+    return running || this.#ahead.isIn(twin, this.#deps.clock.monotonic());
   }
 
   isRunning(peerId: string, uid: string): boolean {
@@ -81,10 +84,7 @@ export class Submissions {
   }
 
   async submit(peerId: string, uid: string, submission: PodSubmission): Promise<PodVerdict> {
-    const origin = { cluster: peerId, namespace: submission.pod.metadata.namespace ?? '' };
-    const shadow = toShadowPod(peerId, submission, twinNameAmong(this.#deps.shadowPods.list(), origin));
-    if (shadow.spec.originUID !== uid)
-      throw new CodedError('InvalidArgument', 'the UID in the path is not that of the pod');
+    const shadow = this.#shadowOf(peerId, uid, submission);
     const [key, name] = [guestKeyOf(shadow), objectKey(shadow)];
     const running = this.#running.get(key);
     if (running !== undefined) return running.name === name ? running.verdict : Promise.resolve(uidTaken(uid));
@@ -93,21 +93,69 @@ export class Submissions {
     return verdict;
   }
 
+  /** Takes some of what a pod names, which comes after all of it. */
+  async sendAhead(peerId: string, uid: string, submission: PodSubmission): Promise<PodVerdict> {
+    const shadow = this.#shadowOf(peerId, uid, submission);
+    const [key, now] = [guestKeyOf(shadow), this.#deps.clock.monotonic()];
+    const refusal = this.#refusalBeforeLimits(shadow, submission);
+    if (refusal !== undefined) return refusal;
+    if (!this.#ahead.hasRoomFor(key, peerId, now))
+      return later('TooManyAhead', 'the provider keeps objects for too many pods that have not come yet');
+    const plan = this.#planLimits(shadow);
+    if ('accepted' in plan) return plan;
+    const twin = twinOf(shadow);
+    const wanted = wantedObjects(submission.objects, [shadow], twin).filter(({ owner }) => owner === undefined);
+    const references = submission.objects.map(({ kind, metadata }) => ({ kind, name: metadata.name }));
+    try {
+      // Before they are there: nothing takes them for what nobody names.
+      this.#ahead.note(key, { member: peerId, twin: twin.name }, [], now);
+      await this.#parts.twins.ensure(twin);
+      await this.#applyObjects(wanted, twin);
+      this.#ahead.note(key, { member: peerId, twin: twin.name }, references, this.#deps.clock.monotonic());
+      // When the pod does not come, somebody has to look at what is left of it.
+      this.#parts.onGivenUp(twin.name);
+      return { accepted: true };
+    } catch (error) {
+      this.#ahead.forget(key);
+      this.#parts.onGivenUp(twin.name);
+      if (isTwinBroken(error)) this.forgetTwin(twin.name);
+      return inWordsOfHome(verdictOfError(error), shadow);
+    }
+  }
+
+  #shadowOf(peerId: string, uid: string, submission: PodSubmission): ShadowPod {
+    const origin = { cluster: peerId, namespace: submission.pod.metadata.namespace ?? '' };
+    const shadow = toShadowPod(peerId, submission, twinNameAmong(this.#deps.shadowPods.list(), origin));
+    if (shadow.spec.originUID === uid) return shadow;
+    throw new CodedError('InvalidArgument', 'the UID in the path is not that of the pod');
+  }
+
   /** Somebody deleted it, or what we put there: it is made anew with the next submission. */
   forgetTwin(twin: string): void {
+    this.#ahead.forgetTwin(twin);
     this.#parts.twins.forget(twin);
     this.#parts.objects.forget(twin);
     this.#parts.events.unfollow(twin);
   }
 
-  async #submit(shadow: ShadowPod, submission: PodSubmission): Promise<PodVerdict> {
+  /** Also a yes, to a pod that is there already. */
+  #refusalBeforeLimits(shadow: ShadowPod, { pod }: PodSubmission): PodVerdict | undefined {
     const { originCluster: peerId, originUID: uid } = shadow.spec;
     if (!this.#deps.shadowPods.synced || !this.#deps.pods.synced) return later('Starting', 'the agent is starting');
     const existing = this.#deps.shadowPods.get(objectKey(shadow));
     if (existing !== undefined) return verdictOnExisting(existing, shadow);
     if (this.#parts.keyOf(peerId, uid) !== undefined) return uidTaken(uid);
-    const refusal = refusalByPolicy(submission.pod, this.#deps.terms());
+    return refusalByPolicy(pod, this.#deps.terms());
+  }
+
+  async #submit(shadow: ShadowPod, submission: PodSubmission): Promise<PodVerdict> {
+    const { originCluster: peerId, originUID: uid } = shadow.spec;
+    const refusal = this.#refusalBeforeLimits(shadow, submission);
     if (refusal !== undefined) return refusal;
+    const { ahead = [] } = submission;
+    const [missing] = this.#ahead.missing(guestKeyOf(shadow), ahead, this.#deps.clock.monotonic());
+    if (missing !== undefined)
+      return later('ObjectsMissing', `${missing.kind} ${missing.name} was not sent ahead, or too long ago`);
     const plan = this.#planLimits(shadow);
     if ('accepted' in plan) return plan;
     try {
@@ -145,20 +193,19 @@ export class Submissions {
   /** Namespace, a trial by the API server, referenced objects, ShadowPod, Pod. */
   async #accept(shadow: ShadowPod, submission: PodSubmission): Promise<PodVerdict> {
     const { twins, events, objects, realPods } = this.#parts;
-    const origin = { cluster: shadow.spec.originCluster, namespace: shadow.spec.originNamespace };
-    const twin: Twin = { name: shadow.metadata.namespace ?? '', origin };
+    const twin = twinOf(shadow);
+    const { origin } = twin;
     if (shadow.spec.fencing !== undefined) await this.#deps.leases.ensure(origin.cluster);
     await twins.ensure(twin);
     events.follow(twin.name);
     if (!(await realPods.tryOut(shadow))) return nameTaken(shadow);
     const wanted = wantedObjects(submission.objects, [shadow], twin);
-    const others = needsNoCredentials(shadow) ? [toNoCredentials(twin)] : [];
+    const others = needsNoCredentials(shadow) ? [{ object: toNoCredentials(twin) }] : [];
     // Its home does not have these any more: what is left of them was for pods of before, of a former namespace of this name perhaps.
     const neighbours = this.#deps.shadowPods.list().filter(({ metadata }) => metadata.namespace === twin.name);
-    await objects.remove(namesInTwin(absentFrom(submission.objects, submission.pod), [...neighbours, shadow]), twin);
+    await objects.remove(namesInTwin(absentFrom(submission, submission.pod), [...neighbours, shadow]), twin);
     // Before the shadow pod, from which a pod would be made also when they are not there.
-    const first = wanted.filter(({ owner }) => owner === undefined).map(({ object }) => object);
-    await objects.apply([...first, ...others], twin, { maxBytes: this.#deps.limits().objectMiB * MIB });
+    await this.#applyObjects([...wanted.filter(({ owner }) => owner === undefined), ...others], twin);
     const created = await this.#deps.client.create(SHADOW_PODS, shadow);
     const tokens = wanted.filter(({ owner }) => owner !== undefined).map(({ object }) => ({ object, owner: created }));
     await Promise.all([
@@ -169,7 +216,13 @@ export class Submissions {
     ]);
     await this.#createPod(created);
     await untilSeen(this.#deps.clock, () => this.#deps.shadowPods.get(objectKey(created)) !== undefined);
+    this.#ahead.forget(guestKeyOf(shadow));
     return { accepted: true };
+  }
+
+  #applyObjects(wanted: readonly WantedObject[], twin: Twin): Promise<void> {
+    const objects = wanted.map(({ object }) => object);
+    return this.#parts.objects.apply(objects, twin, { maxBytes: this.#deps.limits().objectMiB * MIB });
   }
 
   /** What a quota refuses here, which a trial is not counted by, is refused: nothing is left that makes the pod when there is room. */
@@ -189,6 +242,10 @@ export function toOwned({ object, owner }: WantedObject): ConfigObject {
   const { name, uid = '' } = owner.metadata;
   const reference = { apiVersion: 'headcut.dev/v1alpha1', kind: 'ShadowPod', name, uid };
   return { ...object, metadata: { ...object.metadata, ownerReferences: [reference] } };
+}
+
+function twinOf({ metadata, spec }: ShadowPod): Twin {
+  return { name: metadata.namespace ?? '', origin: { cluster: spec.originCluster, namespace: spec.originNamespace } };
 }
 
 function verdictOnExisting(existing: ShadowPod, wanted: ShadowPod): PodVerdict {

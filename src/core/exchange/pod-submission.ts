@@ -12,6 +12,8 @@ export interface PodSubmission {
   hostIP?: string;
   /** ConfigMaps and Secrets that the pod references (and, made by the agent, its service account tokens). */
   objects: ConfigObject[];
+  /** Those of its objects that were sent before, since all together were too large for one message. */
+  ahead?: { kind: ConfigObject['kind']; name: string }[];
   /** All Services of the pod's namespace: they are there before it starts. */
   services?: SentService[];
   /** Stop the pod when its home has been out of contact for this long. */
@@ -34,22 +36,11 @@ export type RefusalKind = 'room' | 'policy' | 'later';
 /** The provider's answer to a submission. Submitting the same pod (UID) again is harmless and says the same. */
 export type PodVerdict = { accepted: true } | { accepted: false; kind: RefusalKind; reason: string; message: string };
 
-/** Objects together with less than this are sent without a look at their size. */
-const SMALL_BYTES = 1024 * 1024;
-
-/** Why a pod is not sent with so much; undefined when it is. @param maxBytes of the message */
-export function refusalOfSize(
-  submission: PodSubmission,
-  maxBytes: number,
-): Extract<PodVerdict, { accepted: false }> | undefined {
-  let atLeast = 0;
-  for (const { data, binaryData } of submission.objects)
-    for (const value of Object.values({ ...data, ...binaryData })) atLeast += value.length;
-  if (atLeast < SMALL_BYTES) return undefined;
+/** Of a pod that is too large to be sent, whatever goes ahead. @param maxBytes of a message */
+export function refusalOfSize(submission: PodSubmission, maxBytes: number): Extract<PodVerdict, { accepted: false }> {
   const bytes = Buffer.byteLength(JSON.stringify(submission));
-  if (bytes <= maxBytes) return undefined;
   const [has, may] = [bytes, maxBytes].map((one) => (one / 1024 / 1024).toFixed(1));
-  const message = `the pod cannot be offloaded: with the ConfigMaps and Secrets that it names it has ${has} MiB, and ${may} MiB are sent at most; let it name less, or run at home`;
+  const message = `the pod is too large to be offloaded: with the ConfigMaps and Secrets that it names it has ${has} MiB, and ${may} MiB are sent to that member in one message; let it name less, or run at home`;
   return { accepted: false, kind: 'policy', reason: 'TooLarge', message };
 }
 

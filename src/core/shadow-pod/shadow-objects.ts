@@ -1,3 +1,4 @@
+import type { PodSubmission } from '../exchange/pod-submission.ts';
 import type { ConfigObject, Pod } from '../kube-objects.ts';
 import { OBJECT_NAMES_ANNOTATION, OWN_OBJECT_NAMES } from '../labels.ts';
 import {
@@ -71,9 +72,13 @@ export function namesInTwin(references: readonly ObjectReference[], shadows: rea
   return [...found.values()];
 }
 
-/** What of these references was not sent along with a pod: its home has no such object. */
-export function absentFrom(sent: readonly ConfigObject[], pod: Pick<Pod, 'spec'>): ObjectReference[] {
-  const there = new Set(sent.map(({ kind, metadata }) => `${kind}/${metadata.name}`));
+/** What a pod references and was not sent, neither with it nor ahead of it: its home has no such object. */
+export function absentFrom(
+  { objects, ahead = [] }: Pick<PodSubmission, 'objects' | 'ahead'>,
+  pod: Pick<Pod, 'spec'>,
+): ObjectReference[] {
+  const sent = [...objects.map(({ kind, metadata }) => ({ kind, name: metadata.name })), ...ahead];
+  const there = new Set(sent.map(({ kind, name }) => `${kind}/${name}`));
   return referencedObjects(pod).filter(({ kind, name }) => !there.has(`${kind}/${name}`));
 }
 

@@ -136,7 +136,7 @@ describe('what pods of one user may have followed is limited', () => {
   });
 
   test('what is too large together is not kept, and a pod is refused until there is room', async () => {
-    const { objects } = followed({ bytes: 1_000, maxBytes: 16_000 });
+    const { objects } = followed({ bytes: 1_000, maxBytes: 8_000 });
     try {
       const small = naming('u1', names(3));
       objects.of(small);

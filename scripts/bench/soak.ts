@@ -100,7 +100,11 @@ async function run(): Promise<void> {
   const backAfterMs = (back ?? Number.POSITIVE_INFINITY) - calmSince;
   if (backAfterMs > BACK_WITHIN_MS)
     violations.push(`the Deployment had its replicas ${(backAfterMs / 1000).toFixed(1)} s after the last fault`);
-  await eventually('all Jobs complete', () => areJobsComplete(jobs), showJobs);
+  await eventually(
+    'all Jobs complete',
+    () => areJobsComplete(jobs),
+    () => whyNotComplete(jobs),
+  );
   await eventually('the StatefulSets have their pods', async () => areSingletonsReady(world));
   await eventually('no orphans', async () => orphans(world).length === 0);
   // Those that were touched have other versions or UIDs for ever.
@@ -209,30 +213,53 @@ function areSingletonsReady(world: ObservedWorld): boolean {
   });
 }
 
-async function areJobsComplete(names: readonly string[]): Promise<boolean> {
-  const jobs = JSON.parse(await kubectl('a', ['-n', namespace, 'get', 'jobs', '-o', 'json'])) as {
-    items: (KubeObject & {
-      status?: { conditions?: { type: string; status: string }[]; succeeded?: number };
-      spec: { completions: number };
-    })[];
-  };
-  const complete = jobs.items.filter(
-    ({ status, spec }) =>
-      status?.conditions?.some(({ type, status: is }) => type === 'Complete' && is === 'True') === true &&
-      status.succeeded === spec.completions,
-  );
-  return names.every((name) => complete.some(({ metadata }) => metadata.name === name));
+interface Job extends KubeObject {
+  status?: { conditions?: { type: string; status: string }[]; succeeded?: number };
+  spec: { completions: number };
 }
 
-/** The Jobs, their pods on both sides, and what was said of pods lately. */
-async function showJobs(): Promise<void> {
-  const questions: [string, string[]][] = [
-    ['a', ['-n', namespace, 'get', 'jobs']],
-    ['a', ['-n', namespace, 'get', 'pods', '-l', 'app=job', '-o', 'wide']],
-    ['a', ['-n', namespace, 'get', 'events', '--field-selector', 'type=Warning']],
-    ...['b', 'c'].map((peer): [string, string[]] => [peer, ['get', 'pods', '-A', '-l', 'app=job', '-o', 'wide']]),
-  ];
-  for (const [cluster, args] of questions) process.stdout.write(`${cluster}:\n${await kubectl(cluster, args)}`);
+async function areJobsComplete(names: readonly string[]): Promise<boolean> {
+  return (await incompleteJobs(names)).length === 0;
+}
+
+/** @returns what there is of them, by name */
+async function incompleteJobs(names: readonly string[]): Promise<[name: string, job: Job | undefined][]> {
+  const { items } = JSON.parse(await kubectl('a', ['-n', namespace, 'get', 'jobs', '-o', 'json'])) as { items: Job[] };
+  const jobs = new Map(items.map((job) => [job.metadata.name, job]));
+  return names.map((name): [string, Job | undefined] => [name, jobs.get(name)]).filter(([, job]) => !isComplete(job));
+}
+
+function isComplete(job: Job | undefined): boolean {
+  if (job === undefined) return false;
+  const { status, spec } = job;
+  const complete = status?.conditions?.some(({ type, status: is }) => type === 'Complete' && is === 'True') === true;
+  return complete && status?.succeeded === spec.completions;
+}
+
+/** The Jobs that hang, their pods at home and on peers, and what was said of these. Short: logs are often cut at their beginning. */
+async function whyNotComplete(names: readonly string[]): Promise<string> {
+  const parts: string[] = [];
+  for (const [name, job] of await incompleteJobs(names)) {
+    parts.push(`${name}: ${job === undefined ? 'there is no such Job' : JSON.stringify(job.status)}`);
+    const ofJob = ['-l', `batch.kubernetes.io/job-name=${name}`, '-o', 'json'];
+    for (const cluster of CLUSTERS) {
+      const { items } = JSON.parse(await kubectl(cluster, ['get', 'pods', '-A', ...ofJob])) as { items: Pod[] };
+      for (const pod of items) parts.push(`  ${cluster}: ${podInWords(pod)}`);
+    }
+    const events = ['-n', namespace, 'get', 'events', '--field-selector', 'type=Warning', '--no-headers'];
+    const about = (await kubectl('a', events)).split('\n').filter((line) => line.includes(`/${name}`));
+    parts.push(...about.slice(-10).map((line) => `  ${line}`));
+  }
+  return parts.join('\n');
+}
+
+function podInWords({ metadata, spec, status }: Pod): string {
+  const { name, uid = '', labels, deletionTimestamp, finalizers = [] } = metadata;
+  const { phase, reason = '', message = '', containerStatuses = [] } = status ?? {};
+  const states = containerStatuses.map(({ state }) => JSON.stringify(state)).join(' ');
+  const origin = labels?.[ORIGIN_UID_LABEL] ?? uid;
+  const end = deletionTimestamp === undefined ? '' : ` going since ${deletionTimestamp} (${finalizers.join(' ')})`;
+  return `${name} (${origin.slice(0, 8)}) on ${spec.nodeName}: ${phase} ${reason} ${message}${end} ${states}`;
 }
 
 /** Real pods on providers that no pod at home stands for. */
@@ -252,15 +279,15 @@ function orphans(world: ObservedWorld): string[] {
   );
 }
 
-/** @param show prints what is there when it does not hold */
-async function eventually(what: string, holds: () => Promise<boolean>, show?: () => Promise<void>): Promise<void> {
+/** @param why says why it does not hold */
+async function eventually(what: string, holds: () => Promise<boolean>, why?: () => Promise<string>): Promise<void> {
   const end = performance.now() + CALM_WITHIN_MS;
   while (performance.now() < end) {
     if (await holds().catch(() => false)) return;
     await sleep(1_000);
   }
-  await show?.().catch(noteFailure);
-  violations.push(`not within ${CALM_WITHIN_MS / 1000} s after the last fault: ${what}`);
+  const reason = await why?.().catch(messageOf);
+  violations.push(`not within ${CALM_WITHIN_MS / 1000} s after the last fault: ${what}\n${reason ?? ''}`.trimEnd());
 }
 
 function noteFailure(error: unknown): undefined {

@@ -62,12 +62,23 @@ function cyclesIn(graph: ReadonlyMap<string, readonly string[]>): string[][] {
   return found;
 }
 
+/** The classes of a formatted file, with the names of what can be called from outside. */
+function classesIn(text: string): { name: string; methods: string[] }[] {
+  return [...text.matchAll(/^(?:export )?(?:abstract )?class (\w+)[\s\S]*?^}/gm)].map(([body, name = '']) => {
+    const heads = body.matchAll(
+      /^ {2}(?:(?:static|async|override|abstract|get|set) )*\*?(\w+)(?:<.*?>)?(?:\(| = (?:async )?(?:<.*?>)?\(.*=>)/gm,
+    );
+    const methods = new Set([...heads].map(([, method = '']) => method));
+    methods.delete('constructor');
+    return { name, methods: [...methods] };
+  });
+}
+
 const DIALLING = [
   'src/agent/compose.ts → src/peering/dialing.ts',
   'src/agent/compose.ts → src/peering/peer-connection.ts',
   'src/agent/joining/join-requests.ts → src/peering/dial-peer.ts',
   'src/agent/joining/join-requests.ts → src/peering/join-client.ts',
-  'src/agent/membership/membership.ts → src/peering/dial-peer.ts',
 ];
 
 describe('the architecture', () => {
@@ -162,6 +173,21 @@ describe('the architecture', () => {
 
   test('has no file of more than 400 lines', () => {
     expect(sources.filter(({ text }) => text.split('\n').length > 401).map(({ path }) => path)).toEqual([]);
+  });
+
+  test('keeps membership small: who is a member, by whose word, since when', () => {
+    const lines = sources
+      .filter(({ path }) => path.startsWith('src/agent/membership/'))
+      .map(({ text }) => text.split('\n').length - 1);
+    expect(lines.reduce((sum, count) => sum + count)).toBeLessThanOrEqual(1_000);
+  });
+
+  test('has no class with more than 15 public methods and accessors, but for those that make clusters for labs', () => {
+    const large = sources
+      .filter(({ path }) => !path.startsWith('src/lab/'))
+      .flatMap(({ path, text }) => classesIn(text).map(({ name, methods }) => `${path} ${name} ${methods.length}`));
+    expect(large.length).toBeGreaterThan(100);
+    expect(large.filter((one) => Number(one.split(' ').at(-1)) > 15)).toEqual([]);
   });
 
   test('names files after what they hold', () => {

@@ -35,6 +35,7 @@ import { OwnRecord } from './identity/own-record.ts';
 import { createInventory } from './inventory/inventory.ts';
 import { createJoinDesk } from './joining/join-desk.ts';
 import { createJoinRequests } from './joining/join-requests.ts';
+import { leaveFederation } from './joining/leave.ts';
 import { AdmissionGate } from './membership/admission-gate.ts';
 import { Membership } from './membership/membership.ts';
 import type { RemovedMember } from './membership/removed-members.ts';
@@ -55,6 +56,7 @@ import { createKubeletStats } from './pod-stats/kubelet-stats.ts';
 import { createStatsCalls } from './pod-stats/stats-calls.ts';
 import { createPodStreamHandlers } from './pod-streams/pod-stream-handlers.ts';
 import { createPodStreams } from './pod-streams/pod-streams.ts';
+import { Rosters } from './roster/rosters.ts';
 import { createServiceCalls } from './service/service-calls.ts';
 import { createPodCalls } from './shadow-pod/pod-calls.ts';
 
@@ -76,7 +78,7 @@ export async function composeAgent(parts: AgentParts): Promise<Agent> {
   const caches = createCaches({ client, namespace: config.namespace, clock, logger });
   const hello = { instance: randomUUID(), protocol: PROTOCOL_VERSION, version: VERSION };
   const members = await composeMembership(parts, { client, caches, hello });
-  const { membership, identity, peers } = members;
+  const { membership, rosters, identity, peers } = members;
   const network = await composeNetwork(parts, client, caches, members);
   const addresses = network.state;
   const { leases, guardRights, grants, fencing } = composeFencing(parts, { client, caches, peers });
@@ -107,11 +109,11 @@ export async function composeAgent(parts: AgentParts): Promise<Agent> {
   const server = new PeerServer({
     identity,
     hello,
-    roster: membership.roster,
+    roster: rosters,
     peers,
     serving: {
       calls: {
-        ...membership.calls,
+        ...rosters.calls,
         ...createPodCalls(provider.shadowPods),
         ...provider.offers.calls,
         ...createServiceCalls(offloaded.mirrors),
@@ -123,7 +125,14 @@ export async function composeAgent(parts: AgentParts): Promise<Agent> {
       streams: { packets: network.paths.serve, 'home-api': homeApiStream },
       podStream: streams.podStream,
       source: provider.source,
-      join: createJoinDesk({ ownId: identity.id, client, namespace: config.namespace, roster: membership, clock }),
+      join: createJoinDesk({
+        ownId: identity.id,
+        client,
+        namespace: config.namespace,
+        membership,
+        roster: rosters,
+        clock,
+      }),
     },
     clock,
     logger,
@@ -225,9 +234,12 @@ async function composeMembership(
     removed,
     gate,
   });
-  const common = { client, membership, own, clock, logger };
+  const rosters = new Rosters({ own, identity, members: membership, ways: peers, clock, logger });
+  const common = { client, own, clock, logger };
   const status = createMembershipStatus({
     ...common,
+    membership,
+    leave: () => leaveFederation({ ...common, links: peers, membership }),
     ways: peers,
     peers: objects,
     federations,
@@ -239,15 +251,15 @@ async function composeMembership(
     },
     version: VERSION,
   });
-  const joinRequests = createJoinRequests({ ...common, links: peers, namespace, secrets: joins, identity });
-  return { identity, membership, peers, own, status, joinRequests };
+  const joinRequests = createJoinRequests({ ...common, membership, links: peers, namespace, secrets: joins, identity });
+  return { identity, membership, rosters, peers, own, status, joinRequests };
 }
 
 async function composeNetwork(
   parts: AgentParts,
   client: KubeClient,
   caches: Caches,
-  { membership, peers: links, own }: { membership: Membership; peers: Peers; own: OwnRecord },
+  { rosters, peers: links, own }: { rosters: Rosters; peers: Peers; own: OwnRecord },
 ) {
   const { config, clock, logger } = parts;
   const { namespace, networkFolder, probePort } = config;
@@ -295,7 +307,7 @@ async function composeNetwork(
   const network = new Network({
     memory,
     own,
-    roster: membership.roster,
+    roster: rosters,
     links,
     nodes,
     pods,

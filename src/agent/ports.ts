@@ -6,7 +6,10 @@
 import type { Readable } from 'node:stream';
 import type { PodSubmission, PodVerdict } from '../core/exchange/pod-submission.ts';
 import type { ConfigObject, Pod } from '../core/kube-objects.ts';
+import type { Beliefs, Told } from '../core/membership/judge-record.ts';
+import type { LastWord } from '../core/membership/last-word.ts';
 import type { PeerRecord } from '../core/membership/peer-record.ts';
+import type { RecordDecision } from '../core/membership/roster.ts';
 import type { RemotePodStats } from '../core/pod-stats/summary.ts';
 import type { ObjectReference } from '../core/reflection/references.ts';
 import type { SentService, ServiceProblem } from '../core/service/sent-service.ts';
@@ -44,6 +47,37 @@ export interface OwnMember extends OwnIdentity {
   leave(): Promise<void>;
   /** Others know this record of it, which its own key or a later one signed. @param now monotonic ms */
   hear(record: PeerRecord, now: number): Promise<void>;
+}
+
+/** The members, for those who tell others of them. Implemented by membership, used by the roster feature. */
+export interface MembersToTell {
+  /** Records of the other members that can be used, by ID. */
+  records(): ReadonlyMap<string, PeerRecord>;
+  readonly removed: {
+    /** The last words of those who left lately. */
+    left(): PeerRecord[];
+    /** Of all that left. */
+    lastWords(): LastWord[];
+    /** The first of those that are gone by whose word a gone one came in. */
+    originOf(id: string): string | undefined;
+  };
+  /** Whether this member passes on the word of somebody who is a member no more, or whose word cannot be verified. */
+  mayVouchFor(record: PeerRecord): boolean;
+  /** IDs of those of whom nothing is believed. */
+  refused(): Iterable<string>;
+  /** A member came, went or changed. @param listener `gone`: the ID of one that went */
+  onChange(listener: (gone: string | undefined) => void): void;
+}
+
+/** The members, for those who hear of them. Implemented by membership, used by the roster feature. */
+export interface MembersToHear {
+  readonly beliefs: Beliefs;
+  /** What decides and writes goes one after the other, or two tellers of one newcomer would make two objects. */
+  serially<T>(work: () => Promise<T>): Promise<T>;
+  /** Carries out what was decided; what it changes is in `beliefs` when it returns. */
+  carryOut(decision: RecordDecision, told: Told): Promise<void>;
+  /** For who is in `serially` already: takes in all that somebody tells whom this cluster trusts. */
+  takeWanted(records: readonly PeerRecord[], from: string): Promise<void>;
 }
 
 /** API access as the node identity of a virtual node (system:node:headcut-NAME). */

@@ -104,7 +104,7 @@ describe.each([
     await eventually(() => b.cluster.peers.get('a')?.spec.name === 'first');
     await eventually(() => a.cluster.peers.get('b')?.spec.name === 'second');
     await eventually(() => c.cluster.peers.get('b')?.spec.name === 'second');
-    await c.membership.leave();
+    await c.leave();
     await see(b, 'a=Connected');
     await see(a, 'b=Connected');
   });

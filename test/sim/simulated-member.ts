@@ -1,7 +1,9 @@
 import type { Duplex } from 'node:stream';
 import { OwnRecord } from '../../src/agent/identity/own-record.ts';
+import { leaveFederation } from '../../src/agent/joining/leave.ts';
 import { AdmissionGate } from '../../src/agent/membership/admission-gate.ts';
 import { Membership } from '../../src/agent/membership/membership.ts';
+import { Rosters } from '../../src/agent/roster/rosters.ts';
 import { createPodCalls } from '../../src/agent/shadow-pod/pod-calls.ts';
 import { CodedError } from '../../src/core/coded-error.ts';
 import type { PeerRecord } from '../../src/core/membership/peer-record.ts';
@@ -48,6 +50,7 @@ export class SimulatedMember {
   /** `state of whom`, with the simulated time in ms. */
   readonly changes: { at: number; id: string; state: string }[] = [];
   membership!: Membership;
+  rosters!: Rosters;
   ways!: Peers;
   readonly #world: SimulatedWorld;
   #own!: OwnRecord;
@@ -111,8 +114,10 @@ export class SimulatedMember {
 
   /** Says goodbye to all, and is gone. */
   async leave(): Promise<void> {
-    await this.membership.leave();
-    await this.#world.time.clock.sleep(1_000);
+    const { clock } = this.#world.time;
+    const { membership, ways } = this;
+    await leaveFederation({ own: this.#own, links: ways, membership, clock, logger: silentLogger });
+    await clock.sleep(1_000);
     this.crash();
     this.#world.members.delete(this.id);
   }
@@ -122,7 +127,7 @@ export class SimulatedMember {
     const { clock } = this.#world.time;
     await clock.sleep(4 * this.#world.network.conditions.delayMs);
     await inviter.membership.admit(this.record());
-    await this.membership.accept(inviter.membership.records(), inviter.id);
+    await this.membership.accept(inviter.rosters.records(), inviter.id);
   }
 
   countConnected(): number {
@@ -161,7 +166,14 @@ export class SimulatedMember {
       gate: new AdmissionGate(() => undefined),
       removed: { load: () => [], save: () => Promise.resolve() },
     });
-    const { membership, ways } = this;
+    this.rosters = new Rosters({
+      ...common,
+      own: this.#own,
+      identity: this.identity,
+      members: this.membership,
+      ways: this.ways,
+    });
+    const { rosters, ways } = this;
     const last = new Map<string, string>();
     ways.onChange((id, change) => {
       const state = ways.get(id)?.state ?? 'Removed';
@@ -174,12 +186,12 @@ export class SimulatedMember {
       ...common,
       identity: this.identity,
       hello,
-      roster: membership.roster,
+      roster: rosters,
       peers: ways,
       serving: {
         calls: {
           ...refusingCalls(),
-          ...membership.calls,
+          ...rosters.calls,
           ...createPodCalls(new FakeProvider()),
           lease: () => ({ ended: [] }),
         },

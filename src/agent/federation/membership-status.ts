@@ -26,7 +26,6 @@ import type { OwnIdentity } from '../ports.ts';
 export interface StatedMembership {
   /** Approvals and bans may be others. */
   reconsider(): Promise<void>;
-  leave(): Promise<void>;
   /** Why the stored record of a member cannot be used; undefined when it can. */
   unusable(id: string): string | undefined;
   /** IDs of those by whose word a member came in, the nearest first. */
@@ -47,6 +46,8 @@ export interface MembershipStatusDeps {
   peers: Store<PeerObject>;
   federations: Store<FederationObject>;
   membership: StatedMembership;
+  /** This cluster is to be no member any more. */
+  leave(): Promise<void>;
   ways: Peers;
   own: StatedSelf;
   gate: { pending(): PendingMember[]; onChange(listener: () => void): void };
@@ -148,7 +149,7 @@ async function reconcileFederation(deps: MembershipStatusDeps) {
   if (!ways.synced) return undefined;
   await membership.reconsider();
   if (federation.metadata.annotations?.[LEAVE_ANNOTATION] !== undefined) {
-    await membership.leave();
+    await deps.leave();
     const annotations = { [LEAVE_ANNOTATION]: null };
     await client.patch(FEDERATIONS, { name: FEDERATION_NAME }, { metadata: { annotations } });
   }

@@ -11,12 +11,14 @@ import type { KubeClient } from '../../kube/client.ts';
 import { SECRETS } from '../../kube/resources.ts';
 import type { JoinReply, JoinRequest } from '../../peering/serving.ts';
 import type { Clock } from '../../runtime/clock.ts';
+import type { Roster } from '../ports.ts';
 
 export interface JoinDeskDeps {
   ownId: string;
   client: Pick<KubeClient, 'get' | 'replace'>;
   namespace: string;
-  roster: { records(): PeerRecord[]; admit(record: PeerRecord): Promise<void>; told?(): PeerRecord[] };
+  membership: { admit(record: PeerRecord): Promise<void> };
+  roster: Pick<Roster, 'records' | 'told'>;
   clock: Clock;
 }
 
@@ -44,10 +46,10 @@ export function createJoinDesk(deps: JoinDeskDeps): (request: JoinRequest) => Pr
       );
     mustHaveItsPresentKey(deps, request);
     await spend(deps, request);
-    await deps.roster.admit(record);
+    await deps.membership.admit(record);
     const records = deps.roster.records();
     // A newcomer from a backup hears what it said last, and goes on from there: others do not believe what is older.
-    const lastWord = (deps.roster.told?.() ?? []).filter((one) => one.id === record.id && one.left === true);
+    const lastWord = deps.roster.told().filter((one) => one.id === record.id && one.left === true);
     return {
       records: [
         ...records.filter((one) => one.id === deps.ownId),

@@ -1,4 +1,5 @@
 import { messageOf } from '../../core/coded-error.ts';
+import type { Told } from '../../core/membership/judge-record.ts';
 import type { PeerObject } from '../../core/membership/peer-object.ts';
 import type { PeerRecord } from '../../core/membership/peer-record.ts';
 import type { RecordDecision } from '../../core/membership/roster.ts';
@@ -26,12 +27,6 @@ export interface DecisionWriterDeps {
   /** What the object says is so from now on. */
   adopt(peer: PeerObject): void;
   logger: Logger;
-}
-
-/** Who told something, and whether this cluster takes over what he says. */
-export interface Told {
-  from: string;
-  isWanted: boolean;
 }
 
 /** Carries out what is decided about records that were told. */

@@ -2,13 +2,13 @@ import type { PeerRecord } from '../../core/membership/peer-record.ts';
 import { limitsFrom, type MemberLimits, VoucherTree } from '../../core/membership/voucher-tree.ts';
 import type { Clock } from '../../runtime/clock.ts';
 import type { AdmissionGate } from './admission-gate.ts';
-import type { RemovedMembers } from './removed-members.ts';
+import type { FormerMembers } from './former-members.ts';
 
 export interface LineageDeps {
   ownId: string;
   /** Records of the other members that can be used. */
   members(): ReadonlyMap<string, PeerRecord>;
-  removed: Pick<RemovedMembers, 'former'>;
+  former: Pick<FormerMembers, 'all'>;
   gate: AdmissionGate;
   limits: Partial<MemberLimits>;
   clock: Clock;
@@ -94,12 +94,12 @@ export class Lineage {
   }
 
   #current(): VoucherTree {
-    const { ownId, members, removed, gate, limits, clock } = this.#deps;
+    const { ownId, members, former, gate, limits, clock } = this.#deps;
     const limit = gate.vouchedLimit();
     const at = clock.monotonic();
     if (this.#tree === undefined || this.#tree.limit !== limit || at - this.#tree.at > RENEW_AFTER_MS) {
       const all = { ...limitsFrom(limit), ...limits };
-      const gone = { former: removed.former(), now: clock.now() };
+      const gone = { former: former.all(), now: clock.now() };
       this.#tree = { tree: new VoucherTree(members(), ownId, all, gone), limit, at };
     }
     return this.#tree.tree;

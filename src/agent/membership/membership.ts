@@ -1,33 +1,31 @@
+import { setImmediate } from 'node:timers/promises';
 import type { KubeObject } from '../../core/kube-objects.ts';
+import { type Beliefs, judgeRecord, objectionTo, worthALook } from '../../core/membership/judge-record.ts';
 import type { PeerObject } from '../../core/membership/peer-object.ts';
 import type { PeerRecord } from '../../core/membership/peer-record.ts';
 import { keyGenerationOf, versionOf } from '../../core/membership/record-version.ts';
-import type { RosterVersions } from '../../core/membership/roster-digest.ts';
+import { costOfRecord } from '../../core/membership/roster.ts';
 import { problemOfRecord, signVouch } from '../../core/membership/signed-record.ts';
 import type { MemberLimits } from '../../core/membership/voucher-tree.ts';
 import type { KubeClient } from '../../kube/client.ts';
 import type { Store } from '../../kube/store.ts';
-import type { ClientIdentity } from '../../peering/dial-peer.ts';
 import type { Peers } from '../../peering/peers.ts';
-import type { CallHandlers } from '../../peering/serving.ts';
 import type { Clock } from '../../runtime/clock.ts';
 import type { Logger } from '../../runtime/logger.ts';
-import type { OwnMember, Roster } from '../ports.ts';
+import { oneAtATime } from '../../runtime/one-at-a-time.ts';
+import type { MembersToHear, MembersToTell, OwnMember } from '../ports.ts';
 import type { AdmissionGate } from './admission-gate.ts';
 import { DecisionWriter } from './decision-writer.ts';
 import { DisbeliefLog } from './disbelief-log.ts';
-import { sayFarewell } from './farewell.ts';
 import { Lineage } from './lineage.ts';
 import { PeerObjectWriter } from './peer-object-writer.ts';
-import { type Intake, RecordIntake } from './record-intake.ts';
 import { RemovedMembers, type RemovedMembersStore } from './removed-members.ts';
-import { RosterExchange } from './roster-exchange.ts';
-import { ToldRoster } from './told-roster.ts';
 
 export interface MembershipDeps {
   client: Pick<KubeClient, 'get' | 'create' | 'patch' | 'delete'>;
   peers: Store<PeerObject>;
-  identity: ClientIdentity;
+  /** Its key may be another one tomorrow. */
+  identity: { key: string };
   own: OwnMember;
   /** The ways to the members. */
   ways: Peers;
@@ -53,26 +51,26 @@ interface Member {
 export class Membership {
   readonly #deps: MembershipDeps;
   readonly #members = new Map<string, Member>();
-  readonly #rosterListeners: (() => void)[] = [];
+  readonly #listeners: ((gone: string | undefined) => void)[] = [];
   readonly #removed: RemovedMembers;
   readonly #disbelief: DisbeliefLog;
   /** Writes go one after the other, so that two tellers of the same newcomer make one object. */
-  readonly #intake: RecordIntake;
+  readonly #serially = oneAtATime();
+  readonly #beliefs: Beliefs;
   readonly #objects: PeerObjectWriter;
   readonly #writer: DecisionWriter;
-  readonly #told: ToldRoster;
-  readonly #exchange: RosterExchange;
   readonly #lineage: Lineage;
 
   constructor(deps: MembershipDeps) {
     this.#deps = deps;
-    const { identity, clock, own, logger, ways } = deps;
+    const { clock, own, logger, limits = {}, gate } = deps;
     this.#removed = new RemovedMembers(deps.removed);
     this.#objects = new PeerObjectWriter(deps.client);
     this.#disbelief = new DisbeliefLog(logger);
     const members = (): Map<string, PeerRecord> => this.#knownRecords();
-    const { limits = {}, gate } = deps;
-    this.#lineage = new Lineage({ ownId: own.id, members, removed: this.#removed, gate, limits, clock });
+    const { former } = this.#removed;
+    this.#lineage = new Lineage({ ownId: own.id, members, former, gate, limits, clock });
+    this.#beliefs = this.#createBeliefs();
     this.#writer = new DecisionWriter({
       ...deps,
       removed: this.#removed,
@@ -83,27 +81,9 @@ export class Membership {
       onOwn: (record) => own.hear(record, clock.monotonic()),
       adopt: (peer) => this.#adopt(peer),
     });
-    this.#intake = this.#createIntake();
-    const refused = (): string[] => [...this.#removed.forgotten(), ...deps.gate.banned()];
-    const mayVouchFor = (record: PeerRecord): boolean => this.#lineage.mayVouchFor(record);
-    this.#told = new ToldRoster({ own, identity, members, refused, removed: this.#removed, mayVouchFor });
-    this.#exchange = new RosterExchange({
-      own: this.#told,
-      ask: (id) => this.#differenceWith(id),
-      tell: (records, id) => this.tell(records, id),
-      clock,
-      logger,
-    });
-    ways.onNews({
-      onRecords: (id, records) => this.#intake.note(records, id),
-      onDigest: (id, digest) => this.#exchange.heard(id, digest),
-    });
-    ways.onChange((_id, change) => {
-      if (change === 'state') this.#exchange.look();
-    });
     deps.peers.onChange((name, after, before) => this.#onObject(name, after, before));
     own.onChange(() => {
-      this.#rosterChanged();
+      this.#changed();
       for (const member of this.#members.values()) this.#expectKeys(member);
     });
   }
@@ -113,47 +93,40 @@ export class Membership {
     return this.#members.get(id)?.unusable;
   }
 
-  /** The members, as others need them. */
-  get roster(): Roster {
+  /** The members, for those who tell others of them. */
+  get telling(): MembersToTell {
+    const removed = this.#removed;
     return {
-      records: () => this.records(),
-      told: () => this.#told.withLeft(),
-      digest: () => this.#told.digest(),
-      onChange: (listener) => void this.#rosterListeners.push(listener),
-    };
-  }
-
-  /** What members ask each other about members. */
-  get calls(): Pick<CallHandlers, 'roster' | 'rosterDifference'> {
-    return {
-      roster: async ({ peerId, body }) => {
-        await this.tell(body.records, peerId);
-        return {};
+      records: () => this.#knownRecords(),
+      removed: {
+        left: () => removed.left(),
+        lastWords: () => removed.lastWords(),
+        originOf: (id) => removed.former.originOf(id),
       },
-      rosterDifference: ({ body }) => ({
-        digest: this.#told.digest(),
-        records: this.#told.missingFrom(body.versions),
-      }),
+      mayVouchFor: (record) => this.#lineage.mayVouchFor(record),
+      refused: () => [...removed.forgotten(), ...this.#deps.gate.banned()],
+      onChange: (listener) => void this.#listeners.push(listener),
     };
   }
 
-  /** The own record first. Each other one carries the voucher of a member that is in the list, or our own. */
-  records(): PeerRecord[] {
-    return this.#told.records();
+  /** The members, for those who hear of them. */
+  get hearing(): MembersToHear {
+    return {
+      beliefs: this.#beliefs,
+      serially: this.#serially,
+      carryOut: (decision, told) => this.#writer.carryOut(decision, told),
+      takeWanted: (records, from) => this.#takeWanted(records, from),
+    };
   }
 
-  /** @returns whether all of it was looked at */
-  tell(records: PeerRecord[], from: string): Promise<Intake> {
-    return this.#intake.tell(records, from);
-  }
-
+  /** Makes a newcomer a member by this cluster's own word. Throws FailedPrecondition for one that is banned. */
   admit(record: PeerRecord): Promise<void> {
     const { own, identity, gate } = this.#deps;
     const vouched = { ...record, vouch: signVouch(record.id, own.id, identity.key) };
-    return this.#intake.serially(async () => {
+    return this.#serially(async () => {
       gate.mustNotBeBanned(record, own.record().name);
       await this.#removed.welcomeBack(record);
-      await this.#intake.takeWanted([vouched], own.id);
+      await this.#takeWanted([vouched], own.id);
       this.#deps.ways.hurry([record.id]);
     });
   }
@@ -161,11 +134,11 @@ export class Membership {
   /** Approvals and bans may be others: who waits and who is a member is looked at again. */
   reconsider(): Promise<void> {
     const { gate, own } = this.#deps;
-    return this.#intake.serially(async () => {
+    return this.#serially(async () => {
       const out = [...this.#members.values()].filter(({ record }) => this.#lineage.isKeptOut(record));
       for (const { objectName } of out) await this.#objects.delete(objectName);
-      if (gate.isOtherBan()) this.#rosterChanged();
-      for (const record of this.#lineage.release()) await this.#intake.takeWanted([record], own.id);
+      if (gate.isOtherBan()) this.#changed();
+      for (const record of this.#lineage.release()) await this.#takeWanted([record], own.id);
     });
   }
 
@@ -180,30 +153,38 @@ export class Membership {
     const records = told.filter(({ id }) => id === inviterId || !this.#deps.gate.banned().includes(id));
     const inviter = records.find((record) => record.id === inviterId);
     if (inviter !== undefined) await this.admit(inviter);
-    await this.#intake.serially(async () => {
+    await this.#serially(async () => {
       await this.#removed.welcome(records.map((record) => record.id));
       // Who joins takes the federation as it is, those that waited here included.
       for (const { id } of records) this.#deps.gate.release(id);
-      await this.#intake.takeWanted(records, inviterId);
+      await this.#takeWanted(records, inviterId);
     });
     this.#deps.ways.hurry(records.map(({ id }) => id));
   }
 
-  /** Tells everybody who can be reached that this is no member any more, and forgets them all. Bounded in time. */
-  async leave(): Promise<void> {
-    const { own, clock, logger, ways } = this.#deps;
-    await own.leave();
-    const told = await sayFarewell(ways.list(), own.record(), clock);
-    await this.#intake.serially(async () => {
+  /** This cluster is alone again, and remembers nobody. */
+  clear(): Promise<void> {
+    return this.#serially(async () => {
       for (const { objectName } of this.#members.values()) await this.#objects.delete(objectName);
       await this.#removed.clear();
     });
-    logger.info({ told }, 'left the federation');
   }
 
-  #createIntake(): RecordIntake {
-    const { own, clock, logger } = this.#deps;
-    return new RecordIntake({
+  async #takeWanted(records: readonly PeerRecord[], from: string): Promise<void> {
+    const told = { from, isWanted: true };
+    for (const record of worthALook(records, this.#beliefs)) {
+      const cost = costOfRecord(record, this.#beliefs.known);
+      const objection = cost === 0 ? undefined : objectionTo(record, true, this.#beliefs);
+      const decision = objection ?? judgeRecord(record, cost, this.#beliefs);
+      if (decision !== undefined) await this.#writer.carryOut(decision, told);
+      // An inviter may say much; the event loop goes on between records.
+      if (cost > 0) await setImmediate();
+    }
+  }
+
+  #createBeliefs(): Beliefs {
+    const { own, gate } = this.#deps;
+    return {
       known: {
         get: (id) => (id === own.id ? own.record() : this.#recordOf(id, true)),
         unusable: (id) => this.#recordOf(id, false),
@@ -211,14 +192,11 @@ export class Membership {
       isIgnored: (record) =>
         own.record().left === true ||
         this.#removed.isForgotten(record.id) ||
-        this.#deps.gate.isWaiting(record) ||
+        gate.isWaiting(record) ||
         this.#lineage.isKeptOut(record),
       removed: this.#removed,
       problemOf: (newcomer, isWanted) => this.#lineage.hopelessnessOf(newcomer, isWanted),
-      carryOut: (decision, told) => this.#writer.carryOut(decision, told),
-      clock,
-      logger,
-    });
+    };
   }
 
   #recordOf(id: string, usable: boolean): PeerRecord | undefined {
@@ -262,7 +240,7 @@ export class Membership {
     this.#deps.ways.update(record);
     this.#expectKeys(member);
     if (wasUnusable) this.#lineage.changed();
-    this.#rosterChanged();
+    this.#changed();
   }
 
   #add({ metadata: { name: objectName, uid }, spec: record, status }: PeerObject, unusable?: string): void {
@@ -272,7 +250,7 @@ export class Membership {
     const identity = { record, name: objectName, shownState: status?.state };
     this.#deps.ways.add(identity, unusable === undefined);
     this.#expectKeys(member);
-    this.#rosterChanged();
+    this.#changed();
   }
 
   /** What was opened by keys that are replaced gives way to what is opened by the present ones. */
@@ -288,7 +266,7 @@ export class Membership {
     const { own, logger, clock, ways } = this.#deps;
     // It may come back once it is approved, or the ban is over.
     const isWithAnother = this.#lineage.isKeptOutWithAnother(member.record);
-    this.#removed.went(member.record, this.#knownRecords().values(), clock.now());
+    this.#removed.former.went(member.record, this.#knownRecords().values(), clock.now());
     this.#lineage.changed();
     // By hand, and not when it left.
     if (own.record().left !== true)
@@ -296,18 +274,15 @@ export class Membership {
         () => (this.#removed.has(id) || isWithAnother ? this.#removed.save() : this.#removed.forget(id)),
         'removal of a member not kept',
       );
-    this.#exchange.gone(id);
     this.#disbelief.forget(id);
-    this.#intake.forget(id);
     logger.info({ peer: member.objectName, id }, 'member removed');
     ways.remove(id);
-    this.#rosterChanged();
+    this.#changed(id);
   }
 
-  #rosterChanged(): void {
-    this.#told.changed();
-    for (const listener of this.#rosterListeners) listener();
-    this.#exchange.look();
+  /** @param gone the ID of a member that went */
+  #changed(gone?: string): void {
+    for (const listener of this.#listeners) listener(gone);
   }
 
   /** It was banned while this agent was away, or its object was made by hand. */
@@ -324,16 +299,8 @@ export class Membership {
     return new Map(usable.map(([id, { record }]) => [id, record]));
   }
 
-  /** How to ask a peer for what is missing here. */
-  #differenceWith(id: string) {
-    const peer = this.#deps.ways.get(id);
-    if (peer === undefined || peer.state === 'Unreachable') return undefined;
-    return (versions: RosterVersions, signal: AbortSignal) =>
-      peer.call('rosterDifference', { body: { versions } }, signal);
-  }
-
   /** After what is under way. */
   #soon(write: () => Promise<unknown>, failure: string): void {
-    this.#intake.serially(write).catch((err: unknown) => this.#deps.logger.warn({ err }, failure));
+    this.#serially(write).catch((err: unknown) => this.#deps.logger.warn({ err }, failure));
   }
 }

@@ -1,20 +1,8 @@
-import { type FormerMember, firstOf, neededFormer, toFormer } from '../../core/membership/lineage.ts';
-import { claimedKeysIn } from '../../core/membership/member-keys.ts';
+import { isAfter, type LastWord, lastWordOf } from '../../core/membership/last-word.ts';
+import type { FormerMember } from '../../core/membership/lineage.ts';
 import type { PeerRecord } from '../../core/membership/peer-record.ts';
-import { generationIn, versionOf } from '../../core/membership/record-version.ts';
-
-/** The last that was heard of a member that left. */
-export interface LastWord {
-  id: string;
-  /** Of its last record (core/membership/record-version). */
-  version: number;
-  /** The fingerprint of its last key. */
-  key: string;
-  /** The record itself, for members that did not hear it; only of those that left lately. */
-  record?: PeerRecord;
-  /** It was let in again by a record that is older than this, as from a backup; it goes on from here once it hears it. */
-  back?: true;
-}
+import { versionOf } from '../../core/membership/record-version.ts';
+import { FormerMembers } from './former-members.ts';
 
 /** A member that was removed here by hand (its ID), or one that left; and who brought in those that are gone. Formerly the whole last record. */
 export type RemovedMember = string | PeerRecord | LastWord | FormerMember;
@@ -35,10 +23,11 @@ const MAX_RECORD_CHARS = 64 * 1024;
  * back with a newer record of its own; who was removed by hand only by a new invitation.
  */
 export class RemovedMembers {
+  /** Who brought in those that are gone; kept with the others. */
+  readonly former = new FormerMembers();
   readonly #store: RemovedMembersStore;
   readonly #forgotten = new Set<string>();
   readonly #left = new Map<string, LastWord>();
-  #former = new Map<string, FormerMember>();
 
   constructor(store: RemovedMembersStore) {
     this.#store = store;
@@ -46,7 +35,7 @@ export class RemovedMembers {
       if (typeof entry === 'string') this.#forgotten.add(entry);
       else if ('certificate' in entry) this.#keep(entry);
       else if ('version' in entry) this.#left.set(entry.id, entry);
-      else this.#former.set(entry.id, entry);
+      else this.former.restore(entry);
     }
     this.#shorten();
   }
@@ -64,8 +53,7 @@ export class RemovedMembers {
   /** True when a record is about a removed member, and says nothing that brings it back. What it says of its keys is not verified. */
   refuses(record: PeerRecord): boolean {
     const left = this.#left.get(record.id);
-    if (left === undefined) return this.#forgotten.has(record.id);
-    return this.#forgotten.has(record.id) || versionOf(record) <= left.version || !isByKey(record, left);
+    return this.#forgotten.has(record.id) || (left !== undefined && !isAfter(record, left));
   }
 
   /** The last words of those who left lately, for members that did not hear them. */
@@ -81,22 +69,6 @@ export class RemovedMembers {
   /** IDs of those who were removed here by hand. */
   forgotten(): Iterable<string> {
     return this.#forgotten;
-  }
-
-  /** Those that went, whichever way: who brought them in. */
-  former(): ReadonlyMap<string, FormerMember> {
-    return this.#former;
-  }
-
-  /** The first of the former members by whose word this one came in; undefined when it was brought in by a member. */
-  originOf(id: string): string | undefined {
-    return this.#former.has(id) ? firstOf(id, this.#former) : undefined;
-  }
-
-  /** A member went; to be kept (`save`) soon. @param members those that are left @param now ms since 1970 */
-  went(record: PeerRecord, members: Iterable<PeerRecord>, now: number): void {
-    this.#former.set(record.id, toFormer(record, this.#former, now));
-    this.#former = new Map(neededFormer(this.#former, members, now).map((one) => [one.id, one]));
   }
 
   forget(id: string): Promise<void> {
@@ -123,35 +95,34 @@ export class RemovedMembers {
     if (left?.record === undefined || left.version < versionOf(record)) return this.welcome([record.id]);
     this.#left.set(record.id, { ...left, back: true });
     this.#forgotten.delete(record.id);
-    this.#former.delete(record.id);
+    this.former.delete(record.id);
     await this.save();
   }
 
   /** They are members again, or may become ones. */
   async welcome(ids: readonly string[]): Promise<void> {
-    const found = ids.filter((id) => this.has(id) || this.#left.has(id) || this.#former.has(id));
+    const found = ids.filter((id) => this.has(id) || this.#left.has(id) || this.former.all().has(id));
     if (found.length === 0) return;
     for (const id of found) {
       this.#forgotten.delete(id);
       this.#left.delete(id);
-      this.#former.delete(id);
+      this.former.delete(id);
     }
     await this.save();
   }
 
   /** Whoever left has nothing to remember of a federation that it may join anew. */
   async clear(): Promise<void> {
-    if (this.#forgotten.size + this.#left.size + this.#former.size === 0) return;
+    if (this.#forgotten.size + this.#left.size + this.former.size === 0) return;
     this.#forgotten.clear();
     this.#left.clear();
-    this.#former.clear();
+    this.former.clear();
     await this.save();
   }
 
   #keep(record: PeerRecord): void {
-    const key = claimedKeysIn(Buffer.from(record.certificate, 'base64')).fingerprints.at(-1) ?? '';
     this.#left.delete(record.id);
-    this.#left.set(record.id, { id: record.id, version: versionOf(record), key, record });
+    this.#left.set(record.id, lastWordOf(record));
   }
 
   /** Who left last is told about longest. */
@@ -167,14 +138,6 @@ export class RemovedMembers {
   }
 
   save(): Promise<void> {
-    return this.#store.save([...this.#forgotten, ...this.#left.values(), ...this.#former.values()]);
-  }
-}
-
-function isByKey({ certificate }: PeerRecord, { version, key }: LastWord): boolean {
-  try {
-    return claimedKeysIn(Buffer.from(certificate, 'base64')).fingerprints[generationIn(version)] === key;
-  } catch {
-    return false;
+    return this.#store.save([...this.#forgotten, ...this.#left.values(), ...this.former.all().values()]);
   }
 }

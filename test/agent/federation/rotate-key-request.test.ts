@@ -125,7 +125,6 @@ async function live(cluster: Cluster, clock = fastClock) {
   });
   const membership = {
     reconsider: () => Promise.resolve(),
-    leave: () => Promise.resolve(),
     unusable: () => undefined,
     cameThrough: () => [],
   };
@@ -137,7 +136,8 @@ async function live(cluster: Cluster, clock = fastClock) {
   };
   const common = { own, keys, federations, membership, ways, clock, logger: silentLogger, version: '0.1.0' };
   const gate = new AdmissionGate(() => undefined);
-  const controller = createMembershipStatus({ ...common, client, peers: new FakeStore<PeerObject>(), gate });
+  const leave = (): Promise<void> => Promise.resolve();
+  const controller = createMembershipStatus({ ...common, leave, client, peers: new FakeStore<PeerObject>(), gate });
   const stop = new AbortController();
   stops.push(stop);
   void controller.run(stop.signal);

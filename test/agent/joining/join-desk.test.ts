@@ -52,7 +52,7 @@ function ask(
 ) {
   const { secret = SECRET, invitation = '1', now = NOW } = change;
   const clock = { ...systemClock, now: () => now };
-  const desk = createJoinDesk({ ownId: host.id, client, namespace: 'ns', roster, clock });
+  const desk = createJoinDesk({ ownId: host.id, client, namespace: 'ns', membership: roster, roster, clock });
   const signature = change.signature ?? signJoin(host.id, invitation, member.key);
   return desk({ record: member.record, invitation, secret, signature });
 }

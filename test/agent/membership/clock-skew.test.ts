@@ -30,7 +30,7 @@ describe.each([
     await connected(a, b);
     // A machine that is busy with other tests may miss a heartbeat, which is suspected and believed again.
     expect(a.changes.filter((change) => change.endsWith('state')).length).toBeLessThanOrEqual(2);
-    await b.membership.leave();
+    await b.leave();
     await eventually(() => link(a, b) === undefined);
     await joinThrough(b, a);
     await Promise.all([connected(a, b), connected(b, a)]);
@@ -48,7 +48,7 @@ describe.each([
     });
     await again.own.refresh(again.cluster.federation);
     await Promise.all([connected(a, again), connected(again, a)]);
-    await eventually(() => a.membership.records().some((record) => record.name === 'renamed'));
+    await eventually(() => a.rosters.records().some((record) => record.name === 'renamed'));
     await eventually(() => Math.abs(link(a, again)?.status.clockSkewMs ?? skewMs) < 60_000);
   });
 });

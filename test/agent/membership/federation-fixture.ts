@@ -1,9 +1,11 @@
 import { randomUUID } from 'node:crypto';
 import type { Duplex } from 'node:stream';
 import { OwnRecord } from '../../../src/agent/identity/own-record.ts';
+import { leaveFederation } from '../../../src/agent/joining/leave.ts';
 import { AdmissionGate } from '../../../src/agent/membership/admission-gate.ts';
 import { Membership } from '../../../src/agent/membership/membership.ts';
 import type { RemovedMember } from '../../../src/agent/membership/removed-members.ts';
+import { Rosters } from '../../../src/agent/roster/rosters.ts';
 import { createPodCalls } from '../../../src/agent/shadow-pod/pod-calls.ts';
 import { CodedError } from '../../../src/core/coded-error.ts';
 import type { FederationObject } from '../../../src/core/membership/peer-object.ts';
@@ -49,6 +51,8 @@ export interface TestCluster {
 export interface TestAgent {
   cluster: TestCluster;
   membership: Membership;
+  /** What the members tell each other about members. */
+  rosters: Rosters;
   /** The ways to the others. */
   peers: Peers;
   own: OwnRecord;
@@ -57,6 +61,8 @@ export interface TestAgent {
   changes: string[];
   /** Replaces its key, as headcut rotate-key does. */
   rotateKey(): Promise<unknown>;
+  /** It is no member any more, and says so. */
+  leave(): Promise<void>;
   /** Stops as a pod does that is told to. */
   stop(): Promise<void>;
 }
@@ -129,6 +135,7 @@ export async function startAgent(cluster: TestCluster, options: AgentOptions = {
     removed,
     gate,
   });
+  const rosters = new Rosters({ ...common, own, identity, members: membership, ways });
   const changes: string[] = [];
   ways.onChange((id, change) => {
     if (typeof change === 'string') changes.push(`${ways.get(id)?.name ?? id.slice(0, 6)} ${change}`);
@@ -137,12 +144,12 @@ export async function startAgent(cluster: TestCluster, options: AgentOptions = {
     ...common,
     identity,
     hello,
-    roster: membership.roster,
+    roster: rosters,
     peers: ways,
     serving: {
       calls: {
         ...refusingCalls(),
-        ...membership.calls,
+        ...rosters.calls,
         ...createPodCalls(new FakeProvider()),
         reach: () => ({ endpoints: [{ endpoint: '192.0.2.1:7443', ok: true }] }),
         // As if all of them had been replaced.
@@ -182,7 +189,8 @@ export async function startAgent(cluster: TestCluster, options: AgentOptions = {
       },
       randomUUID(),
     );
-  return { cluster, membership, peers: ways, own, gate, source, changes, rotateKey, stop };
+  const leave = (): Promise<void> => leaveFederation({ ...common, own, links: ways, membership });
+  return { cluster, membership, rosters, peers: ways, own, gate, source, changes, rotateKey, leave, stop };
 }
 
 /** The agents that a test file starts. What still runs is to end after each test: `afterEach(agents.stopAll)`. */
@@ -215,7 +223,7 @@ function warningLogger(warnings: string[]): Logger {
 export async function joinThrough(newcomer: TestAgent, inviter: TestAgent): Promise<void> {
   await newcomer.own.rejoin();
   await inviter.membership.admit(newcomer.own.record());
-  await newcomer.membership.accept(inviter.membership.records(), inviter.own.id);
+  await newcomer.membership.accept(inviter.rosters.records(), inviter.own.id);
 }
 
 /** Sends back what it gets, after the caller's ID and the query; says no to nobody but `refuse`. */

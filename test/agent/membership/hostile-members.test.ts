@@ -32,7 +32,7 @@ async function pair(limits: Partial<MemberLimits> = {}) {
   const [a, bad] = [await start('a', 0, limits), await start('bad')];
   await joinThrough(bad, a);
   await eventually(() => a.peers.get(bad.own.id)?.state === 'Connected');
-  return { a, bad, tell: (...records: PeerRecord[]) => a.membership.tell(records, bad.own.id) };
+  return { a, bad, tell: (...records: PeerRecord[]) => a.rosters.tell(records, bad.own.id) };
 }
 
 describe('a hostile member', { timeout: 60_000 }, () => {
@@ -70,7 +70,7 @@ describe('a hostile member', { timeout: 60_000 }, () => {
     await tell(now);
     await tell(resigned(bad.cluster.identity, { incarnation: 99, endpoints: ['192.0.2.66:7443'] }));
     await tell({ ...own, endpoints: ['192.0.2.66:7443'], incarnation: own.incarnation + 7 });
-    expect(a.membership.records()).toMatchObject([own, { endpoints: ['192.0.2.9:7443'], incarnation: 100 }]);
+    expect(a.rosters.records()).toMatchObject([own, { endpoints: ['192.0.2.9:7443'], incarnation: 100 }]);
     expect(a.cluster.warnings).toEqual([]);
   });
 
@@ -110,7 +110,7 @@ describe('a member that vouches for hundreds', { timeout: 60_000 }, () => {
     await tell(...invented.map((one) => vouchedBy(one, bad.cluster.identity)));
     expect(names(a).filter((name) => name.startsWith('fake-'))).toHaveLength(10);
     const friend = await createMember('friend');
-    await a.membership.tell([vouchedBy(friend, honest.cluster.identity)], honest.own.id);
+    await a.rosters.tell([vouchedBy(friend, honest.cluster.identity)], honest.own.id);
     expect(names(a)).toContain('friend');
   });
 });

@@ -22,7 +22,7 @@ async function inventor() {
   const fakes = await Promise.all(['f0', 'f1', 'f2'].map((name) => createMember(name)));
   const deep = await createMember('deep');
   const records = [...fakes.map((one) => vouchedBy(one, bad.cluster.identity)), vouchedBy(deep, fakes[0]!)];
-  await a.membership.tell(records, bad.own.id);
+  await a.rosters.tell(records, bad.own.id);
   expect(names(a)).toEqual(['bad', 'deep', 'f0', 'f1', 'f2']);
   return { a, bad, fakes, deep };
 }
@@ -37,7 +37,7 @@ describe('who is banned', { timeout: 60_000 }, () => {
     await eventually(() => names(a).length === 1);
     expect(names(a)).toEqual(['friend']);
     const passedOn = { ...fakes[1]!.record, vouch: { ...vouchedBy(fakes[1]!, friend).vouch!, origin: bad.own.id } };
-    await a.membership.tell([passedOn], friend.id);
+    await a.rosters.tell([passedOn], friend.id);
     expect(names(a)).toEqual(['friend']);
     a.cluster.federation = settings({
       banned: [bad.own.id],
@@ -45,7 +45,7 @@ describe('who is banned', { timeout: 60_000 }, () => {
       approved: [fakes[1]!.id],
     });
     await a.membership.reconsider();
-    await a.membership.tell([passedOn], friend.id);
+    await a.rosters.tell([passedOn], friend.id);
     expect(names(a)).toEqual(['f1', 'friend']);
   });
 
@@ -54,7 +54,7 @@ describe('who is banned', { timeout: 60_000 }, () => {
     a.cluster.federation = settings({ banned: [bad.own.id] });
     await a.membership.reconsider();
     await eventually(() => !names(a).includes('bad'));
-    const told = a.membership.records().filter(({ name }) => name.startsWith('f'));
+    const told = a.rosters.records().filter(({ name }) => name.startsWith('f'));
     expect(told.map(({ vouch }) => vouch?.by)).toEqual(fakes.map(() => bad.own.id));
   });
 });
@@ -62,10 +62,10 @@ describe('who is banned', { timeout: 60_000 }, () => {
 describe('members whose inviter left', { timeout: 60_000 }, () => {
   it('are vouched for by the others, who say whose word that is', async () => {
     const { a, bad, fakes } = await inventor();
-    await bad.membership.leave();
+    await bad.leave();
     await eventually(() => !names(a).includes('bad'));
-    await eventually(() => a.membership.records().some(({ vouch }) => vouch?.origin === bad.own.id));
-    const told = a.membership.records().filter(({ name }) => ['f0', 'f1', 'f2'].includes(name));
+    await eventually(() => a.rosters.records().some(({ vouch }) => vouch?.origin === bad.own.id));
+    const told = a.rosters.records().filter(({ name }) => ['f0', 'f1', 'f2'].includes(name));
     expect(told.map(({ vouch }) => [vouch?.by, vouch?.origin])).toEqual(fakes.map(() => [a.own.id, bad.own.id]));
     const c = await agents.start('c');
     await joinThrough(c, a);
@@ -80,8 +80,8 @@ describe('newcomers above the limit', { timeout: 60_000 }, () => {
     a.cluster.federation = settings({ vouchedLimit: 10 });
     const more = await Promise.all(['g0', 'g1', 'g2', 'g3', 'g4', 'g5'].map((name) => createMember(name)));
     const records = more.map((one) => vouchedBy(one, bad.cluster.identity));
-    await a.membership.tell(records, bad.own.id);
-    await a.membership.tell(records, bad.own.id);
+    await a.rosters.tell(records, bad.own.id);
+    await a.rosters.tell(records, bad.own.id);
     expect(names(a)).toHaveLength(9);
     expect(a.gate.pending().map(({ reason }) => reason)).toEqual([
       expect.stringMatching(/^bad and those/),
@@ -104,7 +104,7 @@ describe('newcomers that wait', { timeout: 60_000 }, () => {
     const b = await agents.start('b');
     b.cluster.federation = settings({ admission: 'Manual' });
     await joinThrough(a, b);
-    await b.membership.tell(a.membership.records(), a.own.id);
+    await b.rosters.tell(a.rosters.records(), a.own.id);
     expect(b.gate.pending().map(({ name }) => name)).toEqual(['bad']);
     await joinThrough(b, a);
     expect(b.membership.cameThrough(fakes[0]!.id)).not.toEqual([]);
@@ -118,14 +118,14 @@ describe('a member from a backup', { timeout: 60_000 }, () => {
     await joinThrough(b, a);
     const backup = { ...b.cluster.kept };
     for (let i = 0; i < 5; i += 1) await b.own.refresh(settings({ name: `b-${i}` }));
-    await eventually(() => a.membership.records().some(({ name }) => name === 'b-4'));
+    await eventually(() => a.rosters.records().some(({ name }) => name === 'b-4'));
     const newest = b.own.record().incarnation;
     await agents.stop(b);
     b.cluster.kept = backup;
     const restored = await agents.start(b.cluster);
     await eventually(() => restored.own.record().incarnation > newest);
     await restored.own.refresh(settings({ name: 'restored' }));
-    await eventually(() => a.membership.records().some(({ name }) => name === 'restored'));
+    await eventually(() => a.rosters.records().some(({ name }) => name === 'restored'));
   });
 
   it('of the time before it left joins again, and is heard', async () => {
@@ -135,7 +135,7 @@ describe('a member from a backup', { timeout: 60_000 }, () => {
     await eventually(() => c.peers.get(b.own.id)?.state === 'Connected');
     const backup = { ...b.cluster.kept };
     for (let i = 0; i < 5; i += 1) await b.own.refresh(settings({ name: `b-${i}` }));
-    await b.membership.leave();
+    await b.leave();
     await eventually(() => names(a).length === 1 && names(c).length === 1);
     await agents.stop(b);
     b.cluster.kept = backup;
@@ -143,9 +143,9 @@ describe('a member from a backup', { timeout: 60_000 }, () => {
     await restored.own.rejoin();
     await a.membership.admit(restored.own.record());
     // As the join desk answers.
-    const lastWord = a.membership.roster.told().filter(({ id, left }) => id === restored.own.id && left === true);
+    const lastWord = a.rosters.told().filter(({ id, left }) => id === restored.own.id && left === true);
     expect(lastWord).toHaveLength(1);
-    await restored.membership.accept([...a.membership.records(), ...lastWord], a.own.id);
+    await restored.membership.accept([...a.rosters.records(), ...lastWord], a.own.id);
     await eventually(() => a.peers.get(restored.own.id)?.state === 'Connected');
     await eventually(() => c.peers.get(restored.own.id)?.state === 'Connected');
   });
@@ -159,7 +159,7 @@ describe('a member from a backup', { timeout: 60_000 }, () => {
     const newest = b.own.record();
     await agents.stop(b);
     const restored = await agents.start(backup);
-    await restored.membership.tell([newest], a.own.id);
+    await restored.rosters.tell([newest], a.own.id);
     expect(restored.own.isOldCopy).toBe(true);
     expect(restored.own.record().certificate).not.toBe(newest.certificate);
   });

@@ -35,7 +35,7 @@ describe('members that are none any more', () => {
       const record = { ...last, id, vouch: { by: one.id, signature: '' } } as PeerRecord;
       await removed.leave(i % 2 === 0 ? record : { ...record, signature: certificate });
       await removed.forget(`${i}`.padStart(52, 'b'));
-      removed.went(record, [], i);
+      removed.former.went(record, [], i);
     }
     const bytes = Buffer.from(JSON.stringify(store.entries)).toString('base64').length;
     expect(bytes).toBeLessThan(600_000);

@@ -215,9 +215,9 @@ describe('who stole a key', { timeout: 90_000 }, () => {
     const invented = await createMember('invented');
     const oldKey = { ...stolen.identity, record: before };
     const forged = resigned(oldKey, { incarnation: 1_000_000, endpoints: ['192.0.2.66:7443'] });
-    await a.membership.tell([before, forged, resigned(oldKey, { incarnation: 2_000_000, left: true })], c.own.id);
-    await a.membership.tell([vouchedBy(invented, oldKey)], c.own.id);
-    expect(a.membership.records().find(({ id }) => id === b.own.id)).toMatchObject(b.own.record());
+    await a.rosters.tell([before, forged, resigned(oldKey, { incarnation: 2_000_000, left: true })], c.own.id);
+    await a.rosters.tell([vouchedBy(invented, oldKey)], c.own.id);
+    expect(a.rosters.records().find(({ id }) => id === b.own.id)).toMatchObject(b.own.record());
     expect(link(a, b)?.state).toBe('Connected');
     expect(a.peers.get(invented.id)).toBeUndefined();
     expect(a.cluster.warnings).toEqual(['record of a member not believed', 'record of a member not believed']);
@@ -226,17 +226,17 @@ describe('who stole a key', { timeout: 90_000 }, () => {
   it('does not come back in the name of a member that left with a later one', async () => {
     const [a, b, c] = (await federation('a', 'b', 'c')) as [TestAgent, TestAgent, TestAgent];
     const stolen = { ...b.cluster.identity, record: b.own.record() };
-    const voucher = a.membership.records().find(({ id }) => id === b.own.id)?.vouch;
+    const voucher = a.rosters.records().find(({ id }) => id === b.own.id)?.vouch;
     await b.rotateKey();
     await eventually(() => a.cluster.peers.get('b')?.spec.certificate === b.own.record().certificate);
-    await b.membership.leave();
+    await b.leave();
     await eventually(() => link(a, b) === undefined);
     const fork = await withNextKey(await withNextKey(stolen));
     const back = {
       ...resigned(fork, { incarnation: 1_000_000 }),
       ...(voucher === undefined ? {} : { vouch: voucher }),
     };
-    await a.membership.tell([back], c.own.id);
+    await a.rosters.tell([back], c.own.id);
     expect(a.peers.get(b.own.id)).toBeUndefined();
   });
 

@@ -1,9 +1,9 @@
 import { describe, expect, it } from 'vitest';
-import { type RosterDifference, RosterExchange } from '../../../src/agent/membership/roster-exchange.ts';
+import { type RosterDifference, RosterExchange } from '../../../src/agent/roster/roster-exchange.ts';
 import type { PeerRecord } from '../../../src/core/membership/peer-record.ts';
 import { silentLogger } from '../../../src/runtime/logger.ts';
 import { eventually } from '../../peering/peer-server-fixture.ts';
-import { fastClock } from './federation-fixture.ts';
+import { fastClock } from '../membership/federation-fixture.ts';
 
 /** An exchange whose own digest is the sorted letters it knows; peers answer by `answer`. */
 function start(own: string, answer: (peerId: string) => Promise<RosterDifference> | undefined) {

@@ -1,7 +1,10 @@
 import { beforeAll, describe, expect, it } from 'vitest';
-import { RecordIntake } from '../../../src/agent/membership/record-intake.ts';
+import type { MembersToHear } from '../../../src/agent/ports.ts';
+import { RecordIntake } from '../../../src/agent/roster/record-intake.ts';
+import type { Beliefs } from '../../../src/core/membership/judge-record.ts';
 import type { PeerRecord } from '../../../src/core/membership/peer-record.ts';
 import { type Logger, silentLogger } from '../../../src/runtime/logger.ts';
+import { oneAtATime } from '../../../src/runtime/one-at-a-time.ts';
 import {
   createMember,
   resigned,
@@ -38,22 +41,25 @@ function start() {
   const logger = Object.assign(Object.create(silentLogger) as Logger, {
     warn: (_fields: object, message: string) => void warnings.push(message),
   });
-  const intake = new RecordIntake({
+  const carryOut: MembersToHear['carryOut'] = (decision) => {
+    if (decision.type === 'reject') rejected.push(decision.id);
+    else {
+      writes.push(`${decision.type} ${decision.record.name}`);
+      members.set(decision.record.id, decision.record);
+    }
+    return Promise.resolve();
+  };
+  const beliefs: Beliefs = {
     known: { get: (id) => members.get(id), unusable: () => undefined },
     isIgnored: () => false,
     removed: { has: () => false, refuses: () => false },
     problemOf: () => undefined,
-    carryOut: (decision) => {
-      if (decision.type === 'reject') rejected.push(decision.id);
-      else {
-        writes.push(`${decision.type} ${decision.record.name}`);
-        members.set(decision.record.id, decision.record);
-      }
-      return Promise.resolve();
-    },
-    clock: time.clock,
-    logger,
-  });
+  };
+  const takeWanted = async (records: readonly PeerRecord[], from: string): Promise<void> => {
+    for (const record of records) await carryOut({ type: 'update', record }, { from, isWanted: true });
+  };
+  const hearing: MembersToHear = { beliefs, carryOut, takeWanted, serially: oneAtATime() };
+  const intake = new RecordIntake({ members: hearing, clock: time.clock, logger });
   return { intake, time, members, writes, rejected, warnings };
 }
 

@@ -1,28 +1,14 @@
 import { setImmediate } from 'node:timers/promises';
+import { judgeRecord, objectionTo, worthALook } from '../../core/membership/judge-record.ts';
 import type { PeerRecord } from '../../core/membership/peer-record.ts';
-import {
-  considerRecord,
-  costOfRecord,
-  inOrderOfVouching,
-  type KnownMembers,
-  type RecordDecision,
-  unvouched,
-} from '../../core/membership/roster.ts';
+import { costOfRecord, type RecordDecision } from '../../core/membership/roster.ts';
 import { type Bucket, type RateLimit, takeToken, takeTokens } from '../../core/rate-limit.ts';
 import type { Clock } from '../../runtime/clock.ts';
 import type { Logger } from '../../runtime/logger.ts';
-import { oneAtATime } from '../../runtime/one-at-a-time.ts';
+import type { MembersToHear } from '../ports.ts';
 
 export interface RecordIntakeDeps {
-  known: KnownMembers;
-  /** Whether a record is of no interest, whatever it says; a look at IDs and no more. */
-  isIgnored(record: PeerRecord): boolean;
-  /** Members that left: theirs is looked at only where it says that they are back. */
-  removed: { has(id: string): boolean; refuses(record: PeerRecord): boolean };
-  /** Why a newcomer cannot come in, before anything of it is verified; undefined when it can. */
-  problemOf(newcomer: PeerRecord, isWanted: boolean): string | undefined;
-  /** Carries out what was decided; what it changes is in `known` when it returns. */
-  carryOut(decision: RecordDecision, told: { from: string; isWanted: boolean }): Promise<void>;
+  members: MembersToHear;
   clock: Clock;
   logger: Logger;
 }
@@ -49,8 +35,6 @@ const TOO_MUCH = 'this member tells more than is looked at; the rest waits until
 interface Batch {
   records: Iterator<PeerRecord, void>;
   from: string;
-  /** Trusted: the inviter of a cluster that joins, and this cluster itself. */
-  isWanted: boolean;
   outcome: Intake;
   done(outcome: Intake): void;
   failed(error: unknown): void;
@@ -62,7 +46,6 @@ interface Batch {
  */
 export class RecordIntake {
   readonly #deps: RecordIntakeDeps;
-  readonly #serially = oneAtATime();
   readonly #signatures = new Map<string, Bucket>();
   readonly #waiting = new Map<string, Batch[]>();
   /** By member: how often it changed, and its last change that waits. */
@@ -75,37 +58,24 @@ export class RecordIntake {
     this.#deps = deps;
   }
 
-  /** One after the other with what is taken in. */
-  serially<T>(work: () => Promise<T>): Promise<T> {
-    return this.#serially(work);
-  }
-
   /** @returns whether all of it was looked at; else it has to be told again */
   tell(records: readonly PeerRecord[], from: string): Promise<Intake> {
     return new Promise((done, failed) => {
       const waiting = this.#waiting.get(from) ?? [];
       this.#waiting.set(from, waiting);
-      const wanted = this.#wanted(records);
-      waiting.push({ records: wanted, from, isWanted: false, outcome: 'all', done, failed });
+      const worth = worthALook(records, this.#deps.members.beliefs);
+      waiting.push({ records: worth, from, outcome: 'all', done, failed });
       if (waiting.length > MAX_WAITING) {
         waiting.shift()?.done('part');
         this.#say({ from }, TOO_MUCH);
       }
-      void this.#serially(() => this.#nextOf(from));
+      void this.#deps.members.serially(() => this.#nextOf(from));
     });
   }
 
   /** The same where nobody waits for it. */
   note(records: readonly PeerRecord[], from: string): void {
     this.tell(records, from).catch((err: unknown) => this.#deps.logger.warn({ err }, 'members not stored'));
-  }
-
-  /** For who is in `serially` already: takes in all that somebody tells whom this cluster trusts. */
-  async takeWanted(records: readonly PeerRecord[], from: string): Promise<void> {
-    await new Promise<Intake>((done, failed) => {
-      const batch = { records: this.#wanted(records), from, isWanted: true, outcome: 'all', done, failed } as const;
-      void this.#take(batch, Number.POSITIVE_INFINITY);
-    });
   }
 
   /** The member is none any more. */
@@ -118,26 +88,21 @@ export class RecordIntake {
     this.#waiting.delete(id);
   }
 
-  *#wanted(records: readonly PeerRecord[]): Generator<PeerRecord, void> {
-    const { known, isIgnored } = this.#deps;
-    for (const record of inOrderOfVouching(records, known)) if (!isIgnored(record)) yield record;
-  }
-
   async #nextOf(from: string): Promise<void> {
     const batch = this.#waiting.get(from)?.shift();
     if (batch === undefined) return;
-    if (await this.#take(batch, SIGNATURES_A_TURN)) return;
+    if (await this.#take(batch)) return;
     // The rest of it, after those who waited meanwhile.
     const waiting = this.#waiting.get(from);
     if (waiting === undefined) return batch.done('part');
     waiting.unshift(batch);
-    void this.#serially(() => this.#nextOf(from));
+    void this.#deps.members.serially(() => this.#nextOf(from));
   }
 
-  /** @returns false when it stopped with records left, after `most` signatures */
-  async #take(batch: Batch, most: number): Promise<boolean> {
+  /** @returns false when it stopped with records left, after as many signatures as there are in a turn */
+  async #take(batch: Batch): Promise<boolean> {
     try {
-      for (let spent = 0; spent < most; ) {
+      for (let spent = 0; spent < SIGNATURES_A_TURN; ) {
         const { done, value } = batch.records.next();
         if (done === true) {
           batch.done(batch.outcome);
@@ -154,31 +119,23 @@ export class RecordIntake {
 
   /** @returns how many signatures that took */
   async #consider(record: PeerRecord, batch: Batch): Promise<number> {
-    const { known, removed, carryOut } = this.#deps;
-    const cost = costOfRecord(record, known);
-    const reason = this.#problemOf(record, batch, cost);
-    if (reason !== undefined) {
-      await carryOut({ type: 'reject', id: record.id, reason }, batch);
+    const { members } = this.#deps;
+    const { beliefs } = members;
+    const told = { from: batch.from, isWanted: false };
+    const cost = costOfRecord(record, beliefs.known);
+    const objection = cost === 0 ? undefined : objectionTo(record, false, beliefs);
+    if (objection !== undefined) {
+      await members.carryOut(objection, told);
       return 0;
     }
-    if (!batch.isWanted && !this.#pay(batch.from, cost)) {
+    if (!this.#pay(batch.from, cost)) {
       batch.outcome = 'part';
       return 0;
     }
     await this.#breathe(cost);
-    if (removed.has(record.id) && (cost === 0 || removed.refuses(record))) return cost;
-    const verdict = considerRecord(record, known);
-    if (verdict === 'unknown-voucher') await carryOut(unvouched(record), batch);
-    else if (verdict !== 'old' && !(verdict.type === 'update' && this.#isEarly(verdict.record, batch)))
-      await carryOut(verdict, batch);
+    const decision = judgeRecord(record, cost, beliefs);
+    if (decision !== undefined && !this.#isEarly(decision)) await members.carryOut(decision, told);
     return cost;
-  }
-
-  /** Of a newcomer that could come in. */
-  #problemOf(record: PeerRecord, { isWanted }: Batch, cost: number): string | undefined {
-    const { known, problemOf } = this.#deps;
-    const isKnown = known.get(record.id) !== undefined || known.unusable(record.id) !== undefined;
-    return cost === 0 || isKnown ? undefined : problemOf(record, isWanted);
   }
 
   #pay(from: string, signatures: number): boolean {
@@ -204,11 +161,13 @@ export class RecordIntake {
   }
 
   /** A member that changes too often waits, and its last change counts. */
-  #isEarly(record: PeerRecord, { isWanted }: Batch): boolean {
-    const { known, clock, logger } = this.#deps;
+  #isEarly(decision: RecordDecision): boolean {
+    if (decision.type !== 'update') return false;
+    const { members, clock, logger } = this.#deps;
+    const { record } = decision;
     const { id } = record;
     // A key that is replaced: that is as often as there are keys.
-    if (isWanted || known.get(id)?.certificate !== record.certificate) return false;
+    if (members.beliefs.known.get(id)?.certificate !== record.certificate) return false;
     const bucket = takeToken(CHANGES, this.#changes.get(id), clock.monotonic());
     if (bucket !== undefined) {
       this.#changes.set(id, bucket);
@@ -224,14 +183,14 @@ export class RecordIntake {
   }
 
   async #later(id: string): Promise<void> {
-    const { clock } = this.#deps;
+    const { clock, members } = this.#deps;
     await clock.sleep(1_000 / CHANGES.perSecond);
-    await this.#serially(async () => {
+    await members.serially(async () => {
       const record = this.#late.get(id);
       this.#late.delete(id);
       if (record === undefined) return;
       this.#changes.set(id, { tokens: 0, at: clock.monotonic() });
-      await this.takeWanted([record], id);
+      await members.takeWanted([record], id);
     });
   }
 

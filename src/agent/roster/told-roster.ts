@@ -6,20 +6,13 @@ import {
   versionsOf,
 } from '../../core/membership/roster-digest.ts';
 import { isVouchedBy, signVouch } from '../../core/membership/signed-record.ts';
-import type { OwnIdentity } from '../ports.ts';
-import type { RemovedMembers } from './removed-members.ts';
+import type { MembersToTell, OwnIdentity } from '../ports.ts';
 
 export interface ToldRosterDeps {
   own: OwnIdentity;
   /** Its key may be another one tomorrow. */
   identity: { key: string };
-  /** The records of the other members by ID. */
-  members(): ReadonlyMap<string, PeerRecord>;
-  removed: Pick<RemovedMembers, 'left' | 'lastWords' | 'originOf'>;
-  /** Whether this member passes on the word of somebody who is a member no more, or whose word cannot be verified. */
-  mayVouchFor(record: PeerRecord): boolean;
-  /** IDs of those of whom nothing is believed. */
-  refused(): Iterable<string>;
+  members: MembersToTell;
 }
 
 /** What this member tells others about the members of the federation. */
@@ -43,13 +36,13 @@ export class ToldRoster {
   /** The own record first. Each other one carries the voucher of a member that is in the list, or our own, but for those that a banned one brought in. */
   records(): PeerRecord[] {
     const { own, members } = this.#deps;
-    this.#records ??= [own.record(), ...[...members().values()].map((record) => this.#withVoucher(record))];
+    this.#records ??= [own.record(), ...[...members.records().values()].map((record) => this.#withVoucher(record))];
     return this.#records;
   }
 
   /** All members, and the last words of those who left. */
   withLeft(): PeerRecord[] {
-    return [...this.records(), ...this.#deps.removed.left()];
+    return [...this.records(), ...this.#deps.members.removed.left()];
   }
 
   digest(): string {
@@ -58,23 +51,23 @@ export class ToldRoster {
   }
 
   versions(): RosterVersions {
-    const { removed, refused } = this.#deps;
-    return versionsOf(this.records(), removed.lastWords(), refused());
+    const { members } = this.#deps;
+    return versionsOf(this.records(), members.removed.lastWords(), members.refused());
   }
 
   missingFrom(versions: RosterVersions): PeerRecord[] {
-    return recordsMissingFrom(versions, this.records(), this.#deps.removed.left());
+    return recordsMissingFrom(versions, this.records(), this.#deps.members.removed.left());
   }
 
   #withVoucher(record: PeerRecord): PeerRecord {
-    const { own, identity, members, removed, mayVouchFor } = this.#deps;
+    const { own, identity, members } = this.#deps;
     const by = record.vouch?.by ?? '';
-    const voucher = by === own.id ? own.record() : members().get(by);
+    const voucher = by === own.id ? own.record() : members.records().get(by);
     const before = this.#vouched.get(record);
-    const may = mayVouchFor(record);
+    const may = members.mayVouchFor(record);
     if (before?.certificate === voucher?.certificate && before?.may === may) return before.told;
     const isGood = voucher !== undefined && isVouchedBy(record, voucher);
-    const origin = record.vouch?.origin ?? (voucher === undefined ? removed.originOf(by) : undefined) ?? by;
+    const origin = record.vouch?.origin ?? (voucher === undefined ? members.removed.originOf(by) : undefined) ?? by;
     const isOwn = by === own.id || by === '';
     const passedOn = signVouch(record.id, own.id, identity.key, isOwn ? undefined : origin);
     const told = isGood || !may ? record : { ...record, vouch: passedOn };

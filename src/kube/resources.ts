@@ -45,6 +45,8 @@ export const PEERS = resource('headcut.dev/v1alpha1', 'Peer', 'peers', false);
 export const OFFLOADINGS = resource('headcut.dev/v1alpha1', 'Offloading', 'offloadings', true);
 export const CLUSTER_PROPERTIES = resource('about.k8s.io/v1beta1', 'ClusterProperty', 'clusterproperties', false);
 export const CLUSTER_PROFILES = resource('multicluster.x-k8s.io/v1alpha1', 'ClusterProfile', 'clusterprofiles', true);
+export const SERVICE_EXPORTS = resource('multicluster.x-k8s.io/v1beta1', 'ServiceExport', 'serviceexports', true);
+export const SERVICE_IMPORTS = resource('multicluster.x-k8s.io/v1beta1', 'ServiceImport', 'serviceimports', true);
 export const SHADOW_PODS = resource('headcut.dev/v1alpha1', 'ShadowPod', 'shadowpods', true);
 
 /** `v1`, `apps/v1`, … */

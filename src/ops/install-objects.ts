@@ -38,6 +38,11 @@ export function networkRemovalObjects(image: string | undefined): KubeObject[] {
   return withImage(objects.removeNetwork as unknown[] as KubeObject[], image);
 }
 
+/** The kinds of the Multi-Cluster Services API: not headcut's own, so they are made where there are none, and otherwise left alone. */
+export function sharingKinds(): KubeObject[] {
+  return objects.sharing as unknown[] as KubeObject[];
+}
+
 /** Every kind of object that an installation can have. */
 export function possibleObjects(): KubeObject[] {
   return [

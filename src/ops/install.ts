@@ -2,7 +2,7 @@ import { CodedError } from '../core/coded-error.ts';
 import type { KubeObject, Pod } from '../core/kube-objects.ts';
 import { AGENT_NAMESPACE } from '../core/membership/join-secrets.ts';
 import { FEDERATION_NAME, type FederationObject } from '../core/membership/peer-object.ts';
-import { isNotFound } from '../kube/api-error.ts';
+import { isAlreadyExists, isNotFound } from '../kube/api-error.ts';
 import type { KubeClient } from '../kube/client.ts';
 import { Discovery } from '../kube/discovery.ts';
 import { patiently } from '../kube/patiently.ts';
@@ -17,6 +17,7 @@ import {
   installObjects,
   POD_SELECTOR,
   policyObject,
+  sharingKinds,
 } from './install-objects.ts';
 
 export interface InstallOptions extends InstallChoices {
@@ -50,6 +51,7 @@ export async function install(client: KubeClient, options: InstallOptions): Prom
       (await patiently(() => isThere(client, discovery, csrApproverBinding()), { clock, untilMs }));
     const objects = installObjects({ ...options, csrApprover, webhook });
     for (const object of objects) await patiently(() => applyOne(client, discovery, object), { clock, untilMs });
+    for (const kind of sharingKinds()) await patiently(() => addOne(client, discovery, kind), { clock, untilMs });
     const { id = '', endpoints = [] } = (await waitForAgent(client, { clock, timeoutMs, untilMs })).status ?? {};
     return { objects: objects.length, admission: webhook ? 'webhook' : 'policies', id, endpoints };
   } catch (error) {
@@ -84,6 +86,16 @@ async function applyOne(client: KubeClient, discovery: Discovery, object: KubeOb
       `this API server does not know ${kind} of ${apiVersion} (for ${metadata.name}); headcut needs Kubernetes 1.34 or newer`,
     );
   await applyOwn(client, type, object);
+}
+
+/** Leaves alone what is there, in whatever form. */
+async function addOne(client: KubeClient, discovery: Discovery, object: KubeObject): Promise<void> {
+  if (await isThere(client, discovery, object)) return;
+  const type = await discovery.typeOf(object);
+  if (type === undefined) return;
+  await client.create(type, object).catch((error: unknown) => {
+    if (!isAlreadyExists(error)) throw error;
+  });
 }
 
 interface Deployment extends KubeObject {

@@ -6,6 +6,7 @@ import { MANAGED_BY, MANAGED_BY_LABEL, ORIGIN_CLUSTER_LABEL, PEER_LABEL, UNREACH
 import { AGENT_NAMESPACE } from '../core/membership/join-secrets.ts';
 import { FEDERATION_NAME } from '../core/membership/peer-object.ts';
 import { isTerminal } from '../core/pod-phase.ts';
+import { IMPORT_LABEL, SOURCE_CLUSTER_LABEL } from '../core/sharing/sharing-objects.ts';
 import { isNotFound } from '../kube/api-error.ts';
 import type { KubeClient } from '../kube/client.ts';
 import { Discovery } from '../kube/discovery.ts';
@@ -13,11 +14,14 @@ import {
   CERTIFICATE_SIGNING_REQUESTS,
   CLUSTER_PROPERTIES,
   DEPLOYMENTS,
+  ENDPOINT_SLICES,
   FEDERATIONS,
   LEASES,
   NAMESPACES,
   NODES,
   PODS,
+  SERVICE_IMPORTS,
+  SERVICES,
 } from '../kube/resources.ts';
 import type { Clock, TimeLimit } from '../runtime/clock.ts';
 import { explain } from './cluster.ts';
@@ -292,6 +296,10 @@ async function everything(client: KubeClient, nodes: readonly KubeObject[]): Pro
     { type: LEASES, namespace: 'kube-node-lease', matches: ({ metadata }) => names.includes(metadata.name) },
     { type: CERTIFICATE_SIGNING_REQUESTS, matches: isOurRequest },
     { type: CLUSTER_PROPERTIES, query: { labelSelector: `${MANAGED_BY_LABEL}=${MANAGED_BY}` } },
+    // What is shared goes; exports are the users', and the kinds are not ours.
+    { type: SERVICE_IMPORTS, query: { labelSelector: `${MANAGED_BY_LABEL}=${MANAGED_BY}` } },
+    { type: ENDPOINT_SLICES, query: { labelSelector: `${SOURCE_CLUSTER_LABEL},${MANAGED_BY_LABEL}=${MANAGED_BY}` } },
+    { type: SERVICES, query: { labelSelector: IMPORT_LABEL } },
     ...cluster,
     ...kinds,
   ];

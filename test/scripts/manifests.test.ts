@@ -18,7 +18,7 @@ describe('what is generated from manifests/', () => {
         .map((path) => [path, readFileSync(join(folder, path), 'utf8')]),
     );
     expect(present).toEqual(expected);
-    const files = ['generated', 'chart/templates'].flatMap((generated) =>
+    const files = ['generated', 'chart/templates', 'chart/crds'].flatMap((generated) =>
       readdirSync(join(folder, generated)).map((file) => `${generated}/${file}`),
     );
     expect(files.filter((file) => expected[file] === undefined)).toEqual([]);

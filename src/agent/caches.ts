@@ -4,6 +4,7 @@ import { JOIN_LABEL } from '../core/membership/join-secrets.ts';
 import type { FederationObject, PeerObject } from '../core/membership/peer-object.ts';
 import type { EndpointSlice, Service } from '../core/service/service-objects.ts';
 import type { ShadowPod } from '../core/shadow-pod/shadow-pod.ts';
+import { SHARE_ANNOTATION } from '../core/sharing/sharing-objects.ts';
 import type { KubeClient } from '../kube/client.ts';
 import { Reflector } from '../kube/reflector.ts';
 import {
@@ -33,7 +34,7 @@ export function createCaches(deps: { client: KubeClient; namespace: string; cloc
     peers: new Reflector<PeerObject>({ ...common, type: PEERS }),
     federations: new Reflector<FederationObject>({ ...common, type: FEDERATIONS }),
     shadowPods: new Reflector<ShadowPod>({ ...common, type: SHADOW_PODS }),
-    namespaces: new Reflector<KubeObject>({ ...common, type: NAMESPACES, slim: withLabelsAlone }),
+    namespaces: new Reflector<KubeObject>({ ...common, type: NAMESPACES, slim: withoutAnnotations }),
     offloadings: new Reflector<KubeObject>({ ...common, type: OFFLOADINGS }),
     /** Our copies of peers' Services, in twin namespaces. */
     mirrors: new Reflector<Service>({ ...common, type: SERVICES, labelSelector: ORIGIN_CLUSTER_LABEL }),
@@ -48,10 +49,11 @@ export function createCaches(deps: { client: KubeClient; namespace: string; cloc
   };
 }
 
-/** What is asked of a namespace is how it is labelled. */
-function withLabelsAlone({ metadata }: KubeObject): KubeObject {
-  const { annotations: _, ...rest } = metadata;
-  return { metadata: rest };
+/** What is asked of a namespace is how it is labelled, and what it shares. */
+function withoutAnnotations({ metadata }: KubeObject): KubeObject {
+  const { annotations = {}, ...rest } = metadata;
+  const share = annotations[SHARE_ANNOTATION];
+  return { metadata: share === undefined ? rest : { ...rest, annotations: { [SHARE_ANNOTATION]: share } } };
 }
 
 /** The list of images is the largest part of a Node, and nothing of ours. */

@@ -21,6 +21,7 @@ import { composeDiagnosis } from './compose-diagnosis.ts';
 import { composeFencing } from './compose-fencing.ts';
 import { composeForOffloadedPods } from './compose-offloaded-pods.ts';
 import { composeProvider } from './compose-provider.ts';
+import { composeSharing } from './compose-sharing.ts';
 import type { AgentConfig } from './config.ts';
 import type { DnsGate } from './dns/dns-gate.ts';
 import { createMembershipStatus } from './federation/membership-status.ts';
@@ -59,6 +60,7 @@ import { createPodStreams } from './pod-streams/pod-streams.ts';
 import { Rosters } from './roster/rosters.ts';
 import { createServiceCalls } from './service/service-calls.ts';
 import { createPodCalls } from './shadow-pod/pod-calls.ts';
+import { ExportedPods } from './sharing/exported-pods.ts';
 
 export interface Agent {
   /** Works until `signal` aborts; then says goodbye to the peers and ends in order. Nothing remote is removed by that. */
@@ -79,12 +81,18 @@ export async function composeAgent(parts: AgentParts): Promise<Agent> {
   const hello = { instance: randomUUID(), protocol: PROTOCOL_VERSION, version: VERSION };
   const members = await composeMembership(parts, { client, caches, hello });
   const { membership, rosters, identity, peers } = members;
-  const network = await composeNetwork(parts, client, caches, members);
+  const exported = new ExportedPods();
+  const network = await composeNetwork(parts, { client, caches, exported }, members);
   const addresses = network.state;
   const { leases, guardRights, grants, fencing } = composeFencing(parts, { client, caches, peers });
   const offloaded = composeForOffloadedPods(parts, { client, caches, peers, addresses, leases });
   const provider = composeProvider(parts, { client, caches, peers, offloaded, leases });
   const consumer = composeConsumer(parts, { client, caches, peers, addresses, fencing, countWrite });
+  const self = { id: identity.id, name: () => members.own.record().name };
+  const sharing = composeSharing(parts, {
+    ...{ client, caches, peers, addresses, exported, self },
+    limits: offloaded.limits,
+  });
   const homeApiStream = createHomeApiStream({
     pods: caches.pods,
     nodes: consumer.virtualNodes,
@@ -117,6 +125,7 @@ export async function composeAgent(parts: AgentParts): Promise<Agent> {
         ...createPodCalls(provider.shadowPods),
         ...provider.offers.calls,
         ...createServiceCalls(offloaded.mirrors),
+        ...sharing.calls,
         ...streams.calls,
         ...createStatsCalls(stats),
         ...grants.calls,
@@ -154,6 +163,7 @@ export async function composeAgent(parts: AgentParts): Promise<Agent> {
     consumer.failover.controller,
     consumer.evacuation.controller,
     consumer.rebalancer.controller,
+    ...sharing.controllers,
   ];
   health = createHealthServer({
     unsynced: () => Object.entries(caches).flatMap(([name, cache]) => (cache.synced ? [] : [name])),
@@ -185,6 +195,7 @@ export async function composeAgent(parts: AgentParts): Promise<Agent> {
     consumer.failover,
     consumer.evacuation,
     consumer.rebalancer,
+    sharing,
     new AdmissionWebhook({ client, host: config.hostIp, port: config.webhookPort, clock, logger }),
   ];
   const { dnsGate, homeApiGate } = offloaded;
@@ -257,8 +268,7 @@ async function composeMembership(
 
 async function composeNetwork(
   parts: AgentParts,
-  client: KubeClient,
-  caches: Caches,
+  { client, caches, exported }: { client: KubeClient; caches: Caches; exported: ExportedPods },
   { rosters, peers: links, own }: { rosters: Rosters; peers: Peers; own: OwnRecord },
 ) {
   const { config, clock, logger } = parts;
@@ -290,7 +300,7 @@ async function composeNetwork(
   const resolve = async (host: string): Promise<string[]> =>
     (await lookup(host, { all: true })).map(({ address }) => address);
   const node = new NodeNetworkClient(join(networkFolder, NETWORK_SOCKET), clock);
-  const namespaces = new Namespaces(caches);
+  const namespaces = new Namespaces({ ...caches, exported });
   const fence = new GuestFence({
     node,
     nodes,

@@ -176,6 +176,12 @@ export interface PeerAddresses {
   onChange(listener: (peerId: string) => void): void;
 }
 
+/** The pods of Services that this cluster exports, by their addresses here. Implemented by the sharing feature, used by the network. */
+export interface ExportedAddresses {
+  has(namespace: string, address: string): boolean;
+  onChange(listener: () => void): void;
+}
+
 /** A pod of a peer that runs here, as its home knows it. */
 export interface OffloadedPod {
   cluster: string;

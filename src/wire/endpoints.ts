@@ -1,5 +1,6 @@
 import Type from 'typebox';
 import type { CallDefinition, PodStreamDefinition, StreamDefinition } from './definition.ts';
+import { ExportRefusals, ExportsUpdate } from './export-schemas.ts';
 import { EndpointReaches, JoinRequest, PeerRecords, RosterDifference, RosterVersions } from './member-schemas.ts';
 import {
   ConfigObjects,
@@ -23,7 +24,7 @@ import { ServiceProblems, Services } from './service-schemas.ts';
  * 4: keys can be replaced; members of before know a member by its first key alone.
  * 5: the question for a lease names the pods that it is for.
  * 6: a list of all pods comes in parts to whom asks for that; a peer can be asked for its offer.
- * 7: what a pod names may be sent ahead of it.
+ * 7: what a pod names may be sent ahead of it; members tell each other of the Services that they export.
  */
 export const PROTOCOL_VERSION = 7;
 /** To members that speak less than this a pod goes with all that it names, in one message, or not at all. */
@@ -34,6 +35,8 @@ export const KEY_REPLACEMENT_PROTOCOL = 4;
 export const FENCING_PROTOCOL = 4;
 /** Members that speak less than this are asked for a lease without naming pods. */
 export const NAMED_LEASE_PROTOCOL = 5;
+/** Members that speak less than this export no Services, and import none. */
+export const EXPORTS_PROTOCOL = 7;
 
 /** TLS server names: a newcomer asks for the first one, a member for the second. */
 export const JOIN_SERVER_NAME = 'join.headcut';
@@ -206,6 +209,20 @@ export const ENDPOINTS = {
     replyBytes: MIB,
     withinMs: CALL_WITHIN_MS,
     errors: ['NotFound'],
+    cost: 1,
+  },
+  updateExports: {
+    purpose:
+      'Tells Services that the caller exports. What `begins` is the whole: at its end (`ends`) whatever was told before and not again is gone. Later ones tell what changed, and what is `gone`. Answers with those that are not taken.',
+    since: 7,
+    method: 'PUT',
+    path: '/v1/exports',
+    body: ExportsUpdate,
+    bodyBytes: 8 * MIB,
+    reply: Type.Object({ refused: ExportRefusals }),
+    replyBytes: MIB,
+    withinMs: CALL_WITHIN_MS,
+    errors: [],
     cost: 1,
   },
   stats: {

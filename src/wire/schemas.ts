@@ -32,8 +32,8 @@ export const Timestamp = Type.Number({ minimum: 0, maximum: 8.64e15 });
 export const Count = Type.Integer({ minimum: 0, maximum: Number.MAX_SAFE_INTEGER });
 
 /** A label's or annotation's key, with its prefix. */
-const QUALIFIED_NAME = '^([a-z0-9.-]{1,253}/)?[A-Za-z0-9]([A-Za-z0-9_.-]{0,61}[A-Za-z0-9])?$';
-const LABEL_VALUE = '^([A-Za-z0-9]([A-Za-z0-9_.-]{0,61}[A-Za-z0-9])?)?$';
+export const QUALIFIED_NAME = '^([a-z0-9.-]{1,253}/)?[A-Za-z0-9]([A-Za-z0-9_.-]{0,61}[A-Za-z0-9])?$';
+export const LABEL_VALUE = '^([A-Za-z0-9]([A-Za-z0-9_.-]{0,61}[A-Za-z0-9])?)?$';
 export const Labels = mapOf(QUALIFIED_NAME, Type.String({ maxLength: 63, pattern: LABEL_VALUE }), 200);
 
 /** An amount of a resource: no sign, since nobody has less than nothing, and a power of ten within ±18, as the suffixes have. */

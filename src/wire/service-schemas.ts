@@ -4,7 +4,7 @@ import { Label, Message, mapOf } from './schemas.ts';
 /** What a consumer tells a provider of its Services: closed, so that nothing but what is named here reaches a provider's API server. */
 
 const Protocol = Type.Union([Type.Literal('TCP'), Type.Literal('UDP'), Type.Literal('SCTP')]);
-const Ports = Type.Array(
+export const Ports = Type.Array(
   Type.Object(
     {
       name: Type.Optional(Type.String({ maxLength: 63 })),
@@ -28,6 +28,11 @@ const Endpoint = Type.Object(
   { additionalProperties: false },
 );
 
+export const Endpoints = Type.Array(
+  Type.Object({ ports: Ports, endpoints: Type.Array(Endpoint, { maxItems: 1_000 }) }, { additionalProperties: false }),
+  { maxItems: 100 },
+);
+
 const SentService = Type.Object(
   {
     name: Label,
@@ -39,13 +44,7 @@ const SentService = Type.Object(
     affinitySeconds: Type.Optional(Type.Integer({ minimum: 1, maximum: 86_400 })),
     publishNotReadyAddresses: Type.Optional(Type.Boolean()),
     localOnly: Type.Optional(Type.Boolean()),
-    endpoints: Type.Array(
-      Type.Object(
-        { ports: Ports, endpoints: Type.Array(Endpoint, { maxItems: 1_000 }) },
-        { additionalProperties: false },
-      ),
-      { maxItems: 100 },
-    ),
+    endpoints: Endpoints,
   },
   { additionalProperties: false },
 );

@@ -1,14 +1,16 @@
 import { isDeepStrictEqual } from 'node:util';
-import type { KubeObject, Node } from '../../core/kube-objects.ts';
+import type { KubeObject, Node, Pod } from '../../core/kube-objects.ts';
 import { ORIGIN_CLUSTER_LABEL, PEER_LABEL } from '../../core/labels.ts';
 import type { NamespaceFacts } from '../../core/network/reachable-pods.ts';
 import { namespaceOffloading, offloadingKey } from '../../core/offloading/namespace-offloading.ts';
 import type { Store } from '../../kube/store.ts';
+import type { ExportedAddresses } from '../ports.ts';
 
 export interface NamespacesDeps {
   namespaces: Store<KubeObject>;
   offloadings: Store<KubeObject>;
   nodes: Pick<Store<Node>, 'get'>;
+  exported: ExportedAddresses;
 }
 
 /** What the namespaces of this cluster say of the pods in them. */
@@ -28,6 +30,7 @@ export class Namespaces implements NamespaceFacts {
   onChange(listener: () => void): void {
     const { namespaces, offloadings } = this.#deps;
     const saying = (object: KubeObject | undefined): unknown => [object?.metadata.labels, object?.spec];
+    this.#deps.exported.onChange(listener);
     for (const store of [namespaces, offloadings])
       store.onChange((_key, after, before) => {
         if (!isDeepStrictEqual(saying(after), saying(before)) || (after === undefined) !== (before === undefined))
@@ -46,5 +49,9 @@ export class Namespaces implements NamespaceFacts {
 
   isVirtual(node: string): boolean {
     return this.#deps.nodes.get(node)?.metadata.labels?.[PEER_LABEL] !== undefined;
+  }
+
+  isExported({ metadata, status }: Pod): boolean {
+    return status?.podIP !== undefined && this.#deps.exported.has(metadata.namespace ?? '', status.podIP);
   }
 }

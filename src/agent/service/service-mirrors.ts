@@ -15,12 +15,12 @@ import { ApiError, ignoreGone, isAlreadyExists } from '../../kube/api-error.ts';
 import type { KubeClient } from '../../kube/client.ts';
 import { ENDPOINT_SLICES, type ResourceType, SERVICES } from '../../kube/resources.ts';
 import type { Store } from '../../kube/store.ts';
+import { WrittenObjects } from '../../kube/written-objects.ts';
 import { aborted } from '../../runtime/aborted.ts';
 import type { Clock } from '../../runtime/clock.ts';
 import { type Controller, createController, type ReconcileResult } from '../../runtime/controller.ts';
 import type { Logger } from '../../runtime/logger.ts';
 import type { PeerLinks, PodAddresses, ServiceMirrorDesk } from '../ports.ts';
-import { WrittenObjects } from './written-objects.ts';
 
 export interface ServiceMirrorsDeps {
   client: Pick<KubeClient, 'get' | 'create' | 'patch' | 'replace' | 'delete'>;

@@ -8,6 +8,7 @@ import { shownProblems } from '../../core/service/shown-problems.ts';
 import { toSentServices } from '../../core/service/to-sent-services.ts';
 import { ignoreGone } from '../../kube/api-error.ts';
 import type { KubeClient } from '../../kube/client.ts';
+import { NamespaceWatch } from '../../kube/namespace-watch.ts';
 import { EVENTS } from '../../kube/resources.ts';
 import type { Store } from '../../kube/store.ts';
 import { aborted } from '../../runtime/aborted.ts';
@@ -15,7 +16,6 @@ import { type Clock, toKubeTime } from '../../runtime/clock.ts';
 import { type Controller, createController, type ReconcileResult } from '../../runtime/controller.ts';
 import type { Logger } from '../../runtime/logger.ts';
 import type { PeerLink, PeerLinks, PodAddresses, ServiceSource, VirtualNodes } from '../ports.ts';
-import { NamespaceWatch } from './namespace-watch.ts';
 
 export interface ServiceSenderDeps {
   client: Pick<KubeClient, 'list' | 'stream' | 'create'>;

@@ -10,11 +10,13 @@ export interface NamespaceFacts {
   /** The member of whose namespace this one is the twin. */
   twinOf(namespace: string): string | undefined;
   isVirtual(node: string): boolean;
+  /** Whether a Service that this cluster exports leads to this pod. */
+  isExported(pod: Pod): boolean;
 }
 
 /**
  * The addresses (as this cluster knows them) of pods that other members may reach: those that run here for others, in twins of their
- * namespaces, and those of our own namespaces that are offloaded, or that have pods elsewhere still. Sorted.
+ * namespaces, those of our own namespaces that are offloaded, or that have pods elsewhere still, and those of exported Services. Sorted.
  * @param facts where they are not known, such a namespace shows by its pods, which got the toleration at their making
  */
 export function reachablePods(pods: readonly Pod[], podCidr: Prefix, facts?: NamespaceFacts): string[] {
@@ -26,7 +28,8 @@ export function reachablePods(pods: readonly Pod[], podCidr: Prefix, facts?: Nam
       !isTerminal(pod.status) &&
       (isGuest(pod, facts) ||
         offloaded.has(pod.metadata.namespace) ||
-        facts?.isOffloaded(pod.metadata.namespace ?? '') === true),
+        facts?.isOffloaded(pod.metadata.namespace ?? '') === true ||
+        facts?.isExported(pod) === true),
   );
   const addresses = reachable
     .map((pod) => pod.status?.podIP)

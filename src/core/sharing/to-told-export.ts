@@ -2,7 +2,13 @@ import { RESERVED_PREFIX } from '../labels.ts';
 import { isHeadless, type Service } from '../service/service-objects.ts';
 import { type NamespaceServices, toSentServices } from '../service/to-sent-services.ts';
 import type { ServiceExport } from './sharing-objects.ts';
-import { MAX_ANNOTATION_CHARS, MAX_EXPORTED_ANNOTATIONS, MAX_EXPORTED_LABELS, type ToldExport } from './told-export.ts';
+import {
+  type IpFamily,
+  MAX_ANNOTATION_CHARS,
+  MAX_EXPORTED_ANNOTATIONS,
+  MAX_EXPORTED_LABELS,
+  type ToldExport,
+} from './told-export.ts';
 
 /** Why a ServiceExport cannot be, in the words of the standard. */
 export interface InvalidExport {
@@ -58,7 +64,7 @@ export function toOwnExport(
 interface ServiceFields {
   internalTrafficPolicy?: 'Cluster' | 'Local';
   trafficDistribution?: string;
-  ipFamilies?: string[];
+  ipFamilies?: IpFamily[];
 }
 
 /** Sorted, so that equal states are equal texts. */

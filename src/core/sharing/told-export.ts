@@ -1,6 +1,8 @@
 import type { SentEndpoints, SentServicePort } from '../service/sent-service.ts';
 import type { ImportType } from './sharing-objects.ts';
 
+export type IpFamily = 'IPv4' | 'IPv6';
+
 /** What a member tells the others of a Service that it exports. Addresses are images: as every member but the pod's own sees them. */
 export interface ToldExport {
   namespace: string;
@@ -13,7 +15,7 @@ export interface ToldExport {
   affinitySeconds?: number;
   internalTrafficPolicy?: 'Cluster' | 'Local';
   trafficDistribution?: string;
-  ipFamilies: string[];
+  ipFamilies: IpFamily[];
   /** Those that the ServiceExport names, and none of the Service itself. */
   labels: Record<string, string>;
   annotations: Record<string, string>;

@@ -1,6 +1,7 @@
 import { afterEach, describe, expect, it } from 'vitest';
 import { GuestFence } from '../../../src/agent/network/guest-fence.ts';
 import { Namespaces } from '../../../src/agent/network/namespaces.ts';
+import { ExportedPods } from '../../../src/agent/sharing/exported-pods.ts';
 import type { KubeObject, Node, Pod } from '../../../src/core/kube-objects.ts';
 import { ORIGIN_CLUSTER_LABEL, PEER_LABEL } from '../../../src/core/labels.ts';
 import type { FederationObject } from '../../../src/core/membership/peer-object.ts';
@@ -33,6 +34,7 @@ function start(nodes: Node[]) {
       nodes: stores.nodes,
       namespaces: new FakeStore<KubeObject>([]),
       offloadings: new FakeStore<KubeObject>([]),
+      exported: new ExportedPods(),
     }),
     node: {
       generation: 1,

@@ -44,6 +44,7 @@ describe('what a namespace says', () => {
     isOffloaded: (namespace) => namespace === 'demo',
     twinOf: (namespace) => (namespace === 'demo-x' ? 'b' : undefined),
     isVirtual: (node) => node === 'headcut-b',
+    isExported: ({ metadata }) => metadata.name === 'exported',
   };
   const reached = (...pods: Pod[]): string[] => reachablePods(pods, parsePrefix('10.244.0.0/24'), facts);
 
@@ -56,6 +57,12 @@ describe('what a namespace says', () => {
         pod('former', '100.64.2.5', { spec: { nodeName: 'headcut-b' } }),
       ),
     ).toEqual(['10.244.0.6', '10.244.0.7', '10.244.0.8']);
+  });
+
+  test('opens no more of other namespaces than the pods of exported Services', () => {
+    const exported = pod('plain', '10.244.0.9');
+    exported.metadata.name = 'exported';
+    expect(reached(exported, pod('plain', '10.244.0.2'))).toEqual(['10.244.0.9']);
   });
 
   test('is not said by labels and tolerations that its users give their pods', () => {

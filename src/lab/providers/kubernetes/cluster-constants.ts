@@ -8,6 +8,8 @@ export const SERVICE_CIDR = '10.96.0.0/12';
 export const KUBERNETES_SERVICE_IP = '10.96.0.1';
 export const DNS_SERVICE_IP = '10.96.0.10';
 export const CLUSTER_DOMAIN = 'cluster.local';
+/** Of Services that members share, by the standard. */
+export const CLUSTERSET_DOMAIN = 'clusterset.local';
 export const API_PORT = 6443;
 /** CoreDNS is a process on the node, so it listens beside whatever else wants port 53 there. */
 export const DNS_PORT = 10053;

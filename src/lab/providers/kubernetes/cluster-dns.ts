@@ -1,8 +1,9 @@
 import { join } from 'node:path';
 import type { KubeObject } from '../../../core/kube-objects.ts';
 import type { ResourceType } from '../../../kube/resources.ts';
+import { sharingKinds } from '../../../ops/install-objects.ts';
 import type { ClusterTopology } from '../../topology.ts';
-import { CLUSTER_DOMAIN, DNS_METRICS_PORT, DNS_PORT, DNS_SERVICE_IP } from './cluster-constants.ts';
+import { CLUSTER_DOMAIN, CLUSTERSET_DOMAIN, DNS_METRICS_PORT, DNS_PORT, DNS_SERVICE_IP } from './cluster-constants.ts';
 import { grantToUser } from './cluster-roles.ts';
 import { layoutOf } from './layout.ts';
 
@@ -23,6 +24,15 @@ export function corefile(cluster: ClusterTopology): string {
   cache 30
   loadbalance
 }
+${CLUSTERSET_DOMAIN}:${DNS_PORT} {
+  bind ${cluster.address}
+  errors
+  kubernetes ${CLUSTERSET_DOMAIN} {
+    kubeconfig ${join(layoutOf(cluster).etc, 'coredns.kubeconfig')} ${cluster.name}
+    multicluster ${CLUSTERSET_DOMAIN}
+  }
+  loadbalance
+}
 .:${DNS_PORT} {
   bind ${cluster.address}
   template ANY ANY {
@@ -32,6 +42,13 @@ export function corefile(cluster: ClusterTopology): string {
 `;
 }
 
+const CUSTOM_RESOURCE_DEFINITIONS: ResourceType = {
+  group: 'apiextensions.k8s.io',
+  version: 'v1',
+  plural: 'customresourcedefinitions',
+  kind: 'CustomResourceDefinition',
+  namespaced: false,
+};
 const SERVICES: ResourceType = { group: '', version: 'v1', plural: 'services', kind: 'Service', namespaced: true };
 const ENDPOINT_SLICES: ResourceType = {
   group: 'discovery.k8s.io',
@@ -44,6 +61,8 @@ const ENDPOINT_SLICES: ResourceType = {
 /** What CoreDNS and its Service need in the API. */
 export function dnsObjects(cluster: ClusterTopology): { type: ResourceType; object: KubeObject }[] {
   return [
+    // CoreDNS waits for seconds where the kinds that it watches are not there yet.
+    ...sharingKinds().map((object) => ({ type: CUSTOM_RESOURCE_DEFINITIONS, object })),
     ...grantToUser('system:coredns', dnsRules()),
     { type: SERVICES, object: dnsService() },
     { type: ENDPOINT_SLICES, object: dnsEndpoints(cluster) },
@@ -55,6 +74,7 @@ function dnsRules(): object[] {
   return [
     { apiGroups: [''], resources: ['services', 'pods', 'namespaces', 'nodes', 'endpoints'], verbs },
     { apiGroups: ['discovery.k8s.io'], resources: ['endpointslices'], verbs },
+    { apiGroups: ['multicluster.x-k8s.io'], resources: ['serviceimports'], verbs },
   ];
 }
 

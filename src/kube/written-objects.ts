@@ -1,5 +1,5 @@
-import { type KubeObject, objectKey } from '../../core/kube-objects.ts';
-import type { Store } from '../../kube/store.ts';
+import { type KubeObject, objectKey } from '../core/kube-objects.ts';
+import type { Store } from './store.ts';
 
 /**
  * A cache together with what was written to the API server and has not come back by the watch yet, so that a plan made right
@@ -18,6 +18,12 @@ export class WrittenObjects<T extends KubeObject> {
       const isNewer = after === undefined ? written.object === undefined : versionOf(after) >= written.version;
       if (isNewer) this.#written.delete(key);
     });
+  }
+
+  /** One object, as it was written or as it is known. */
+  get(key: string): T | undefined {
+    const written = this.#written.get(key);
+    return written === undefined ? this.#store.get(key) : written.object;
   }
 
   /** All objects of a namespace. */

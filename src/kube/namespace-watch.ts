@@ -1,9 +1,9 @@
-import type { EndpointSlice, Service } from '../../core/service/service-objects.ts';
-import type { KubeClient } from '../../kube/client.ts';
-import { Reflector } from '../../kube/reflector.ts';
-import { ENDPOINT_SLICES, SERVICES } from '../../kube/resources.ts';
-import type { Clock } from '../../runtime/clock.ts';
-import type { Logger } from '../../runtime/logger.ts';
+import type { EndpointSlice, Service } from '../core/service/service-objects.ts';
+import type { Clock } from '../runtime/clock.ts';
+import type { Logger } from '../runtime/logger.ts';
+import type { KubeClient } from './client.ts';
+import { Reflector } from './reflector.ts';
+import { ENDPOINT_SLICES, SERVICES } from './resources.ts';
 
 export interface NamespaceWatchDeps {
   client: Pick<KubeClient, 'list' | 'stream'>;
@@ -18,7 +18,7 @@ interface Watched {
   slices: Reflector<EndpointSlice>;
 }
 
-/** Follows the Services and EndpointSlices of some namespaces: of those that have pods on a peer, and no others. */
+/** Follows the Services and EndpointSlices of some namespaces: of those that somebody asks for, and no others. */
 export class NamespaceWatch {
   readonly #deps: NamespaceWatchDeps;
   readonly #watched = new Map<string, Watched>();

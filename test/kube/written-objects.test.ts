@@ -1,7 +1,7 @@
 import { expect, test } from 'vitest';
-import { WrittenObjects } from '../../../src/agent/service/written-objects.ts';
-import type { KubeObject } from '../../../src/core/kube-objects.ts';
-import { FakeStore } from '../../fake-store.ts';
+import type { KubeObject } from '../../src/core/kube-objects.ts';
+import { WrittenObjects } from '../../src/kube/written-objects.ts';
+import { FakeStore } from '../fake-store.ts';
 
 const object = (name: string, resourceVersion: string): KubeObject => ({
   metadata: { name, namespace: 'demo', resourceVersion },

@@ -1,0 +1,32 @@
+import { isNotFound } from '../../kube/api-error.ts';
+import type { KubeClient } from '../../kube/client.ts';
+import { apiVersionOf, SERVICE_EXPORTS, SERVICE_IMPORTS } from '../../kube/resources.ts';
+import type { Clock } from '../../runtime/clock.ts';
+import type { Logger } from '../../runtime/logger.ts';
+
+/** Somebody may install the kinds at any time. */
+const LOOK_AGAIN_MS = 15_000;
+
+/** Waits until this cluster serves the kinds by which Services are shared, or `signal` aborts. */
+export async function whenKindsServed(
+  { client, clock, logger }: { client: Pick<KubeClient, 'request'>; clock: Clock; logger: Logger },
+  signal: AbortSignal,
+): Promise<void> {
+  let isSaid = false;
+  while (!signal.aborted && !(await areServed(client).catch(() => false))) {
+    if (!isSaid) logger.info({ kinds: 'multicluster.x-k8s.io/v1beta1' }, 'Services are not shared: kinds not served');
+    isSaid = true;
+    await clock.sleep(LOOK_AGAIN_MS, signal).catch(() => {});
+  }
+}
+
+async function areServed(client: Pick<KubeClient, 'request'>): Promise<boolean> {
+  try {
+    const answer = await client.request('GET', `/apis/${apiVersionOf(SERVICE_EXPORTS)}`);
+    const names = new Set((answer as { resources: { name: string }[] }).resources.map(({ name }) => name));
+    return [SERVICE_EXPORTS, SERVICE_IMPORTS].every(({ plural }) => names.has(plural));
+  } catch (error) {
+    if (isNotFound(error)) return false;
+    throw error;
+  }
+}

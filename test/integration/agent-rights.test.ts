@@ -11,6 +11,7 @@ import { ignoreGone } from '../../src/kube/api-error.ts';
 import { createKubeClient, type KubeClient } from '../../src/kube/client.ts';
 import {
   CERTIFICATE_SIGNING_REQUESTS,
+  ENDPOINT_SLICES,
   FEDERATIONS,
   NAMESPACES,
   NODES,
@@ -115,6 +116,26 @@ function tokenSecret(namespace: string, account: string): KubeObject {
   } as unknown as KubeObject;
 }
 
+const EXTERNAL = { type: 'ExternalName', externalName: 'evil.example' };
+const sharedService = (name: string, spec: object = {}): KubeObject => ({
+  metadata: { name, namespace: 'foreign', labels: { 'headcut.dev/import': 'web' } },
+  spec: { ports: [{ port: 80 }], ...spec },
+});
+const sharedSlice = (service: string, manager = 'headcut.dev', name = `${service}-1`): KubeObject => ({
+  metadata: {
+    name,
+    namespace: 'foreign',
+    labels: {
+      'kubernetes.io/service-name': service,
+      'endpointslice.kubernetes.io/managed-by': manager,
+      'multicluster.kubernetes.io/source-cluster': 'b',
+    },
+  },
+  addressType: 'IPv4',
+  endpoints: [{ addresses: ['100.64.1.1'] }],
+  ports: [{ port: 80 }],
+});
+
 describe('from the token of the agent alone', () => {
   const refused: [string, ResourceType, () => KubeObject][] = [
     ['a node of another name', NODES, () => virtualNode('other')],
@@ -174,6 +195,15 @@ describe('from the token of the agent alone', () => {
       SERVICES,
       () => inTwin({ spec: { externalIPs: ['192.0.2.1'], ports: [{ port: 80 }] } }, 's'),
     ],
+    ['a Service of a user’s name', SERVICES, () => sharedService('web')],
+    ['a Service of an import with a selector', SERVICES, () => sharedService('imported-web', { selector: { a: 'b' } })],
+    ['a Service of an import that names another host', SERVICES, () => sharedService('imported-web', EXTERNAL)],
+    ['endpoints of a user’s Service', ENDPOINT_SLICES, () => sharedSlice('web')],
+    [
+      'endpoints that others keep',
+      ENDPOINT_SLICES,
+      () => sharedSlice('imported-web', 'endpointslice-controller.k8s.io'),
+    ],
     [
       'a Federation that lets in privileged pods',
       FEDERATIONS,
@@ -212,6 +242,33 @@ describe('from the token of the agent alone', () => {
     ['its own namespace', NAMESPACES, 'headcut-system'],
   ] as const)('there is no way to delete %s', async (_what, type, name) => {
     await expect(agent.delete(type, { name })).rejects.toMatchObject({ reason: 'Forbidden' });
+  });
+
+  test('there is no way to change or delete Services and endpoints of users', async () => {
+    const meta = { namespace: 'foreign', name: 'imported-mine' };
+    await admin.create(SERVICES, { metadata: meta, spec: { ports: [{ port: 80 }] } } as KubeObject);
+    const labels = { 'kubernetes.io/service-name': 'imported-mine' };
+    const slice = { metadata: { ...meta, labels }, addressType: 'IPv4', endpoints: [], ports: [] } as KubeObject;
+    await admin.create(ENDPOINT_SLICES, slice);
+    const claim = { metadata: { labels: { 'headcut.dev/import': 'x' } } };
+    await expect(agent.patch(SERVICES, meta, claim)).rejects.toMatchObject({ reason: 'Forbidden' });
+    for (const type of [SERVICES, ENDPOINT_SLICES])
+      await expect(agent.delete(type, meta)).rejects.toMatchObject({ reason: 'Forbidden' });
+    await expect(
+      agent.replace(ENDPOINT_SLICES, sharedSlice('imported-mine', 'headcut.dev', meta.name)),
+    ).rejects.toThrow('EndpointSlices of imports only');
+  });
+
+  test('there are the Services and endpoints of imports', async () => {
+    await agent.create(SERVICES, sharedService('imported-web'));
+    await agent.create(ENDPOINT_SLICES, sharedSlice('imported-web'));
+    await agent.patch(
+      SERVICES,
+      { namespace: 'foreign', name: 'imported-web' },
+      { spec: { sessionAffinity: 'ClientIP' } },
+    );
+    await agent.delete(ENDPOINT_SLICES, { namespace: 'foreign', name: 'imported-web-1' });
+    await agent.delete(SERVICES, { namespace: 'foreign', name: 'imported-web' });
   });
 
   test('there is what the agent does every day', async () => {

@@ -78,6 +78,8 @@ export class ImportObjects {
     const { namespace = '', name } = wanted.metadata;
     const present = this.#imports.get(`${namespace}/${name}`);
     if (present === undefined) return this.#create(this.#imports, SERVICE_IMPORTS, wanted, isOurs);
+    // It may have come since the plan was made.
+    if (!isOurs(present)) return undefined;
     const change = importChange(present, wanted);
     if (change === undefined) return present;
     return this.#patch(this.#imports, SERVICE_IMPORTS, present, change);
@@ -105,10 +107,17 @@ export class ImportObjects {
 
   /** All of an import; the import itself goes last, so that what is left of it is found again. */
   async remove(namespace: string, name: string): Promise<void> {
-    const { serviceImport, service, slices } = this.of(namespace, name);
+    await this.removeDerived(namespace, name);
+    const { serviceImport } = this.of(namespace, name);
+    if (serviceImport !== undefined && isOurs(serviceImport))
+      await this.#delete(this.#imports, SERVICE_IMPORTS, serviceImport);
+  }
+
+  /** Its Service and its slices, where they are ours. */
+  async removeDerived(namespace: string, name: string): Promise<void> {
+    const { service, slices } = this.of(namespace, name);
     await this.deleteSlices(slices);
-    if (service !== undefined) await this.#delete(this.#services, SERVICES, service);
-    if (serviceImport !== undefined) await this.#delete(this.#imports, SERVICE_IMPORTS, serviceImport);
+    if (service?.metadata.labels?.[IMPORT_LABEL] === name) await this.#delete(this.#services, SERVICES, service);
   }
 
   async deleteSlices(slices: readonly EndpointSlice[]): Promise<void> {
@@ -118,6 +127,7 @@ export class ImportObjects {
   async #putService(present: Service | undefined, wanted: Service): Promise<Service | undefined> {
     const isDerived = ({ metadata }: KubeObject): boolean =>
       metadata.labels?.[IMPORT_LABEL] === wanted.metadata.labels?.[IMPORT_LABEL];
+    if (present !== undefined && !isDerived(present)) return undefined;
     if (present !== undefined && isOtherKind(present, wanted)) {
       await this.#delete(this.#services, SERVICES, present);
       return this.#create(this.#services, SERVICES, wanted, isDerived);

@@ -231,6 +231,7 @@ export class ServiceImports {
     const { namespace, name } = parseObjectKey(key);
     switch (plan.type) {
       case 'blocked':
+        await this.#objects.removeDerived(namespace, name);
         return { requeueAfterMs: BLOCKED_RETRY_MS };
       case 'withdraw':
         await this.#objects.deleteSlices(plan.slices);
@@ -247,7 +248,10 @@ export class ServiceImports {
     const service = await this.#objects.put(address, wanted);
     if (service === undefined) return { requeueAfterMs: BLOCKED_RETRY_MS };
     const made = await this.#objects.putImport(toServiceImport(address, wanted.merged, service));
-    if (made === undefined) return { requeueAfterMs: BLOCKED_RETRY_MS };
+    if (made === undefined) {
+      await this.#objects.removeDerived(address.namespace, address.name);
+      return { requeueAfterMs: BLOCKED_RETRY_MS };
+    }
     await this.#sayOfImport(made, wanted, service);
     return undefined;
   }

@@ -7,6 +7,9 @@ import { MESSAGES, type SessionMessage } from './messages.ts';
 
 /** The one place where what another member said is checked against its definition. What is wrong is one CodedError that names who said it. */
 
+/** Values in what is explained: some milliseconds. */
+const MAX_EXPLAINED = 10_000;
+
 const validators = new WeakMap<TSchema, Validator>();
 
 /** Where and why a value is not what its schema says; undefined when it is. */
@@ -17,8 +20,23 @@ export function problemOf(schema: TSchema, value: unknown): string | undefined {
     validators.set(schema, validator);
   }
   if (validator.Check(value)) return undefined;
+  if (!isSmall(value)) return 'it is something else than it should be, and too large to look for the place';
   const [first] = validator.Errors(value);
   return `${(first?.instancePath ?? '').slice(0, 200) || 'it'} ${(first?.message ?? 'is something else').slice(0, 300)}`;
+}
+
+/** To say what is wrong takes a look at all of a value, and many times as long as to see that something is. */
+function isSmall(value: unknown): boolean {
+  const open = [value];
+  let seen = 0;
+  for (let one = open.pop(); one !== undefined; one = open.pop()) {
+    if (typeof one !== 'object' || one === null) continue;
+    const members: unknown[] = Array.isArray(one) ? one : Object.values(one);
+    seen += members.length;
+    if (seen > MAX_EXPLAINED) return false;
+    for (const member of members) if (typeof member === 'object' && member !== null) open.push(member);
+  }
+  return true;
 }
 
 /** A request as it came: texts of a URL, and a parsed body. */

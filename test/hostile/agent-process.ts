@@ -19,6 +19,8 @@ export interface Cost {
   /** CPU time in ms since it was asked last. */
   cpuMs: number;
   rssMb: number;
+  /** Of that what is its own, as the kernel counts it: not the program, which is read from the disk. */
+  anonMb: number;
   heapMb: number;
   /** How often each message was logged since it was asked last. */
   logged: Record<string, number>;
@@ -59,7 +61,9 @@ process.on('message', () => {
   const { rss, heapUsed } = process.memoryUsage();
   const now = cpuMs();
   const MB = 1024 * 1024;
-  const cost: Cost = { blockedMs, cpuMs: now - askedAtMs, rssMb: rss / MB, heapMb: heapUsed / MB, logged, loggedBytes };
+  const anonMb = Number(/^RssAnon:\s*(\d+) kB/m.exec(readFileSync('/proc/self/status', 'utf8'))?.[1]) / 1024;
+  const memory = { rssMb: rss / MB, anonMb, heapMb: heapUsed / MB };
+  const cost: Cost = { blockedMs, cpuMs: now - askedAtMs, ...memory, logged, loggedBytes };
   [blockedMs, askedAtMs, logged, loggedBytes] = [0, now, {}, 0];
   process.send?.({ cost });
 });

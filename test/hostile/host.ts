@@ -1,7 +1,10 @@
 import { type ChildProcess, execFileSync, fork } from 'node:child_process';
 import { once } from 'node:events';
-import { writeFileSync } from 'node:fs';
+import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
 import { join } from 'node:path';
+import { bundleEntry } from '../../scripts/bundle.ts';
+import { nodeFlags } from '../../scripts/image/recipes/headcut.ts';
 import { createKubeClient, type KubeClient } from '../../src/kube/client.ts';
 import { Reflector } from '../../src/kube/reflector.ts';
 import { FEDERATIONS, NAMESPACES, NODES, SERVICE_ACCOUNTS } from '../../src/kube/resources.ts';
@@ -10,11 +13,14 @@ import { systemClock } from '../../src/runtime/clock.ts';
 import { silentLogger } from '../../src/runtime/logger.ts';
 import { freePort, startApiServer } from '../integration/api-server.ts';
 import type { Cost } from './agent-process.ts';
+import { NodeSigner } from './node-signer.ts';
 
 /** A cluster with a real API server and a whole agent, to be attacked. */
 export interface Host {
   client: KubeClient;
   peerPort: number;
+  /** The API server, for who calls it otherwise, and an administrator's token. */
+  api: { server: string; token: string };
   /** A token with which one member can join. */
   invited(): Promise<string>;
   /** What the agent cost since the last time. */
@@ -26,12 +32,21 @@ export interface Host {
   stop(): Promise<void>;
 }
 
-const MANIFESTS = join(import.meta.dirname, '..', '..', 'manifests');
+const ROOT = join(import.meta.dirname, '..', '..');
+const MANIFESTS = join(ROOT, 'manifests');
 /** As the container's limit of memory leaves it. */
 const HEAP_MB = 150;
 
-export async function startHost(): Promise<Host> {
-  const api = await startApiServer();
+export interface HostOptions {
+  /** The agent as it is in the image: bundled, with the flags that it has there. Its figures of memory are those of the product. */
+  bundled?: boolean;
+}
+
+export async function startHost({ bundled = false }: HostOptions = {}): Promise<Host> {
+  const signer = await NodeSigner.create();
+  const more = mkdtempSync(join(tmpdir(), 'headcut-hostile-'));
+  const program = bundled ? await bundledAgent(more) : join(import.meta.dirname, 'agent-process.ts');
+  const api = await startApiServer(signer.flags(more));
   let child: ChildProcess | undefined;
   const end = new AbortController();
   try {
@@ -42,6 +57,7 @@ export async function startHost(): Promise<Host> {
     execFileSync(kubectl, [...access, 'apply', '-f', MANIFESTS], { stdio: 'ignore', env: { KUBECONFIG: '/dev/null' } });
     const client = createKubeClient({ server, ca, token });
     await prepare(client, end.signal);
+    signer.run(client, end.signal);
     writeFileSync(join(folder, 'ca.crt'), ca);
     const [peerPort, healthPort] = [await freePort(), await freePort()];
     const ports = {
@@ -50,12 +66,13 @@ export async function startHost(): Promise<Host> {
       PROBE_PORT: await freePort(),
       DNS_PORT: await freePort(),
     };
-    const more = { HOME_API_PORT: await freePort(), WEBHOOK_PORT: await freePort(), KUBELET_PORT: 21_000 };
-    child = fork(join(import.meta.dirname, 'agent-process.ts'), [], {
-      execArgv: [`--max-old-space-size=${HEAP_MB}`],
+    const otherPorts = { HOME_API_PORT: await freePort(), WEBHOOK_PORT: await freePort(), KUBELET_PORT: 21_000 };
+    child = fork(program, [], {
+      // As manifests/50-agent.yaml has it.
+      execArgv: bundled ? [...nodeFlags, '--max-old-space-size=128'] : [`--max-old-space-size=${HEAP_MB}`],
       env: {
         ...process.env,
-        ...Object.fromEntries(Object.entries({ ...ports, ...more }).map(([name, port]) => [name, String(port)])),
+        ...Object.fromEntries(Object.entries({ ...ports, ...otherPorts }).map(([name, port]) => [name, String(port)])),
         ...{ SERVER: server, CA_FILE: join(folder, 'ca.crt'), TOKEN: token, STATE_FOLDER: join(folder, 'agent') },
         ...{ NODE_NAME: 'host', HOST_IP: '127.0.0.1', LOG_LEVEL: 'info', POD_NAME: 'headcut-0' },
       },
@@ -70,6 +87,7 @@ export async function startHost(): Promise<Host> {
     return {
       client,
       peerPort,
+      api: { server, token },
       metrics,
       invited: () => invited(client),
       cost: async () => {
@@ -88,14 +106,26 @@ export async function startHost(): Promise<Host> {
         agent.kill('SIGKILL');
         await client.close();
         await api.stop();
+        rmSync(more, { recursive: true, force: true });
       },
     };
   } catch (error) {
     end.abort();
     child?.kill('SIGKILL');
     await api.stop();
+    rmSync(more, { recursive: true, force: true });
     throw error;
   }
+}
+
+async function bundledAgent(folder: string): Promise<string> {
+  const program = join(folder, 'agent-process.mjs');
+  const { code } = await bundleEntry(
+    { source: 'test/hostile/agent-process.ts', output: 'agent-process.mjs' },
+    { root: ROOT },
+  );
+  writeFileSync(program, code);
+  return program;
 }
 
 /** It takes a moment until the agent has said where it listens. */

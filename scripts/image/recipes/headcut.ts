@@ -38,7 +38,7 @@ const networkPackages = [
 ];
 
 /** One kind of memory a flag: see *Decisions* in src/README.md for what each saves. */
-const nodeFlags = ['--max-semi-space-size=1'];
+export const nodeFlags = ['--max-semi-space-size=1'];
 
 const systemFiles: readonly TarEntry[] = [
   file('etc/passwd', `root:x:0:0:root:/:/sbin/nologin\nheadcut:x:${imageUser}:${imageUser}:headcut:/:/sbin/nologin\n`),

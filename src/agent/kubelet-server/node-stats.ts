@@ -2,6 +2,7 @@ import type { Node, Pod } from '../../core/kube-objects.ts';
 import { addUsage, NO_USAGE, nodeStatsOf } from '../../core/pod-stats/node-usage.ts';
 import { toResourceMetrics } from '../../core/pod-stats/resource-metrics.ts';
 import type { PodStats, Summary } from '../../core/pod-stats/summary.ts';
+import { takenStats } from '../../core/pod-stats/taken-stats.ts';
 import type { Store } from '../../kube/store.ts';
 import type { Clock } from '../../runtime/clock.ts';
 import type { PeerLink } from '../ports.ts';
@@ -28,9 +29,9 @@ export class VirtualNodeStats {
     const asked = { query: { only_cpu_and_memory: options.onlyCpuAndMemory } };
     const remote = new Map((await link.call('stats', asked)).pods.map(({ uid, stats }) => [uid, stats]));
     const bound = pods.list().filter((pod) => pod.spec.nodeName === node);
-    const shown = bound.flatMap(({ metadata: { name, namespace = '', uid = '' } }): PodStats[] => {
-      const stats = remote.get(uid);
-      return stats === undefined ? [] : [{ podRef: { name, namespace, uid }, ...stats }];
+    const shown = bound.flatMap((pod): PodStats[] => {
+      const told = remote.get(pod.metadata.uid ?? '');
+      return told === undefined ? [] : [takenStats(told, pod)];
     });
     this.#usage = addUsage(this.#usage, shown, new Set(bound.map(({ metadata }) => metadata.uid ?? '')));
     const startTime = nodes.get(node)?.metadata.creationTimestamp;

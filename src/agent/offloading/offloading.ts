@@ -134,7 +134,11 @@ export class Offloading {
       if (typeof change === 'object') this.controller.enqueue(change.podUid);
       else if (change === 'pods' || change === 'state') this.#enqueueAll();
     });
-    identities.onReady(() => this.#enqueueAll());
+    identities.onReady(() => {
+      // Of two watches either may be ahead: a pod that was bound to a node before that was seen here is known now.
+      for (const pod of pods.list()) this.#note(objectKey(pod), pod);
+      this.#enqueueAll();
+    });
     addresses.onChange(() => this.#enqueueAll());
   }
 

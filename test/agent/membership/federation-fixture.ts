@@ -14,7 +14,7 @@ import type { MemberLimits } from '../../../src/core/membership/voucher-tree.ts'
 import { createDialing } from '../../../src/peering/dialing.ts';
 import { PeerServer } from '../../../src/peering/peer-server.ts';
 import { Peers } from '../../../src/peering/peers.ts';
-import type { StreamHandler } from '../../../src/peering/serving.ts';
+import type { CallHandlers, Serving, StreamHandler } from '../../../src/peering/serving.ts';
 import { type Clock, systemClock } from '../../../src/runtime/clock.ts';
 import { type Logger, silentLogger } from '../../../src/runtime/logger.ts';
 import { PROTOCOL_VERSION } from '../../../src/wire/endpoints.ts';
@@ -87,11 +87,21 @@ export interface AgentOptions extends Partial<MemberLimits> {
   protocol?: number;
   /** What becomes of a connection on which a peer asks something of it. */
   through?: (stream: Duplex, peerId: string) => Duplex;
+  /** What it serves otherwise than all test agents do. */
+  serving?: Partial<Omit<Serving, 'calls'>> & { calls?: Partial<CallHandlers> };
+  /** Instead of one that is twice as fast. */
+  clock?: Clock;
 }
 
 /** An agent of nothing but membership and peer port, on loopback. */
 export async function startAgent(cluster: TestCluster, options: AgentOptions = {}): Promise<TestAgent> {
-  const { protocol = PROTOCOL_VERSION, through = (stream) => stream, ...limits } = options;
+  const {
+    protocol = PROTOCOL_VERSION,
+    through = (stream) => stream,
+    serving = {},
+    clock: time = fastClock,
+    ...limits
+  } = options;
   const { identity, kept, peers, name } = cluster;
   const source = new FakeSource();
   // The port is known only once the server listens, which wants the own record.
@@ -105,7 +115,7 @@ export async function startAgent(cluster: TestCluster, options: AgentOptions = {
       return Promise.resolve();
     },
   });
-  const clock = { ...fastClock, now: () => fastClock.now() + cluster.skewMs };
+  const clock = { ...time, now: () => time.now() + cluster.skewMs };
   const common = { clock, logger: warningLogger(cluster.warnings), random: () => 0.5 };
   const gate = new AdmissionGate(() => cluster.federation);
   const removed = {
@@ -154,10 +164,11 @@ export async function startAgent(cluster: TestCluster, options: AgentOptions = {
         reach: () => ({ endpoints: [{ endpoint: '192.0.2.1:7443', ok: true }] }),
         // As if all of them had been replaced.
         lease: ({ body }) => ({ ended: body?.pods ?? [] }),
+        ...serving.calls,
       },
       streams: { packets: echoStream, 'home-api': never },
-      podStream: never,
-      source,
+      podStream: serving.podStream ?? never,
+      source: serving.source ?? source,
       join: never,
     },
   });

@@ -146,7 +146,7 @@ async function dial({ member, agent }: Provider, endpoint: string) {
   const { key, certificate } = member.identity;
   const hello = { instance: `trial-${Math.random()}`, protocol: PROTOCOL_VERSION, version: 'trial' };
   const dialing = createDialing({ identity: { key, certificate }, hello, clock: systemClock });
-  const record = agent.membership.records().find(({ endpoints }) => endpoints.includes(endpoint));
+  const record = agent.rosters.records().find(({ endpoints }) => endpoints.includes(endpoint));
   if (record === undefined) throw new Error('the host is not known');
   const { connection } = await dialing.toPeer(record, undefined, AbortSignal.timeout(10_000));
   connection.serve(() => {});

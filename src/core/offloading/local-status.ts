@@ -1,5 +1,13 @@
 import { isEqual } from '../is-equal.ts';
-import type { Condition, ContainerStatus, Pod, PodStatus } from '../kube-objects.ts';
+import type {
+  Condition,
+  ContainerStatus,
+  Pod,
+  PodStatus,
+  ResourceList,
+  ResourceRequirements,
+} from '../kube-objects.ts';
+import { amountsFrom, podResources } from '../quantities/resources.ts';
 import { gatesOf, withGates } from './readiness-gates.ts';
 import { takenStatus } from './taken-status.ts';
 
@@ -34,15 +42,36 @@ export function toLocalStatus(told: PodStatus, local: Pod, address?: ShownAddres
   const status: LocalStatus = {};
   const remote = takenStatus(told, local);
   for (const field of COPIED_FIELDS) if (remote[field] !== undefined) Object.assign(status, { [field]: remote[field] });
+  const { generation } = local.metadata;
   const gates = gatesOf(local);
   const said = (remote.conditions ?? [])
     .filter(({ type }) => !HOME_CONDITIONS.has(type) && !gates.includes(type))
     .map((condition) => withoutNulls({ ...condition, observedGeneration: undefined }) as Condition);
   const conditions = withGates(said, local);
   if (extra !== undefined) conditions.push(extra);
-  if (conditions.length > 0) status.conditions = conditions;
-  if (local.metadata.generation !== undefined) status.observedGeneration = local.metadata.generation;
+  if (conditions.length > 0)
+    status.conditions =
+      generation === undefined ? conditions : conditions.map((one) => ({ ...one, observedGeneration: generation }));
+  if (generation !== undefined) status.observedGeneration = generation;
+  Object.assign(status, resourcesOf(told, local));
   return { ...(withoutNulls(status) as LocalStatus), ...(address === undefined ? {} : { podIP: address }) };
+}
+
+/** What the provider's kubelet says of the pod as a whole counts what is given to guests; here it is as the owner gave it. */
+function resourcesOf(told: PodStatus, local: Pod): Pick<LocalStatus, 'resources' | 'allocatedResources'> {
+  // Kubelets of before do not say it; and while a change waits, what holds is what was before.
+  if (told.resources === undefined && told.allocatedResources === undefined) return {};
+  if (told.conditions?.some(({ type }) => PASSING_CONDITIONS.includes(type)) === true) return {};
+  const resources = podResources(local);
+  const { requests } = resources;
+  return { ...(requests === undefined ? {} : { allocatedResources: requests }), resources };
+}
+
+/** The status without word of which generation of the pod it is: its provider has not seen the latest one. */
+export function withoutGenerations({ observedGeneration: _, conditions, ...status }: LocalStatus): LocalStatus {
+  return conditions === undefined
+    ? status
+    : { ...status, conditions: conditions.map((one) => withoutGeneration(one) as unknown as Condition) };
 }
 
 /** A wanted status; `podIP: null` removes the address. */
@@ -51,6 +80,9 @@ export interface LocalStatus extends Pick<PodStatus, 'phase' | 'reason' | 'messa
   /** The address of the node to which the pod is bound here. */
   hostIP?: string;
   observedGeneration?: number;
+  /** Of the pod as a whole. */
+  allocatedResources?: ResourceList;
+  resources?: ResourceRequirements;
   containerStatuses?: ContainerStatus[];
   initContainerStatuses?: ContainerStatus[];
   ephemeralContainerStatuses?: ContainerStatus[];
@@ -86,13 +118,19 @@ export function statusPatch(
   for (const field of ['containerStatuses', 'initContainerStatuses', 'ephemeralContainerStatuses'] as const) {
     if (wanted[field] !== undefined && !isEqual(wanted[field], current[field])) status[field] = wanted[field];
   }
-  const conditions = (wanted.conditions ?? []).flatMap((condition) => {
-    const before = current.conditions?.find((one) => one.type === condition.type);
-    if (isEqual(withoutGeneration(condition), withoutGeneration(before))) return [];
-    // A patch merges conditions of one type: what no longer holds has to be named.
-    const gone = Object.keys(withoutGeneration(before) ?? {}).filter((field) => condition[field] === undefined);
-    return [{ ...condition, ...Object.fromEntries(gone.map((field) => [field, null])) }];
-  });
+  // By itself that is no reason to write: an API server that does not know a field drops it.
+  const isNewer = status.observedGeneration !== undefined;
+  const conditions = [...(wanted.conditions ?? []), ...(isNewer ? boundBefore(current, wanted) : [])].flatMap(
+    (condition) => {
+      const before = current.conditions?.find((one) => one.type === condition.type);
+      const { observedGeneration = before?.observedGeneration } = condition;
+      const isSame = isEqual(withoutGeneration(condition), withoutGeneration(before));
+      if (isSame && !(isNewer && observedGeneration !== before?.observedGeneration)) return [];
+      // A patch merges conditions of one type: what no longer holds has to be named.
+      const gone = Object.keys(withoutGeneration(before) ?? {}).filter((field) => condition[field] === undefined);
+      return [{ ...condition, ...Object.fromEntries(gone.map((field) => [field, null])) }];
+    },
+  );
   const passed = PASSING_CONDITIONS.filter(
     (type) =>
       wanted.conditions?.some((one) => one.type === type) !== true &&
@@ -101,7 +139,36 @@ export function statusPatch(
   if (conditions.length + passed.length > 0) status.conditions = [...conditions, ...passed];
   Object.assign(status, addressPatch(current, wanted));
   if (Object.keys(status).length === 0) return undefined;
+  Object.assign(status, resourcesPatch(current, wanted));
   return { metadata: { uid: local.metadata.uid ?? '' }, status };
+}
+
+/** That the pod was bound is written at home; of which generation, kubelets write. */
+function boundBefore({ conditions = [] }: PodStatus, { observedGeneration }: LocalStatus): Condition[] {
+  const own = conditions.filter(({ type }) => HOME_CONDITIONS.has(type));
+  return observedGeneration === undefined ? [] : own.map((one) => ({ ...one, observedGeneration }));
+}
+
+/** Maps are merged: what is no more in one has to go. Amounts are compared, as API servers write them in their own way. */
+function resourcesPatch(current: PodStatus, { resources, allocatedResources }: LocalStatus): Record<string, unknown> {
+  if (resources === undefined) return {};
+  const now = (current.resources ?? {}) as ResourceRequirements;
+  const before = (current.allocatedResources ?? {}) as ResourceList;
+  const same = (a: ResourceList | undefined, b: ResourceList | undefined): boolean =>
+    isEqual(amountsFrom(a), amountsFrom(b));
+  if (same(resources.requests, now.requests) && same(resources.limits, now.limits) && same(allocatedResources, before))
+    return {};
+  const { requests, limits } = resources;
+  return {
+    resources: { requests: mapPatch(now.requests, requests), limits: mapPatch(now.limits, limits) },
+    allocatedResources: mapPatch(before, allocatedResources),
+  };
+}
+
+function mapPatch(before: ResourceList = {}, wanted: ResourceList = {}): Record<string, string | null> | undefined {
+  const gone = Object.keys(before).filter((name) => wanted[name] === undefined);
+  const patch = { ...wanted, ...Object.fromEntries(gone.map((name) => [name, null])) };
+  return Object.keys(patch).length === 0 ? undefined : patch;
 }
 
 /** A pod's list of addresses is merged by address: an old one would stay beside the new one, which the API server refuses. */

@@ -9,6 +9,7 @@ import {
   statusPatch,
   toLocalStatus,
   waitingStatus,
+  withoutGenerations,
 } from './local-status.ts';
 import { NOT_OFFLOADED } from './namespace-offloading.ts';
 import { changesDigest } from './pod-changes.ts';
@@ -221,8 +222,8 @@ function planRefusal(
 function reflectStatus(observed: OffloadedPodObservation, local: Pod, remote: RemotePod): OffloadingAction[] {
   if (remote.status === undefined || isTerminal(local.status)) return [];
   const fencing = remote.fencing && fencingCondition(remote.fencing.afterSeconds * 1_000);
-  const shown = toLocalStatus(remote.status, local, observed.address, fencing);
-  if (!isTakenOver(observed, local, remote)) delete shown.observedGeneration;
+  const told = toLocalStatus(remote.status, local, observed.address, fencing);
+  const shown = isTakenOver(observed, local, remote) ? told : withoutGenerations(told);
   const { hostIp } = observed;
   const actions = ended(
     observed,

@@ -1,4 +1,4 @@
-import type { Container, Pod, ResourceList } from '../kube-objects.ts';
+import type { Container, Pod, ResourceList, ResourceRequirements } from '../kube-objects.ts';
 import { formatQuantity, quantityFrom, styleOf } from './quantity.ts';
 
 /** Amounts of resources in thousandths, by resource name. What is not there is zero. */
@@ -51,24 +51,44 @@ export function clampedTo(a: Amounts, value: Amounts): Amounts {
 }
 
 /**
- * What a pod counts for, as the scheduler computes it (k8s.io/component-helpers/resource, PodRequests): the larger of its
- * containers together with its sidecars, and each init container with the sidecars started before it; plus overhead.
- * Pod-level requests win over the sum. Every pod counts for one of `pods`. Work of the size of the pod.
+ * What a pod counts for, as the scheduler computes it (k8s.io/component-helpers/resource, PodRequests): what its containers ask for
+ * together, and overhead. Every pod counts for one of `pods`. Work of the size of the pod.
  */
 export function podRequests(pod: Pod): Amounts {
+  return { ...add(togetherOf(pod.spec, requestsOf, 'requests'), amountsFrom(pod.spec.overhead)), pods: 1000n };
+}
+
+/** What a kubelet shows of a pod as a whole in its status: what its containers ask for and may use together. */
+export function podResources({ spec }: Pick<Pod, 'spec'>): ResourceRequirements {
+  const requests = toResourceList(togetherOf(spec, requestsOf, 'requests'));
+  const limits = toResourceList(togetherOf(spec, ({ resources }) => amountsFrom(resources?.limits), 'limits'));
+  return {
+    ...(Object.keys(requests).length === 0 ? {} : { requests }),
+    ...(Object.keys(limits).length === 0 ? {} : { limits }),
+  };
+}
+
+/**
+ * The larger of the containers together with the sidecars, and each init container with the sidecars started before it. What is said
+ * of the pod as a whole wins over the sum.
+ */
+function togetherOf(
+  spec: Pod['spec'],
+  amounts: (container: Container) => Amounts,
+  said: 'requests' | 'limits',
+): Amounts {
   const sidecars = new Map<string, bigint>();
   const peak = new Map<string, bigint>();
-  for (const container of pod.spec.initContainers ?? []) {
-    for (const [name, milli] of Object.entries(requestsOf(container))) {
+  for (const container of spec.initContainers ?? []) {
+    for (const [name, milli] of Object.entries(amounts(container))) {
       const together = (sidecars.get(name) ?? 0n) + milli;
       if (container.restartPolicy === 'Always') sidecars.set(name, together);
       peak.set(name, larger(peak.get(name) ?? 0n, together));
     }
   }
-  const running = add(Object.fromEntries(sidecars), ...(pod.spec.containers ?? []).map(requestsOf));
+  const running = add(Object.fromEntries(sidecars), ...(spec.containers ?? []).map(amounts));
   for (const [name, milli] of Object.entries(running)) peak.set(name, larger(peak.get(name) ?? 0n, milli));
-  const total = { ...Object.fromEntries(peak), ...amountsFrom(pod.spec.resources?.requests) };
-  return { ...add(total, amountsFrom(pod.spec.overhead)), pods: 1000n };
+  return { ...Object.fromEntries(peak), ...amountsFrom(spec.resources?.[said]) };
 }
 
 /** A limit without a request is a request too (API defaulting). */

@@ -121,7 +121,9 @@ function translateSpec(shadow: ShadowPod, translation: Translation, debuggers: b
     ...(debuggers && ephemeralContainers.length > 0
       ? { ephemeralContainers: ephemeralContainers.map(translated) }
       : {}),
-    ...(volumes === undefined ? {} : { volumes: volumes.map((volume) => translateVolume(volume, originUid, facts)) }),
+    ...(volumes === undefined
+      ? {}
+      : { volumes: volumes.map((volume) => translateVolume(volume, { originUid, hasGroup: hasGroup(own) }, facts)) }),
     ...(needsNoCredentials(shadow) ? { imagePullSecrets: [{ name: NO_CREDENTIALS }] } : {}),
     affinity: NOT_ON_VIRTUAL_NODES,
     serviceAccountName: 'default',
@@ -134,6 +136,10 @@ function translateSpec(shadow: ShadowPod, translation: Translation, debuggers: b
 function hostNameOf(spec: PodSpec, of: Parameters<typeof wholeHostName>[1]): object {
   const name = wholeHostName(spec, of);
   return name === undefined ? {} : { hostnameOverride: name, setHostnameAsFQDN: false };
+}
+
+function hasGroup({ securityContext }: PodSpec): boolean {
+  return typeof (securityContext as { fsGroup?: unknown } | null | undefined)?.fsGroup === 'number';
 }
 
 /** The API server gives the Secrets of the ServiceAccount to a pod that names none for pulling its images. */

@@ -17,10 +17,15 @@ function translateVariable(variable: EnvVar, facts: OwnFacts): EnvVar {
   return { ...variable, valueFrom: { ...source, fieldRef: facts.redirect(source.fieldRef) } };
 }
 
-export function translateVolume(volume: Volume, originUid: string, facts: OwnFacts): Volume {
+/** @param of UID of the pod at home, and whether its volumes have a group of their own (`fsGroup`) */
+export function translateVolume(
+  volume: Volume,
+  { originUid, hasGroup }: { originUid: string; hasGroup: boolean },
+  facts: OwnFacts,
+): Volume {
   const { projected, downwardAPI } = volume;
   const sources = projected?.sources?.map((source, index) =>
-    translateSource(source, { volume: volume.name, index, originUid }, facts),
+    translateSource(source, { volume: volume.name, index, originUid, hasGroup }, facts),
   );
   return {
     ...volume,
@@ -31,12 +36,14 @@ export function translateVolume(volume: Volume, originUid: string, facts: OwnFac
 
 function translateSource(
   source: ProjectedSource,
-  at: { volume: string; index: number; originUid: string },
+  at: { volume: string; index: number; originUid: string; hasGroup: boolean },
   facts: OwnFacts,
 ): ProjectedSource {
   const { serviceAccountToken, ...rest } = source;
   if (serviceAccountToken !== undefined) {
-    const items = [{ key: tokenKey(at.volume, at.index), path: serviceAccountToken.path }];
+    // As a kubelet gives a token to the group of the pod's volumes (pkg/volume/projected).
+    const mode = at.hasGroup ? { mode: 0o600 } : {};
+    const items = [{ key: tokenKey(at.volume, at.index), path: serviceAccountToken.path, ...mode }];
     return { ...rest, secret: { name: tokenSecretName(at.originUid), items } };
   }
   return {

@@ -59,6 +59,18 @@ describe('the pod made on the provider', () => {
     expect(pod.spec).not.toHaveProperty('tolerations');
   });
 
+  test('has tokens that the group of its volumes reads, and nobody else, as at home', () => {
+    const itemOf = (spec: object) => {
+      const shadow = shadowOf();
+      const own = { ...shadow.spec.pod, spec: { ...home.spec, ...spec } };
+      const { volumes } = translatePod({ ...shadow, spec: { ...shadow.spec, pod: own } }, surroundings).spec;
+      const sources = volumes?.flatMap(({ projected }) => projected?.sources ?? []) ?? [];
+      return sources.find(({ secret }) => secret !== undefined)?.secret?.items;
+    };
+    expect(itemOf({ securityContext: { fsGroup: 2002 } })).toMatchObject([{ mode: 0o600 }]);
+    expect(itemOf({})).not.toMatchObject([{ mode: expect.anything() }]);
+  });
+
   test('answers the downward API as at home', () => {
     const fieldRef = pod.spec.containers[0]?.env?.find(({ name }) => name === 'NS')?.valueFrom?.fieldRef;
     expect(fieldRef?.fieldPath).toBe("metadata.annotations['headcut.dev/origin-namespace']");

@@ -104,6 +104,16 @@ function countShadowPods(): () => number {
   };
 }
 
+/** With the policies that send the pods of tests to the peer, which are gone afterwards, whatever happens. */
+async function withPodsForced<T>(work: () => Promise<T>): Promise<T> {
+  await kubectl(HOME, ['apply', '-f', POLICIES]);
+  try {
+    return await work();
+  } finally {
+    await kubectl(HOME, ['delete', '--ignore-not-found', '-f', POLICIES]);
+  }
+}
+
 function exactly(name: string): string {
   return `${name.replaceAll(/[.*+?^${}()|[\]\\]/g, '\\$&')}$`;
 }
@@ -126,10 +136,10 @@ async function main(): Promise<void> {
   const groups = (values.group ?? GROUPS).join('|');
   const focus = values.focus ?? [`\\[(${groups})\\].*\\[Conformance\\]`];
   const processes = Number(values.procs);
-  await kubectl(HOME, ['apply', '-f', POLICIES]);
   const travelled = countShadowPods();
-  const offloaded = await runTests({ focus, skip: values.skip ?? [], processes, report: 'offloaded' });
-  await kubectl(HOME, ['delete', '-f', POLICIES]);
+  const offloaded = await withPodsForced(() =>
+    runTests({ focus, skip: values.skip ?? [], processes, report: 'offloaded' }),
+  );
   const failed = offloaded.filter(({ passed }) => !passed);
   const pods = travelled();
   say(`on a peer: ${offloaded.length - failed.length} of ${offloaded.length} passed, with ${pods} pods that ran there`);

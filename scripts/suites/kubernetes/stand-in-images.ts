@@ -5,14 +5,13 @@
 import { readFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { parseArchitecture } from '../../image/architecture.ts';
-import { readAppletNames } from '../../image/busybox-applets.ts';
+import { busyboxEntries } from '../../image/busybox-layer.ts';
 import { cachedFile } from '../../image/cache.ts';
 import { runCommand } from '../../image/command.ts';
 import { readReleaseName } from '../../image/debian-packages.ts';
 import { hashFiles, hashOf } from '../../image/fingerprint.ts';
 import { readFingerprint, writeImageArchive } from '../../image/image-archive.ts';
 import { type Blob, createLayer, type ImageSettings, toBlob } from '../../image/oci-image.ts';
-import type { TarEntry } from '../../image/tar-archive.ts';
 
 /** What the tests call inside of containers, beyond Debian's minimal system. */
 const PACKAGES = [
@@ -52,6 +51,9 @@ interface StandIn {
 
 const PATH = 'PATH=/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin';
 const agnhostSettings = { Env: [PATH], Entrypoint: ['/agnhost'], Cmd: ['pause'] };
+
+/** What an image is made anew for, if it changes. */
+const SOURCES = [import.meta.filename, join(import.meta.dirname, '../../image/busybox-layer.ts')];
 
 const STAND_INS: readonly StandIn[] = [
   {
@@ -132,7 +134,7 @@ export async function buildStandIns(
 
 async function buildStandIn(standIn: StandIn, names: readonly string[], context: StandInContext): Promise<string> {
   const path = join(context.out, `${standIn.name}.tar`);
-  const inputs = [import.meta.filename, join(context.tools, 'agnhost'), join(context.tools, 'nonewprivs')];
+  const inputs = [...SOURCES, join(context.tools, 'agnhost'), join(context.tools, 'nonewprivs')];
   const fingerprint = hashOf([...names, await hashFiles(...inputs)]);
   if ((await readFingerprint(path)) === fingerprint) return path;
   const [reference = '', ...aliases] = names;
@@ -180,22 +182,11 @@ function updateDemo(name: string): Promise<Blob> {
   return createLayer([{ kind: 'file', path: 'data.json', data }]);
 }
 
-const passwd = 'root:x:0:0:root:/:/bin/sh\nnobody:x:65534:65534:nobody:/:/bin/false\n';
-const group = 'root:x:0:\nnobody:x:65534:\n';
-
 /** Busybox and bash of this machine's Debian packages `busybox-static` and `bash-static`. */
 async function busyboxLayer(): Promise<Blob> {
-  const busybox = await readFile('/bin/busybox');
-  const applets = readAppletNames(busybox).filter((name) => !['busybox', 'sh', 'bash'].includes(name));
-  const links = applets.map((name): TarEntry => ({ kind: 'symlink', path: `bin/${name}`, target: 'busybox' }));
+  const shell = { name: 'bash', data: await readFile('/bin/bash-static') };
   return createLayer([
-    { kind: 'file', path: 'bin/busybox', data: busybox, mode: 0o755 },
-    { kind: 'file', path: 'bin/bash', data: await readFile('/bin/bash-static'), mode: 0o755 },
-    { kind: 'symlink', path: 'bin/sh', target: 'bash' },
-    ...links,
-    { kind: 'file', path: 'etc/passwd', data: Buffer.from(passwd) },
-    { kind: 'file', path: 'etc/group', data: Buffer.from(group) },
-    { kind: 'directory', path: 'tmp', mode: 0o1777 },
+    ...busyboxEntries(await readFile('/bin/busybox'), shell),
     { kind: 'directory', path: 'root', mode: 0o700 },
   ]);
 }

@@ -3,13 +3,13 @@ import { join } from 'node:path';
 import type { KubeClient } from '../kube/client.ts';
 import type { AgentParts } from './agent-parts.ts';
 import type { Caches } from './caches.ts';
-
-import { createPodGuard, GUARD_SOCKET } from './fencing/guard-line.ts';
+import { createPodGuard } from './fencing/guard-line.ts';
 import { createGuardRights } from './fencing/guard-rights.ts';
 import { LeaseGrants } from './fencing/lease-grants.ts';
 import { createLeaseMemory } from './fencing/lease-memory.ts';
 import { Leases } from './fencing/leases.ts';
 import { createPodFencing } from './fencing/pod-fencing.ts';
+import { GUARD_SOCKET } from './fencing/serve-guard.ts';
 import type { PeerLinks } from './ports.ts';
 
 /** Both sides of fencing: what is asked of the homes of pods here, and what is known about our pods elsewhere. */

@@ -1,15 +1,15 @@
 import { uptime } from 'node:os';
 import { join } from 'node:path';
 import { guardFencedPods, learn } from '../agent/fencing/fence-guard.ts';
-import { GUARD_SOCKET, serveGuard } from '../agent/fencing/guard-line.ts';
 import { createLeaseMemory } from '../agent/fencing/lease-memory.ts';
 import { killPodProcesses } from '../agent/fencing/pod-processes.ts';
+import { GUARD_SOCKET, serveGuard } from '../agent/fencing/serve-guard.ts';
 import { FENCE_GRACE_SECONDS } from '../core/fencing/lease.ts';
 import { deletePodPlainly } from '../kube/delete-pod.ts';
 import { inClusterConnection } from '../kube/in-cluster.ts';
 import { systemClock } from '../runtime/clock.ts';
 import { createLineLogger } from '../runtime/line-logger.ts';
-import { untilNobodyServes } from '../runtime/line-requests.ts';
+import { untilNobodyServes } from '../runtime/unix-socket.ts';
 
 /** Stops fenced pods whose time is over while the agent cannot. */
 const logger = createLineLogger((line) => process.stdout.write(line));

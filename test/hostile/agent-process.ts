@@ -2,11 +2,12 @@ import { mkdirSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { composeAgent } from '../../src/agent/compose.ts';
 import { readAgentConfig } from '../../src/agent/config.ts';
-import { GUARD_SOCKET, serveGuard } from '../../src/agent/fencing/guard-line.ts';
-import { NETWORK_SOCKET } from '../../src/core/network/node-network.ts';
+import { GUARD_SOCKET, serveGuard } from '../../src/agent/fencing/serve-guard.ts';
+import { NETWORK_SOCKET, type TunnelReport } from '../../src/core/network/node-network.ts';
 import { systemClock } from '../../src/runtime/clock.ts';
-import { serveLineRequests } from '../../src/runtime/line-requests.ts';
+import { serveLocalHttp } from '../../src/runtime/local-http.ts';
 import { createLogger } from '../../src/runtime/logger.ts';
+import { NETWORK_PATHS, toLocalRoutes } from '../../src/wire/beside-paths.ts';
 
 /**
  * A whole agent in a process of its own, against the API server in the environment, that tells what it costs. Its parent attacks it: what
@@ -76,8 +77,16 @@ const config = {
   fenceFolder: join(STATE_FOLDER, 'fence'),
 };
 // The process that may change the node, and the guard of fenced pods: they say yes to everything.
-await serveLineRequests(join(config.networkFolder, NETWORK_SOCKET), {
-  answer: async () => '{"ok":true}',
+const nothing: TunnelReport = { kind: 'kernel', mtu: 1420, peers: [] };
+const yes = async (): Promise<object> => ({});
+await serveLocalHttp(join(config.networkFolder, NETWORK_SOCKET), {
+  routes: toLocalRoutes(NETWORK_PATHS, {
+    network: async () => nothing,
+    report: yes,
+    routes: async () => ({ routes: [] }),
+    fence: yes,
+    remove: yes,
+  }),
   mode: 0o600,
   logger,
 });

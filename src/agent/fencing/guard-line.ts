@@ -1,17 +1,12 @@
 import type { Clock } from '../../runtime/clock.ts';
-import { LineRequests, type LineServer, serveLineRequests } from '../../runtime/line-requests.ts';
-import type { Logger } from '../../runtime/logger.ts';
-import { formatLeases, type KeptLeases, parseLeases } from './lease-memory.ts';
+import { LineRequests } from '../../runtime/line-requests.ts';
+import { isNoHttp, LocalCaller } from '../../runtime/local-http.ts';
+import { askBeside } from '../../wire/ask-beside.ts';
+import { GUARD_CALLS } from '../../wire/beside.ts';
+import { formatLeases, type KeptLeases, LINE_TAKEN } from './lease-memory.ts';
 
-/**
- * Between the agent and the guard of fenced pods, which is a pod of its own: a socket in a folder of the node. Who may connect there could
- * have any pod killed, so that it is for the agent's group alone.
- */
-export const GUARD_SOCKET = 'fence.sock';
-const FOR_GROUP = 0o660;
-
-const ANSWER_WITHIN_MS = 2_000;
-const TAKEN = 'taken';
+const WHO = 'the guard of fenced pods';
+const UNAVAILABLE = `${WHO} (Deployment headcut-fence) does not answer`;
 
 /** What stops fenced pods when the agent cannot. */
 export interface PodGuard {
@@ -19,31 +14,41 @@ export interface PodGuard {
   tell(leases: KeptLeases): Promise<void>;
 }
 
+/** Speaks HTTP (wire/beside), and in lines to a guard of a former version, which is there for a while in an upgrade. */
 export function createPodGuard(path: string, clock: Clock): PodGuard {
-  const unavailable = 'the guard of fenced pods (Deployment headcut-fence) does not answer';
-  const requests = new LineRequests({ path, answerWithinMs: ANSWER_WITHIN_MS, unavailable, clock });
+  const options = { path, unavailable: UNAVAILABLE, clock };
+  const { leases: call } = GUARD_CALLS;
+  const caller = new LocalCaller(options);
+  const lines = new LineRequests({ ...options, answerWithinMs: call.withinMs });
+  let isFormer = false;
+  const tellFormer = async (leases: KeptLeases): Promise<void> => {
+    let answer: string;
+    try {
+      answer = await lines.ask(formatLeases(leases));
+    } catch (error) {
+      // The next one may be of this version.
+      isFormer = false;
+      throw error;
+    }
+    if (answer !== LINE_TAKEN) throw new Error(`${WHO} does not understand this agent: ${answer}`);
+  };
   return {
     async tell(leases) {
-      const answer = await requests.ask(formatLeases(leases));
-      if (answer !== TAKEN) throw new Error(`the guard of fenced pods does not understand this agent: ${answer}`);
+      if (isFormer) {
+        try {
+          return await tellFormer(leases);
+        } catch (error) {
+          if (isFormer) throw error;
+        }
+      }
+      try {
+        const { askedAt, pods } = leases;
+        await askBeside(caller, WHO, call, { body: { askedAt: Object.fromEntries(askedAt), pods: [...pods] } });
+      } catch (error) {
+        if (!isNoHttp(error)) throw error;
+        isFormer = true;
+        await tellFormer(leases);
+      }
     },
   };
-}
-
-/** The guard's end. @param take keeps what the agent told */
-export function serveGuard(
-  path: string,
-  take: (leases: KeptLeases) => Promise<void>,
-  logger: Logger,
-): Promise<LineServer> {
-  const answer = async (line: string): Promise<string> => {
-    try {
-      await take(parseLeases(line));
-      return TAKEN;
-    } catch (err) {
-      logger.error({ err }, 'what the agent told was not taken');
-      return 'not taken';
-    }
-  };
-  return serveLineRequests(path, { answer, mode: FOR_GROUP, logger });
 }

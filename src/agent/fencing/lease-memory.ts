@@ -25,6 +25,9 @@ export function formatLeases({ askedAt, pods }: KeptLeases): string {
   return JSON.stringify({ askedAt: Object.fromEntries(askedAt), pods });
 }
 
+/** What a guard answers to who tells it leases as such a line, as agents of 0.1.0 do, when it has taken them. */
+export const LINE_TAKEN = 'taken';
+
 /** What formatLeases made. Throws where the text is something else. */
 export function parseLeases(text: string): KeptLeases {
   const { askedAt, pods } = JSON.parse(text) as { askedAt: Record<string, number>; pods: FencedPod[] };

@@ -1,11 +1,10 @@
-import { messageOf } from '../../core/coded-error.ts';
-import {
-  type NodeNetworkAnswer,
-  type NodeNetworkRequest,
-  parseNodeNetworkRequest,
-} from '../../core/network/node-network.ts';
-import { type LineServer, serveLineRequests } from '../../runtime/line-requests.ts';
+import { parseNodeFence } from '../../core/network/node-fence.ts';
+import { parseNetworkRange, parseNodeNetwork } from '../../core/network/node-network.ts';
+import { serveLocalHttp } from '../../runtime/local-http.ts';
 import type { Logger } from '../../runtime/logger.ts';
+import type { UnixSocket } from '../../runtime/unix-socket.ts';
+import type { NETWORK_CALLS } from '../../wire/beside.ts';
+import { type LocalHandlers, NETWORK_PATHS, toLocalRoutes } from '../../wire/beside-paths.ts';
 import type { NodeNetworkKeeper } from './node-network.ts';
 
 export interface RequestSocketDeps {
@@ -14,36 +13,26 @@ export interface RequestSocketDeps {
 }
 
 /** Serves the agent on a Unix socket. Only the agent's pod sees the socket's folder. */
-export function serveRequests(path: string, deps: RequestSocketDeps): Promise<LineServer> {
-  const answer = async (line: string): Promise<string> => JSON.stringify(await answerTo(line, deps));
-  // The agent runs as another user.
-  return serveLineRequests(path, { answer, mode: 0o666, logger: deps.logger });
-}
-
-async function answerTo(line: string, { keeper, logger }: RequestSocketDeps): Promise<NodeNetworkAnswer> {
-  try {
-    return await carryOut(parseNodeNetworkRequest(line), keeper);
-  } catch (err) {
-    logger.error({ err }, 'request failed');
-    return { ok: false, message: messageOf(err) };
-  }
-}
-
-async function carryOut(request: NodeNetworkRequest, keeper: NodeNetworkKeeper): Promise<NodeNetworkAnswer> {
-  switch (request.type) {
-    case 'apply':
-      return { ok: true, report: await keeper.apply(request.network, request.problems) };
-    case 'report': {
+export function serveRequests(path: string, { keeper, logger }: RequestSocketDeps): Promise<UnixSocket> {
+  const handlers: LocalHandlers<typeof NETWORK_CALLS> = {
+    network: async ({ text }) => {
+      const { network, problems } = parseNodeNetwork(JSON.parse(text));
+      return keeper.apply(network, problems);
+    },
+    report: async () => {
       const report = await keeper.report();
-      return report === undefined ? { ok: true } : { ok: true, report };
-    }
-    case 'routes':
-      return { ok: true, routes: await keeper.routes(request.range) };
-    case 'fence':
-      await keeper.fence(request.fence);
-      return { ok: true };
-    case 'remove':
+      return report === undefined ? {} : { report };
+    },
+    routes: async ({ query }) => ({ routes: await keeper.routes(parseNetworkRange(query.get('range'))) }),
+    fence: async ({ text }) => {
+      await keeper.fence(parseNodeFence(JSON.parse(text)));
+      return {};
+    },
+    remove: async () => {
       await keeper.removeNetwork();
-      return { ok: true };
-  }
+      return {};
+    },
+  };
+  // The agent runs as another user.
+  return serveLocalHttp(path, { routes: toLocalRoutes(NETWORK_PATHS, handlers), mode: 0o666, logger });
 }

@@ -1,6 +1,6 @@
 import { isIP, isIPv4 } from 'node:net';
 import { CodedError, messageOf } from '../coded-error.ts';
-import { type NodeFence, parseNodeFence } from './node-fence.ts';
+import type { NodeFence } from './node-fence.ts';
 import { formatPrefix, overlaps, type Prefix, parsePrefix } from './prefix.ts';
 import { problemOfPublicKey, publicKeyOf } from './wireguard-key.ts';
 
@@ -63,41 +63,30 @@ export interface PeerTraffic {
   sentBytes: number;
 }
 
-/** What the agent asks of the process that holds the right to change the node's network. */
-export type NodeNetworkRequest =
-  | { type: 'apply'; network: NodeNetwork; problems: EntryProblem[] }
+/** What the agent asks of the process that holds the right to change the node's network (wire/beside). */
+export type NodeNetworkCall =
+  | { type: 'apply'; network: NodeNetwork }
   | { type: 'report' }
-  /** The networks within a range that the node has routes to beside ours. */
-  | { type: 'routes'; range: string }
   /** What is closed to whom on the node, with a pod network and without. */
   | { type: 'fence'; fence: NodeFence }
   /** Removes all that was ever made of the pod network. */
   | { type: 'remove' };
-
-/** As it is written: what the reader finds wrong with single peers is none of it. */
-export type NodeNetworkCall = { type: 'apply'; network: NodeNetwork } | Exclude<NodeNetworkRequest, { type: 'apply' }>;
-
-export type NodeNetworkAnswer = { ok: true; report?: TunnelReport; routes?: string[] } | { ok: false; message: string };
 
 const KEY = /^[A-Za-z0-9+/]{43}=$/;
 /** A member of a larger federation than this would have to be told in parts. */
 const MAX_PEERS = 1_000;
 const MAX_SERVICE_CIDRS = 100;
 
-/**
- * Reads a request; throws InvalidArgument. All that gets into a command or a rule is checked here, and written anew, as the
- * reader has more rights than the writer. A peer's entry that cannot be made is named, and the others are.
- */
-export function parseNodeNetworkRequest(line: string): NodeNetworkRequest {
-  const value = JSON.parse(line) as { type?: unknown; network?: unknown; range?: unknown; fence?: unknown };
-  if (value.type === 'report' || value.type === 'remove') return { type: value.type };
-  if (value.type === 'fence') return { type: 'fence', fence: parseNodeFence(value.fence) };
-  if (value.type === 'routes') return { type: 'routes', range: canonical(value.range) };
-  if (value.type !== 'apply') throw new CodedError('InvalidArgument', 'unknown request');
-  return { type: 'apply', ...parseNodeNetwork(value.network) };
+/** The range whose routes are asked for; throws InvalidArgument. */
+export function parseNetworkRange(text: unknown): string {
+  return canonical(text);
 }
 
-function parseNodeNetwork(value: unknown): { network: NodeNetwork; problems: EntryProblem[] } {
+/**
+ * Reads the pod network that is wanted; throws InvalidArgument. All that gets into a command or a rule is checked here, and written anew,
+ * as the reader has more rights than the writer. A peer's entry that cannot be made is named, and the others are.
+ */
+export function parseNodeNetwork(value: unknown): { network: NodeNetwork; problems: EntryProblem[] } {
   const network = value as NodeNetwork;
   const { privateKey, port, probePort, reachable, serviceCidrs } = network;
   check(typeof privateKey === 'string' && KEY.test(privateKey), 'privateKey');

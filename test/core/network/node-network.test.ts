@@ -1,5 +1,10 @@
 import { describe, expect, it } from 'vitest';
-import { isSocketAddress, type NodeNetwork, parseNodeNetworkRequest } from '../../../src/core/network/node-network.ts';
+import {
+  isSocketAddress,
+  type NodeNetwork,
+  parseNetworkRange,
+  parseNodeNetwork,
+} from '../../../src/core/network/node-network.ts';
 import { createWireGuardKeys } from '../../../src/core/network/wireguard-key.ts';
 
 const [own, first, second] = [1, 2, 3].map(() => createWireGuardKeys());
@@ -16,17 +21,13 @@ const network: NodeNetwork = {
 const [peer] = network.peers;
 const other = { ...peer, publicKey: second?.publicKey, prefix: '100.64.3.0/24' };
 
-const parse = (overrides: object) =>
-  parseNodeNetworkRequest(JSON.stringify({ type: 'apply', network: { ...network, ...overrides } }));
+const parse = (overrides: object) => parseNodeNetwork(JSON.parse(JSON.stringify({ ...network, ...overrides })));
 
 describe('what the agent asks of the network part', () => {
   it('is taken when it is complete', () => {
-    expect(parse({})).toEqual({ type: 'apply', network, problems: [] });
-    expect(parseNodeNetworkRequest('{"type":"remove"}')).toEqual({ type: 'remove' });
-    expect(parseNodeNetworkRequest('{"type":"routes","range":"100.64.0.0/10"}')).toEqual({
-      type: 'routes',
-      range: '100.64.0.0/10',
-    });
+    expect(parse({})).toEqual({ network, problems: [] });
+    expect(parseNetworkRange('100.64.0.0/10')).toBe('100.64.0.0/10');
+    expect(() => parseNetworkRange('100.64.0.0/10 }')).toThrow();
   });
 
   it.each([

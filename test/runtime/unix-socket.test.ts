@@ -3,8 +3,8 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, expect, test } from 'vitest';
 import { systemClock } from '../../src/runtime/clock.ts';
-import { serveLineRequests, untilNobodyServes } from '../../src/runtime/line-requests.ts';
 import { silentLogger } from '../../src/runtime/logger.ts';
+import { serveUnixSocket, untilNobodyServes } from '../../src/runtime/unix-socket.ts';
 
 const folder = mkdtempSync(join(tmpdir(), 'headcut-lines-'));
 afterAll(() => rmSync(folder, { recursive: true }));
@@ -12,8 +12,7 @@ afterAll(() => rmSync(folder, { recursive: true }));
 const never = new AbortController().signal;
 const WHILE_MS = 300;
 
-const serve = (path: string) =>
-  serveLineRequests(path, { answer: async () => 'yes', mode: 0o600, logger: silentLogger });
+const serve = (path: string) => serveUnixSocket(path, { serve: () => {}, mode: 0o600, logger: silentLogger });
 
 /** Whether it is over, after a while. */
 async function isOver(wait: Promise<void>): Promise<boolean> {

@@ -1,6 +1,6 @@
 import { defineConfig } from 'vitest/config';
 
-/** Four kinds of tests: `unit` (pure, fast), `integration` (a real kube-apiserver), `hostile` (a whole agent, attacked), `e2e` (the lab). */
+/** Five kinds of tests: `unit` (pure, fast), `browser` (the console's page in Chromium), `integration` (a real kube-apiserver), `hostile` (a whole agent, attacked), `e2e` (the lab). */
 export default defineConfig({
   test: {
     projects: [
@@ -8,11 +8,19 @@ export default defineConfig({
         test: {
           name: 'unit',
           include: ['test/**/*.test.ts'],
-          exclude: ['test/integration/**', 'test/hostile/**', 'test/e2e/**'],
+          exclude: ['test/browser/**', 'test/integration/**', 'test/hostile/**', 'test/e2e/**'],
           // None takes a second; machines that test may be busy.
           testTimeout: 20_000,
           // They wait more than they compute, and are one after the other on two cores otherwise.
           maxWorkers: 2,
+        },
+      },
+      {
+        test: {
+          name: 'browser',
+          include: ['test/browser/**/*.test.ts'],
+          testTimeout: 120_000,
+          hookTimeout: 120_000,
         },
       },
       {

@@ -1,10 +1,12 @@
 /**
  * Bundles the agent and the command line into one file each, so that an image and a user's machine need Node and nothing from npm.
  *
- *     node scripts/bundle.ts [--analyze] [--sourcemap]
+ *     node scripts/bundle.ts [--analyze] [--sourcemap] [--page]
+ *
+ * --page: only the console's page, for a command that runs from the source tree.
  */
 import { existsSync } from 'node:fs';
-import { chmod, mkdir, rename, writeFile } from 'node:fs/promises';
+import { chmod, copyFile, mkdir, rename, writeFile } from 'node:fs/promises';
 import { basename, join, resolve } from 'node:path';
 import { parseArgs } from 'node:util';
 import { type BuildOptions, build, type Metafile, type Plugin } from 'esbuild';
@@ -35,6 +37,9 @@ export const approveEntry: BundleEntry = { source: 'src/bin/approve.ts', output:
 export const cliEntry: BundleEntry = { source: 'src/bin/cli.ts', output: 'headcut.mjs' };
 export const cliMainEntry: BundleEntry = { source: 'src/bin/cli-main.ts', output: 'headcut-main.cjs' };
 
+/** The console: a program beside the command's, which starts sooner without a server in it. */
+export const consoleEntry: BundleEntry = { source: 'src/bin/console.ts', output: 'headcut-console.cjs' };
+
 const NEEDED_NODE = Number(packageJson.engines.node.replace(/^>=/, ''));
 
 /**
@@ -52,7 +57,7 @@ if (parseInt(process.versions.node, 10) < ${NEEDED_NODE}) {
 };
 const READABLE_BY = 'node18';
 
-const entries = [agentEntry, networkEntry, gateEntry, fenceEntry, approveEntry, cliEntry, cliMainEntry];
+const entries = [agentEntry, networkEntry, gateEntry, fenceEntry, approveEntry, cliEntry, cliMainEntry, consoleEntry];
 
 export interface BundleOptions {
   readonly root: string;
@@ -154,6 +159,31 @@ export async function bundleEntry(entry: BundleEntry, options: BundleOptions): P
   };
 }
 
+/** The folder of the console's page, beside the program. */
+export const PAGE_FOLDER = 'console';
+const PAGE_SOURCE = 'src/console/page';
+
+/** Writes the console's page into a folder: its script and style as one file each, and what goes as it is. */
+export async function bundlePage(folder: string, { root }: BundleOptions): Promise<Metafile> {
+  const { metafile } = await build({
+    bundle: true,
+    platform: 'browser',
+    target: 'es2022',
+    format: 'esm',
+    minify: true,
+    metafile: true,
+    legalComments: 'none', // the licences go beside it (scripts/package)
+    logLevel: 'warning',
+    jsx: 'automatic',
+    jsxImportSource: 'preact',
+    absWorkingDir: root,
+    entryPoints: { page: join(PAGE_SOURCE, 'main.tsx') },
+    outdir: folder,
+  });
+  for (const file of ['index.html', 'icon.svg']) await copyFile(join(root, PAGE_SOURCE, file), join(folder, file));
+  return metafile;
+}
+
 /** The bytes that the inputs add to the bundle, the heaviest packages first. */
 export function heaviestInputs(metafile: Metafile): { input: string; bytes: number }[] {
   const totals = new Map<string, number>();
@@ -174,9 +204,13 @@ async function replaceFile(path: string, data: Buffer, mode: number): Promise<vo
 }
 
 async function main(): Promise<void> {
-  const { values } = parseArgs({ options: { analyze: { type: 'boolean' }, sourcemap: { type: 'boolean' } } });
+  const { values } = parseArgs({
+    options: { analyze: { type: 'boolean' }, sourcemap: { type: 'boolean' }, page: { type: 'boolean' } },
+  });
   const root = resolve(import.meta.dirname, '..');
   await mkdir(join(root, 'dist'), { recursive: true });
+  await bundlePage(join(root, 'dist', PAGE_FOLDER), { root });
+  if (values.page === true) return;
   for (const entry of entries) {
     if (!existsSync(join(root, entry.source))) {
       console.log(`skipped dist/${entry.output}: ${entry.source} does not exist`);

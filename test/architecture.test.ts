@@ -24,9 +24,10 @@ const MAY_IMPORT: Record<string, string[]> = {
   peering: ['core', 'wire', 'runtime'],
   agent: ['core', 'wire', 'runtime', 'kube', 'peering'],
   ops: ['core', 'wire', 'kube', 'runtime'],
+  console: ['ops', 'core', 'kube', 'runtime'],
   cli: ['ops', 'core', 'kube', 'runtime'],
   lab: ['ops', 'kube', 'runtime', 'core'],
-  bin: ['agent', 'cli', 'lab', 'ops', 'core', 'wire', 'kube', 'runtime'],
+  bin: ['agent', 'cli', 'console', 'lab', 'ops', 'core', 'wire', 'kube', 'runtime'],
 };
 
 const roomOf = (path: string): string => path.split('/')[1] ?? '';

@@ -11,7 +11,7 @@ import { chmod, cp, mkdir, readFile, rm, writeFile } from 'node:fs/promises';
 import { join, relative, resolve } from 'node:path';
 import { parseArgs } from 'node:util';
 import packageJson from '../../package.json' with { type: 'json' };
-import { aloneEntry, bundleEntry } from '../bundle.ts';
+import { aloneEntry, bundleEntry, bundlePage, consoleEntry, PAGE_FOLDER } from '../bundle.ts';
 import { runCommand } from '../image/command.ts';
 import { krewManifest } from './krew-manifest.ts';
 import { thirdPartyLicences } from './third-party.ts';
@@ -34,9 +34,15 @@ async function assemble(folder: string, root: string): Promise<void> {
   await mkdir(folder, { recursive: true });
   const { code, metafile } = await bundleEntry(aloneEntry, { root });
   await writeFile(join(folder, PROGRAM), code);
+  const server = await bundleEntry(consoleEntry, { root });
+  await writeFile(join(folder, consoleEntry.output), server.code);
+  const page = await bundlePage(join(folder, PAGE_FOLDER), { root });
   await chmod(join(folder, PROGRAM), 0o755);
   await writeFile(join(folder, 'package.json'), `${JSON.stringify(packageDescription(), null, 2)}\n`);
-  await writeFile(join(folder, 'THIRD-PARTY-LICENSES'), await thirdPartyLicences(metafile, root));
+  await writeFile(
+    join(folder, 'THIRD-PARTY-LICENSES'),
+    await thirdPartyLicences([metafile, server.metafile, page], root),
+  );
   await cp(join(root, 'LICENSE'), join(folder, 'LICENSE'));
   await cp(join(import.meta.dirname, 'README.md'), join(folder, 'README.md'));
 }
@@ -56,7 +62,8 @@ export async function writeKrewManifest(archive: string, url: string): Promise<s
     .update(await readFile(archive))
     .digest('hex');
   const path = join(archive, '..', `${packageJson.name}.yaml`);
-  await writeFile(path, krewManifest({ url, sha256, program: PROGRAM }));
+  const beside = { besides: [consoleEntry.output], folders: [PAGE_FOLDER] };
+  await writeFile(path, krewManifest({ url, sha256, program: PROGRAM, ...beside }));
   return path;
 }
 

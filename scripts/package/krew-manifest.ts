@@ -8,6 +8,9 @@ export interface KrewArchive {
   readonly sha256: string;
   /** The program's name in the archive's folder `package`. */
   readonly program: string;
+  /** What the program loads, beside it. */
+  readonly besides: readonly string[];
+  readonly folders: readonly string[];
 }
 
 const DESCRIPTION = `headcut shows each cluster of a federation as a node in all others, and runs pods there that
@@ -20,7 +23,7 @@ const CAVEATS = `It is a program for Node.js ${packageJson.engines.node.replace(
 `;
 
 /** Text of the manifest. */
-export function krewManifest({ url, sha256, program }: KrewArchive): string {
+export function krewManifest({ url, sha256, program, besides, folders }: KrewArchive): string {
   const { name, version, description } = packageJson;
   return stringify(
     {
@@ -38,7 +41,13 @@ export function krewManifest({ url, sha256, program }: KrewArchive): string {
             selector: { matchExpressions: [{ key: 'os', operator: 'In', values: ['linux', 'darwin'] }] },
             uri: url,
             sha256,
-            files: [program, 'LICENSE', 'THIRD-PARTY-LICENSES'].map((file) => ({ from: `package/${file}`, to: '.' })),
+            files: [
+              ...[program, ...besides, 'LICENSE', 'THIRD-PARTY-LICENSES'].map((file) => ({
+                from: `package/${file}`,
+                to: '.',
+              })),
+              ...folders.map((folder) => ({ from: `package/${folder}/*`, to: folder })),
+            ],
             bin: program,
           },
         ],

@@ -5,9 +5,11 @@ import type { Metafile } from 'esbuild';
 
 const LICENCE_FILE = /^(licen[cs]e|copying)(\.(md|txt|mit))?$/i;
 
-/** Folders, below `node_modules`, of the packages that have a part in a bundle. */
-export function bundledPackages(metafile: Metafile): string[] {
-  const inputs = Object.values(metafile.outputs).flatMap(({ inputs }) => Object.entries(inputs));
+/** Folders, below `node_modules`, of the packages that have a part in these bundles. */
+export function bundledPackages(metafiles: readonly Metafile[]): string[] {
+  const inputs = metafiles
+    .flatMap(({ outputs }) => Object.values(outputs))
+    .flatMap(({ inputs }) => Object.entries(inputs));
   const names = inputs
     .filter(([, { bytesInOutput }]) => bytesInOutput > 0)
     .map(([path]) => /^(.*node_modules\/(?:@[^/]+\/)?[^/]+)\//.exec(path)?.[1] ?? '');
@@ -22,8 +24,8 @@ async function licenceOf(folder: string): Promise<string> {
   return `${name} ${version}: ${license ?? 'see below'}${text}\n`;
 }
 
-/** One text with the licences of all packages of a bundle. */
-export async function thirdPartyLicences(metafile: Metafile, root: string): Promise<string> {
-  const texts = await Promise.all(bundledPackages(metafile).map((name) => licenceOf(join(root, name))));
+/** One text with the licences of all packages of these bundles. */
+export async function thirdPartyLicences(metafiles: readonly Metafile[], root: string): Promise<string> {
+  const texts = await Promise.all(bundledPackages(metafiles).map((name) => licenceOf(join(root, name))));
   return `headcut holds parts of these packages.\n\n${texts.join(`\n${'-'.repeat(78)}\n`)}`;
 }

@@ -36,6 +36,7 @@ export function main(): Promise<number> {
     },
     error: (text) => void process.stderr.write(`${text}\n`),
     runLab: async (args) => (await import('../lab/lab-of-tree.ts')).runLabOfTree(process.argv[1] ?? '', args),
+    serveConsole: async (options) => (await import('./console.ts')).serveConsole(process.argv[1] ?? '', options),
     writeFile: (path, data) => writeFile(path, data, { mode: 0o600 }),
   });
 }

@@ -1,5 +1,6 @@
 import type { KubeClient } from '../kube/client.ts';
 import type { Clock } from '../runtime/clock.ts';
+import type { ServeConsole } from './command.ts';
 
 /** A client, and what the kubeconfig says besides. */
 export interface Connected {
@@ -30,6 +31,7 @@ export interface CliDeps {
   /** Runs the lab of the source tree with these arguments, on our own terminal. @returns its exit code */
   runLab(args: readonly string[]): Promise<number>;
   writeFile(path: string, data: Uint8Array): Promise<void>;
+  serveConsole: ServeConsole;
 }
 
 /** Exit codes are part of the interface. */

@@ -13,6 +13,21 @@ export interface Argument {
   completes?: Completed;
 }
 
+/** What the console is given by its command. */
+export interface ConsoleRequest {
+  client: KubeClient;
+  namespace: string;
+  version: string;
+  clock: Clock;
+  randomBytes(count: number): Uint8Array;
+  /** 0 for any that is free. */
+  port: number;
+  signal: AbortSignal;
+}
+
+/** Starts the console; gives its address, and when it has ended. */
+export type ServeConsole = (request: ConsoleRequest) => Promise<{ url: string; ended: Promise<void> }>;
+
 /** What a command works with; it neither reads the environment nor prints by itself. */
 export interface CommandContext {
   client: KubeClient;
@@ -36,6 +51,7 @@ export interface CommandContext {
   /** What is not the result, on standard error. */
   note(text: string): void;
   writeFile(path: string, data: Uint8Array): Promise<void>;
+  serveConsole: ServeConsole;
 }
 
 export interface Command {

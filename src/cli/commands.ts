@@ -1,6 +1,7 @@
 import type { Command } from './command.ts';
 import { BAN_COMMANDS } from './commands/ban.ts';
 import { CARE_COMMANDS } from './commands/care.ts';
+import { CONSOLE_COMMAND } from './commands/console.ts';
 import { EXPLAIN_COMMANDS } from './commands/explain.ts';
 import { LOOK_COMMANDS } from './commands/look.ts';
 import { MEMBERSHIP_COMMANDS } from './commands/membership.ts';
@@ -10,7 +11,7 @@ import { ROTATE_KEY_COMMAND } from './commands/rotate-key.ts';
 
 /** All commands that work on a cluster, in the order of the help. */
 export const COMMAND_GROUPS: { title: string; commands: Command[] }[] = [
-  { title: 'Look', commands: LOOK_COMMANDS },
+  { title: 'Look', commands: [...LOOK_COMMANDS, CONSOLE_COMMAND] },
   { title: 'Understand', commands: EXPLAIN_COMMANDS },
   { title: 'Members', commands: [...MEMBERSHIP_COMMANDS, ...BAN_COMMANDS, ROTATE_KEY_COMMAND] },
   { title: 'Move pods', commands: [...MOVE_COMMANDS, REBALANCE_COMMAND] },

@@ -35,6 +35,7 @@ export const FLAGS = {
   follow: { type: 'boolean', short: 'f', description: 'go on with what comes' },
   previous: { type: 'boolean', short: 'p', description: 'of the run before the last restart' },
   tail: { type: 'string', value: 'LINES', description: 'only the last lines' },
+  port: { type: 'string', value: 'PORT', description: 'the port to listen on; default: one that is free' },
   file: { type: 'string', value: 'FILE', description: 'where to write to' },
   client: { type: 'boolean', description: 'only of this command' },
   verbose: { type: 'boolean', short: 'v', description: 'tell on standard error what is written to the API server' },

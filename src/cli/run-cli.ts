@@ -57,11 +57,11 @@ async function runLab(args: readonly string[], deps: CliDeps): Promise<number> {
 }
 
 async function runCommand(command: Command, args: string[], flags: FlagValues, deps: CliDeps): Promise<number> {
-  const { clock, version, randomBytes, signal, out, outRaw, error: note, writeFile } = deps;
+  const { clock, version, randomBytes, signal, out, outRaw, error: note, writeFile, serveConsole } = deps;
   const { client, namespace } = await deps.connect(connectOptions(flags, deps));
   const form = formOf(flags.output);
   const context: CommandContext = {
-    ...{ client, clock, version, randomBytes, args, flags, form, signal, out, outRaw, note, writeFile },
+    ...{ client, clock, version, randomBytes, args, flags, form, signal, out, outRaw, note, writeFile, serveConsole },
     namespace: flags.namespace ?? namespace,
     json: form === 'json',
   };

@@ -40,6 +40,7 @@ export const MUTATING_WEBHOOK_CONFIGURATIONS = resource(
 );
 export const DAEMON_SETS = resource('apps/v1', 'DaemonSet', 'daemonsets', true);
 export const DEPLOYMENTS = resource('apps/v1', 'Deployment', 'deployments', true);
+export const STATEFUL_SETS = resource('apps/v1', 'StatefulSet', 'statefulsets', true);
 export const FEDERATIONS = resource('headcut.dev/v1alpha1', 'Federation', 'federations', false);
 export const PEERS = resource('headcut.dev/v1alpha1', 'Peer', 'peers', false);
 export const OFFLOADINGS = resource('headcut.dev/v1alpha1', 'Offloading', 'offloadings', true);

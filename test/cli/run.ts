@@ -36,6 +36,7 @@ export async function run(argv: string[], client?: KubeClient, more: Partial<Cli
       result.error += `${text}\n`;
     },
     runLab: () => Promise.reject(new Error('no lab here')),
+    serveConsole: () => Promise.reject(new Error('no console here')),
     writeFile: (path, data) => {
       result.files[path] = data;
       return Promise.resolve();

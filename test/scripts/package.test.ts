@@ -1,8 +1,11 @@
-import { execFile } from 'node:child_process';
+import { execFile, spawn } from 'node:child_process';
+import { once } from 'node:events';
 import { mkdir, mkdtemp, readdir, readFile, rm, stat, writeFile } from 'node:fs/promises';
+import { createServer } from 'node:http';
 import { tmpdir } from 'node:os';
 import { dirname, join } from 'node:path';
 import { promisify } from 'node:util';
+import { gzipSync } from 'node:zlib';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import packageJson from '../../package.json' with { type: 'json' };
 import { buildPackage } from '../../scripts/package/build-package.ts';
@@ -38,14 +41,20 @@ async function install(): Promise<{ project: string; bin: string }> {
 
 describe('the npm package', () => {
   test('is small, and has the program, its licence and those of what is in it', async () => {
-    expect((await stat(archive)).size).toBeLessThan(500_000);
+    expect((await stat(archive)).size).toBeLessThan(800_000);
     const { stdout } = await run('tar', ['-tzf', archive]);
     expect(stdout.trim().split('\n').sort()).toEqual(
-      ['LICENSE', 'README.md', 'THIRD-PARTY-LICENSES', 'headcut.cjs', 'package.json'].map((file) => `package/${file}`),
+      [
+        ...['LICENSE', 'README.md', 'THIRD-PARTY-LICENSES'],
+        ...['icon.svg', 'index.html', 'page.css', 'page.js'].map((file) => `console/${file}`),
+        ...['headcut-console.cjs', 'headcut.cjs', 'package.json'],
+      ].map((file) => `package/${file}`),
     );
     const licences = await run('tar', ['-xOzf', archive, 'package/THIRD-PARTY-LICENSES']);
-    for (const name of ['undici', 'yaml', '@kubernetes/client-node']) expect(licences.stdout).toContain(`\n${name} `);
-    expect(licences.stdout).not.toContain('fastify');
+    const parts = ['undici', 'yaml', '@kubernetes/client-node', 'fastify', 'preact', 'qrcode-generator'];
+    for (const name of parts) expect(licences.stdout).toContain(`\n${name} `);
+    // That is the agent's.
+    expect(licences.stdout).not.toContain('prom-client');
   });
 
   test('has the same bytes when made again', async () => {
@@ -76,6 +85,43 @@ describe('the npm package', () => {
     const { stdout } = await run('headcut', args, { cwd: project, env: environment(bin) });
     const { file } = JSON.parse(stdout) as { file: string };
     expect(await readFile(file, 'utf8')).toContain(`headcut.dev/headcut:${packageJson.version}`);
+  });
+
+  test('has the console, whose page is small and needs nothing from elsewhere', { timeout: 60_000 }, async () => {
+    const { project, bin } = await install();
+    const reviews = createServer((asked, answer) => {
+      asked.resume();
+      answer.setHeader('content-type', 'application/json').end('{"status":{"allowed":false}}');
+    });
+    await new Promise<void>((resolve) => reviews.listen(0, '127.0.0.1', resolve));
+    const server = `http://127.0.0.1:${(reviews.address() as { port: number }).port}`;
+    const kubeconfig = {
+      ...{ apiVersion: 'v1', kind: 'Config', 'current-context': 'me', users: [{ name: 'me', user: {} }] },
+      clusters: [{ name: 'one', cluster: { server, 'insecure-skip-tls-verify': true } }],
+      contexts: [{ name: 'me', context: { cluster: 'one', user: 'me' } }],
+    };
+    await writeFile(join(project, 'kubeconfig'), JSON.stringify(kubeconfig));
+    const args = ['console', '--kubeconfig', join(project, 'kubeconfig')];
+    const command = spawn(join(bin, 'headcut'), args, { cwd: project, env: environment(bin) });
+    const [url] = (await once(command.stdout, 'data', { signal: AbortSignal.timeout(30_000) })).map((data) =>
+      String(data).trim(),
+    );
+    const page = await fetch(url ?? '');
+    expect([page.status, await page.text()]).toEqual([200, expect.stringContaining('<title>headcut</title>')]);
+    const files = await Promise.all(
+      ['page.js', 'page.css'].map(async (file) => Buffer.from(await (await fetch(url + file)).arrayBuffer())),
+    );
+    const compressed = files.reduce((sum, file) => sum + gzipSync(file).length, 0);
+    expect(compressed).toBeLessThan(60_000);
+    expect(
+      files
+        .join('')
+        .match(/https?:\/\/[^\s"'`]+/g)
+        ?.filter((one) => !one.includes('w3.org')) ?? [],
+    ).toEqual([]);
+    command.kill('SIGINT');
+    expect(await once(command, 'exit')).toEqual([0, null]);
+    reviews.close();
   });
 
   test('says which Node it needs to one that is too old', async () => {

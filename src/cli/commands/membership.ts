@@ -1,6 +1,6 @@
 import { messageOf } from '../../core/coded-error.ts';
 import { parseDuration } from '../../core/duration.ts';
-import { counted, duration, listed } from '../../core/explain/age.ts';
+import { counted, duration } from '../../core/explain/age.ts';
 import { type MemberOverview, memberOverview } from '../../core/explain/overview.ts';
 import { approve } from '../../ops/approve.ts';
 import { awaitMembers } from '../../ops/await-members.ts';
@@ -11,6 +11,7 @@ import { awaitUse, listInvitations, revokeInvitation } from '../../ops/invitatio
 import { DEFAULT_INVITATION_TTL_MS, invite } from '../../ops/invite.ts';
 import { DEFAULT_JOIN_TIMEOUT_MS, join } from '../../ops/join.ts';
 import { type LeaveProgress, leave } from '../../ops/leave.ts';
+import { approvedText, forgottenTexts } from '../../ops/step-texts.ts';
 import { readWorld } from '../../ops/world.ts';
 import type { Command, CommandContext } from '../command.ts';
 import { emit } from '../output.ts';
@@ -72,8 +73,7 @@ export const MEMBERSHIP_COMMANDS: Command[] = [
 async function runApprove(context: CommandContext): Promise<undefined> {
   const dryRun = context.flags['dry-run'] === true;
   const done = await approve(context.client, context.args[0] ?? '', { dryRun });
-  const who = `${done.name} (${done.id.slice(0, 12)})`;
-  const text = done.already ? `${who} is a member already.` : dryRun ? `Would approve ${who}.` : `Approved ${who}.`;
+  const text = approvedText(done, dryRun);
   await emit(context, { data: done, text: () => text });
   if (context.flags.wait === true && !dryRun) await waitFor(context, [done.id], () => done.name);
 }
@@ -82,24 +82,9 @@ async function runForget(context: CommandContext): Promise<undefined> {
   const { client, clock, signal, flags, args } = context;
   const dryRun = flags['dry-run'] === true;
   const done = await forgetPeer(client, args[0] ?? '', { clock, signal, dryRun });
-  const { name, pods, podsHere, podsAwaited = 0, nodeLeft } = done;
-  const guests = counted(podsHere, 'pod');
-  const text = dryRun
-    ? `Would forget ${name}, to which ${counted(pods, 'pod')} of ours ${pods === 1 ? 'is' : 'are'} bound${podsHere === 0 ? '' : `, and end ${guests} of it here`}.`
-    : `Forgot ${name}; the other members still know it. It comes back only by a new invitation.${podsHere === 0 ? '' : ` In a minute ${guests} of it here ${podsHere === 1 ? 'ends' : 'end'}, unless it is back in half of that.`}`;
+  const [text = '', ...notes] = forgottenTexts(done, dryRun);
   await emit(context, { data: done, text: () => text });
-  if (done.newcomers !== undefined)
-    context.note(
-      `${counted(done.newcomers.length, 'peer')} came in by its word or by theirs, and stay: ${listed(done.newcomers)}; headcut ban ${done.id} --with-newcomers ends theirs too`,
-    );
-  if (podsAwaited > 0)
-    context.note(
-      `${counted(podsAwaited, 'pod')} of which there must be one may still run there: replaced when sure to have stopped (10 s after their fencing time, which is 30 s if nothing else is set); the virtual node stays until then`,
-    );
-  if (nodeLeft !== undefined)
-    context.note(
-      `Missing on this side: node ${nodeLeft} is still there, since the agent did not remove it; it does once it runs: kubectl -n headcut-system get pods`,
-    );
+  for (const note of notes) context.note(note);
 }
 
 async function runInvitations(context: CommandContext): Promise<undefined> {

@@ -1,8 +1,8 @@
 import { parseDuration } from '../../core/duration.ts';
-import { counted } from '../../core/explain/age.ts';
 import { policiesText } from '../../core/explain/explain-namespace.ts';
 import { type DrainProgress, drainPeer, drainSelf, undrainPeer, undrainSelf } from '../../ops/drain.ts';
 import { offload, type UnoffloadProgress, unoffload } from '../../ops/offload.ts';
+import { describeMoveStep, offloadedText, podsBeforeText } from '../../ops/step-texts.ts';
 import type { Command, CommandContext } from '../command.ts';
 import { emit } from '../output.ts';
 import { reportSteps } from '../steps.ts';
@@ -43,18 +43,12 @@ export const MOVE_COMMANDS: Command[] = [
 async function runOffload(context: CommandContext): Promise<undefined> {
   const dryRun = context.flags['dry-run'] === true;
   const done = await offload(context.client, context.args[0] ?? '', { dryRun });
-  const { namespace, changed, podsBefore, networkPolicies } = done;
-  const would = dryRun ? ' would be' : ' is';
-  const text = changed
-    ? `Namespace ${namespace}${would} offloaded: its new pods may run on other members.`
-    : `Namespace ${namespace} is offloaded already.`;
+  const { namespace, podsBefore, networkPolicies } = done;
+  const text = offloadedText(done, dryRun);
   await emit(context, { data: done, text: () => text, names: () => [`namespace/${namespace}`] });
   const policies = policiesText(networkPolicies);
   if (policies !== undefined && context.form === 'text') context.note(policies);
-  if (podsBefore > 0 && context.form === 'text')
-    context.note(
-      `Its ${podsBefore} pods of before stay where they are until they are made anew: kubectl -n ${namespace} rollout restart deployment`,
-    );
+  if (podsBefore > 0 && context.form === 'text') context.note(podsBeforeText(done));
 }
 
 async function runDrain(context: CommandContext): Promise<number | undefined> {
@@ -86,30 +80,5 @@ function evictOptions({ flags, clock, signal }: CommandContext) {
 }
 
 function report(context: CommandContext, steps: AsyncIterable<UnoffloadProgress | DrainProgress>): Promise<undefined> {
-  return reportSteps(context, steps, (step) => describe(step, context.flags['dry-run'] === true));
-}
-
-function describe(step: UnoffloadProgress | DrainProgress, dryRun: boolean): string {
-  switch (step.type) {
-    case 'closed':
-      return step.changed ? 'new pods stay at home' : 'new pods stay at home already';
-    case 'cordoned':
-      return step.changed ? `no more pods go to ${step.node}` : `no more pods go to ${step.node} already`;
-    case 'maintenance':
-      return step.changed ? 'no more pods of peers come here' : 'no more pods of peers come here already';
-    case 'asked':
-      return `its home is to move ${step.pod}`;
-    case 'evicted':
-      return `moving ${step.pod}`;
-    case 'held-back':
-      return `waiting with ${step.pod}: ${step.message}`;
-    case 'left':
-      return `left ${step.pod}: ${step.why}`;
-    case 'gone':
-      return dryRun
-        ? `${counted(step.count, 'pod')} would be moved`
-        : step.count === 0
-          ? 'no pods to move'
-          : `done, ${counted(step.count, 'pod')} moved`;
-  }
+  return reportSteps(context, steps, (step) => describeMoveStep(step, context.flags['dry-run'] === true));
 }

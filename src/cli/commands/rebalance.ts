@@ -1,6 +1,6 @@
 import { parseDuration } from '../../core/duration.ts';
-import { counted } from '../../core/explain/age.ts';
-import { type RebalanceProgress, rebalance } from '../../ops/rebalance.ts';
+import { rebalance } from '../../ops/rebalance.ts';
+import { describeRebalanceStep } from '../../ops/step-texts.ts';
 import type { Command, CommandContext } from '../command.ts';
 import { reportSteps } from '../steps.ts';
 
@@ -21,22 +21,5 @@ function runRebalance(context: CommandContext): Promise<undefined> {
   const dryRun = flags['dry-run'] === true;
   const timeoutMs = flags.timeout === undefined ? DEFAULT_TIMEOUT_MS : parseDuration(flags.timeout);
   const steps = rebalance(context.client, context.args[0] ?? '', { timeoutMs, dryRun, clock, signal });
-  return reportSteps(context, steps, (step) => describe(step, dryRun));
-}
-
-function describe(step: RebalanceProgress, dryRun: boolean): string {
-  switch (step.type) {
-    case 'moving':
-      return `moving ${step.pod} from ${step.from}; ${step.to} has the fewest`;
-    case 'held-back':
-      return `waiting with ${step.pod}: ${step.message}`;
-    case 'kept':
-      return `${step.pod} stays: its replicas are no more even after a move; affinity or spread constraints of its own may decide`;
-    case 'even':
-      if (dryRun)
-        return step.moved === 0 ? 'the replicas are even' : `${counted(step.moved, 'replica')} would be moved first`;
-      return step.moved === 0
-        ? 'the replicas were even already'
-        : `the replicas are even, ${counted(step.moved, 'move')} made`;
-  }
+  return reportSteps(context, steps, (step) => describeRebalanceStep(step, dryRun));
 }

@@ -44,6 +44,18 @@ export interface Overview {
   members: MemberOverview[];
 }
 
+/** Something that is wrong, and what it is about. */
+export interface Problem {
+  /** A sentence. */
+  text: string;
+  /** What to do next. */
+  next?: string;
+  /** Name of the peer that it is about. */
+  peer?: string;
+  /** The pod that it is about, or the first of them. */
+  pod?: { namespace: string; name: string };
+}
+
 /** A pod that its peer has not started after this long is worth a line. */
 const SLOW_AFTER_MS = 60_000;
 
@@ -57,13 +69,29 @@ export function overviewOf(world: World): Overview {
       ...(version === undefined ? {} : { version }),
       ...(prefix === undefined ? {} : { podNetwork: prefix }),
     },
-    problems: [
-      ...federationProblems(world),
-      ...members.flatMap((member) => memberProblems(world, member)),
-      ...podProblems(world),
-    ],
+    problems: problemsOf(world, members).map(({ text }) => text),
     members,
   };
+}
+
+/** What is wrong, the worst first; empty when all is well. @param members those of the world, as they were looked at already */
+export function problemsOf(
+  world: World,
+  members = world.peers.map((peer): MemberOverview => memberOverview(world, peer)),
+): Problem[] {
+  return [
+    ...federationProblems(world),
+    ...members.flatMap((member) =>
+      memberProblems(world, member).map((text) => ({ text, peer: member.name, next: nextForMember(member) })),
+    ),
+    ...podProblems(world),
+  ];
+}
+
+function nextForMember({ name, state }: MemberOverview): string {
+  return state === 'Connected'
+    ? `headcut explain peer ${name} says why`
+    : `headcut doctor --peer ${name} looks for the cause; headcut what-if ${name} says what its pods would do if it stays away`;
 }
 
 export function memberOverview(world: World, peer: PeerObject): MemberOverview {
@@ -96,15 +124,20 @@ export function memberOverview(world: World, peer: PeerObject): MemberOverview {
   };
 }
 
-function federationProblems({ federation }: World): string[] {
+function federationProblems({ federation }: World): Problem[] {
   const { problem, pending } = federation.status ?? {};
   const waiting = (pending ?? []).filter(({ reason }) => reason !== undefined);
   const [first] = waiting;
   return [
-    ...(typeof problem === 'string' ? [problem] : []),
+    ...(typeof problem === 'string' ? [{ text: problem, next: 'headcut doctor looks for the cause' }] : []),
     ...(first === undefined
       ? []
-      : [`${counted(waiting.length, 'newcomer')} wait for headcut approve, such as ${first.name}: ${first.reason}`]),
+      : [
+          {
+            text: `${counted(waiting.length, 'newcomer')} wait for headcut approve, such as ${first.name}: ${first.reason}`,
+            next: `headcut approve ${first.name} lets it in`,
+          },
+        ]),
   ];
 }
 
@@ -135,17 +168,17 @@ export function heldBack(world: World, peer: string, node: Node | undefined): st
   return roomHeldBack(offer.allocatable, node);
 }
 
-function podProblems(world: World): string[] {
+function podProblems(world: World): Problem[] {
   const virtual = new Set(world.peers.flatMap((peer) => nodeOfPeer(world, peer.spec.id)?.metadata.name ?? []));
   const stuck = world.pods.filter((pod) => virtual.has(pod.spec.nodeName ?? '') && isStuck(pod, world.now));
   if (stuck.length === 0) return [];
   const [first] = stuck;
-  const key = `${first?.metadata.namespace}/${first?.metadata.name}`;
+  const { namespace = '', name = '' } = first?.metadata ?? {};
+  const key = `${namespace}/${name}`;
   const reason = first?.status?.reason === undefined ? '' : ` (${first.status.reason})`;
   const many = stuck.length === 1 ? 'an offloaded pod waits' : `${stuck.length} offloaded pods wait`;
-  return [
-    `${many}, such as ${key}${reason}; headcut explain pod ${first?.metadata.name} -n ${first?.metadata.namespace} says why`,
-  ];
+  const next = `headcut explain pod ${name} -n ${namespace} says why`;
+  return [{ text: `${many}, such as ${key}${reason}; ${next}`, next, pod: { namespace, name } }];
 }
 
 function isStuck(pod: Pod, now: number): boolean {

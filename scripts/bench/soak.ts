@@ -245,12 +245,29 @@ async function whyNotComplete(names: readonly string[]): Promise<string> {
     for (const cluster of CLUSTERS) {
       const { items } = JSON.parse(await kubectl(cluster, ['get', 'pods', '-A', ...ofJob])) as { items: Pod[] };
       for (const pod of items) parts.push(`  ${cluster}: ${podInWords(pod)}`);
+      for (const line of await agentSays(cluster, `${namespace}/${name}-`)) parts.push(`  ${cluster}: ${line}`);
     }
     const events = ['-n', namespace, 'get', 'events', '--field-selector', 'type=Warning', '--no-headers'];
     const about = (await kubectl('a', events)).split('\n').filter((line) => line.includes(`/${name}`));
     parts.push(...about.slice(-10).map((line) => `  ${line}`));
   }
   return parts.join('\n');
+}
+
+/** The latest that an agent, and the one before its last restart, logged about something. */
+async function agentSays(cluster: string, about: string): Promise<string[]> {
+  const logs = ['-n', 'headcut-system', 'logs', 'deployment/headcut', '-c', 'headcut', '--tail=5000'];
+  const texts = ['--previous', ''].map((which) =>
+    kubectl(
+      cluster,
+      [...logs, which].filter((arg) => arg !== ''),
+    ).catch(() => ''),
+  );
+  const lines = (await Promise.all(texts)).join('').split('\n');
+  return lines
+    .filter((line) => line.includes(about))
+    .slice(-5)
+    .map((line) => line.slice(0, 400));
 }
 
 function podInWords({ metadata, spec, status }: Pod): string {

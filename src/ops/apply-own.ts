@@ -4,7 +4,7 @@ import type { KubeClient } from '../kube/client.ts';
 import type { ResourceType } from '../kube/resources.ts';
 
 /** Field manager of what is installed, so that the agent's own fields stay its own. */
-const INSTALLER = 'headcut-install';
+export const INSTALLER = 'headcut-install';
 /** That of `kubectl apply --server-side`. */
 const KUBECTL = 'kubectl';
 

@@ -10,6 +10,7 @@ import { DEPLOYMENTS, FEDERATIONS, PODS } from '../kube/resources.ts';
 import type { Clock, TimeLimit } from '../runtime/clock.ts';
 import { applyOwn } from './apply-own.ts';
 import { explain } from './cluster.ts';
+import { removeFormerObjects } from './former-objects.ts';
 import {
   csrApproverBinding,
   DEPLOYMENT_NAMES,
@@ -52,6 +53,7 @@ export async function install(client: KubeClient, options: InstallOptions): Prom
     const objects = installObjects({ ...options, csrApprover, webhook });
     for (const object of objects) await patiently(() => applyOne(client, discovery, object), { clock, untilMs });
     for (const kind of sharingKinds()) await patiently(() => addOne(client, discovery, kind), { clock, untilMs });
+    await patiently(() => removeFormerObjects(client, discovery), { clock, untilMs });
     const { id = '', endpoints = [] } = (await waitForAgent(client, { clock, timeoutMs, untilMs })).status ?? {};
     return { objects: objects.length, admission: webhook ? 'webhook' : 'policies', id, endpoints };
   } catch (error) {

@@ -409,3 +409,16 @@ test('a second pod of a member with the UID of the first is refused', async () =
   const refused = { accepted: false, kind: 'policy', reason: 'UIDTaken' };
   expect(verdicts).toMatchObject([{ accepted: true }, refused, refused]);
 });
+
+test('logs and shells reach the pod of that member and UID, and none that has its name', async () => {
+  const { provider } = await startProvider();
+  const { namespace, twin } = await twinNamespace();
+  expect(await provider.submit(HOME, 'l1', submission(podOf(namespace, 'l1')))).toEqual({ accepted: true });
+  await eventually(() => expect(provider.locate(HOME, 'l1')).toEqual({ namespace: twin, name: 'web-l1' }));
+  const refused = (who: string, uid: string): void => expect(() => provider.locate(who, uid)).toThrow('does not exist');
+  refused(OTHER, 'l1');
+  refused(HOME, 'l2');
+  await provider.delete(HOME, 'l1', undefined);
+  // The next pod of the same name is another one.
+  await eventually(() => refused(HOME, 'l1'));
+});

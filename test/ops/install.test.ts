@@ -31,6 +31,7 @@ function apiServer(broken: readonly number[], error: Error) {
       await answer(undefined);
       applied.add(`${object.kind} ${object.metadata.name}`);
     },
+    list: () => answer({ items: [] }),
     get: ({ kind }: { kind: string }) => answer(kind === 'Deployment' ? deployment : federation),
   } as unknown as KubeClient;
   return { client, applied, requests: () => requests };

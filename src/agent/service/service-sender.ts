@@ -1,21 +1,19 @@
 import { createHash } from 'node:crypto';
 import { hasCode } from '../../core/coded-error.ts';
-import { objectKey, type Pod } from '../../core/kube-objects.ts';
-import { plainLine, plainReason } from '../../core/plain-text.ts';
+import type { Pod } from '../../core/kube-objects.ts';
 import { isTerminal } from '../../core/pod-phase.ts';
 import type { SentService, ServiceProblem } from '../../core/service/sent-service.ts';
 import { shownProblems } from '../../core/service/shown-problems.ts';
 import { toSentServices } from '../../core/service/to-sent-services.ts';
-import { ignoreGone } from '../../kube/api-error.ts';
 import type { KubeClient } from '../../kube/client.ts';
 import { NamespaceWatch } from '../../kube/namespace-watch.ts';
-import { EVENTS } from '../../kube/resources.ts';
 import type { Store } from '../../kube/store.ts';
 import { aborted } from '../../runtime/aborted.ts';
-import { type Clock, toKubeTime } from '../../runtime/clock.ts';
+import type { Clock } from '../../runtime/clock.ts';
 import { type Controller, createController, type ReconcileResult } from '../../runtime/controller.ts';
 import type { Logger } from '../../runtime/logger.ts';
 import type { PeerLink, PeerLinks, PodAddresses, ServiceSource, VirtualNodes } from '../ports.ts';
+import { ProblemEvents } from './problem-events.ts';
 
 export interface ServiceSenderDeps {
   client: Pick<KubeClient, 'list' | 'stream' | 'create'>;
@@ -33,9 +31,6 @@ export interface ServiceSenderDeps {
 
 /** A peer that could not take over all Services is asked again after this long: somebody may have made room. */
 const PROBLEM_RETRY_MS = 60_000;
-/** An event is a write: one a Service and hour, and so many for one answer. */
-const REPORT_EVERY_MS = 3_600_000;
-const MAX_PROBLEMS = 50;
 /** How soon to look again while caches or addresses are not known. */
 const LOOK_AGAIN_MS = 500;
 /** What is longer does not travel with a pod, whose objects need the room, but right after it. */
@@ -55,12 +50,12 @@ export class ServiceSender implements ServiceSource {
   readonly #told = new Map<string, string>();
   /** UIDs of the pods on each peer, by key. */
   readonly #podsOf = new Map<string, Set<string>>();
-  /** When a problem of a Service on a peer was told last (monotonic ms), by their names. */
-  readonly #reported = new Map<string, number>();
+  readonly #problems: ProblemEvents;
 
   constructor(deps: ServiceSenderDeps) {
     this.#deps = deps;
     const { client, clock, logger } = deps;
+    this.#problems = new ProblemEvents(deps);
     this.#watch = new NamespaceWatch({ client, clock, logger, onChange: (namespace) => this.#enqueue(namespace) });
     this.controller = createController({
       name: 'service-sender',
@@ -171,7 +166,8 @@ export class ServiceSender implements ServiceSource {
     const problems = await this.#send(link, namespace, services);
     if (problems === undefined) return undefined;
     this.#told.set(key, hash);
-    for (const problem of problems.slice(0, MAX_PROBLEMS)) await this.#report(link, namespace, problem);
+    const all = this.#watch.of(namespace)?.services ?? [];
+    await this.#problems.report(link, problems, (name) => all.find(({ metadata }) => metadata.name === name));
     if (problems.length === 0) return undefined;
     this.#told.delete(key);
     return { requeueAfterMs: PROBLEM_RETRY_MS };
@@ -198,36 +194,6 @@ export class ServiceSender implements ServiceSource {
     const used = [...this.#podsOf.keys()].some((key) => key.endsWith(`/${namespace}`));
     if (!used) this.#watch.unfollow(namespace);
     return undefined;
-  }
-
-  /** The owner of a Service sees on it why a peer does not have it; once an hour, whatever the peer says. */
-  async #report(link: PeerLink, namespace: string, problem: ServiceProblem): Promise<void> {
-    const id = `${link.id}/${namespace}/${problem.service}`;
-    const now = this.#deps.clock.monotonic();
-    if (now - (this.#reported.get(id) ?? Number.NEGATIVE_INFINITY) < REPORT_EVERY_MS) return;
-    const service = this.#watch.of(namespace)?.services.find((one) => one.metadata.name === problem.service);
-    if (service === undefined) return;
-    const { name, uid = '' } = service.metadata;
-    const at = toKubeTime(this.#deps.clock.now());
-    // A later one has a name of its own.
-    const hour = Math.floor(this.#deps.clock.now() / REPORT_EVERY_MS);
-    const suffix = createHash('sha256').update(`${id}/${hour}`).digest('hex').slice(0, 16);
-    this.#deps.logger.warn({ peer: link.name, object: objectKey(service), ...problem }, 'Service not mirrored');
-    await this.#deps.client
-      .create(EVENTS, {
-        metadata: { name: `${name.slice(0, 200)}.${suffix}`, namespace },
-        involvedObject: { apiVersion: 'v1', kind: 'Service', namespace, name, uid },
-        type: 'Warning',
-        reason: plainReason(problem.reason),
-        message: plainLine(`on ${link.name}: ${problem.message}`),
-        source: { component: 'headcut' },
-        count: 1,
-        firstTimestamp: at,
-        lastTimestamp: at,
-      })
-      .catch(ignoreGone);
-    for (const [other, at] of this.#reported) if (now - at >= REPORT_EVERY_MS) this.#reported.delete(other);
-    this.#reported.set(id, now);
   }
 }
 

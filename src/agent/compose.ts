@@ -27,6 +27,7 @@ import type { DnsGate } from './dns/dns-gate.ts';
 import { createMembershipStatus } from './federation/membership-status.ts';
 import { createHealthServer, type HealthServer } from './health/health-server.ts';
 import { peerFigures } from './health/peer-figures.ts';
+import { History } from './history/history.ts';
 import type { HomeApiGate } from './home-api/home-api-gate.ts';
 import { createHomeApiStream } from './home-api/home-api-stream.ts';
 import { loadIdentity } from './identity/identity.ts';
@@ -110,6 +111,7 @@ export async function composeAgent(parts: AgentParts): Promise<Agent> {
     clock,
     logger,
   });
+  const history = new History({ client, namespace: config.namespace, ...caches, version: VERSION, clock, logger });
   const diagnoser = composeDiagnosis({ ...parts, peers, network });
   const streams = createPodStreamHandlers(provider.shadowPods, createPodStreams(client));
   const own = { node: config.nodeName, address: config.hostIp };
@@ -150,6 +152,7 @@ export async function composeAgent(parts: AgentParts): Promise<Agent> {
     members.status,
     members.joinRequests,
     inventory,
+    history.controller,
     network.network.controller,
     network.status.controller,
     network.fence.controller,
@@ -178,6 +181,7 @@ export async function composeAgent(parts: AgentParts): Promise<Agent> {
     members.status,
     members.joinRequests,
     inventory,
+    history,
     network.prober,
     network.paths,
     network.network,

@@ -50,6 +50,7 @@ function Page() {
         <ActionButton action="invite" subject="" label="Invite" primary />
       </header>
       <main id="main" tabIndex={-1}>
+        {first !== 'pods' && <h1 class="unseen">{TABS.find(([path]) => path === at)?.[1] ?? 'Members'}</h1>}
         <Body />
       </main>
       <footer class="quiet">

@@ -94,8 +94,9 @@ function Member({
   const { podsOut, podsIn, name } = member;
   // A name stands on the side away from the link.
   const above = place.y < layout.self.y - 60;
+  const note = member.state === 'Connected' ? `${podsOut} out · ${podsIn} in` : stateText(member);
   const words = [
-    name,
+    `${name} ${note}`,
     stateText(member),
     `round trip ${roundTrip(member.roundTripMs)}`,
     `path ${pathText(member)}`,
@@ -120,10 +121,10 @@ function Member({
       <Shape tone={tone} radius={radius} />
       <text class="title" y={above ? -radius - (layout.dense ? 6 : 26) : radius + (layout.dense ? 16 : 22)}>
         {cut(name, layout.dense ? 14 : 22)}
-      </text>
+      </text>{' '}
       {!layout.dense && (
         <text class="note" y={above ? -radius - 9 : radius + 40}>
-          {member.state === 'Connected' ? `${podsOut} out · ${podsIn} in` : stateText(member)}
+          {note}
         </text>
       )}
     </a>

@@ -106,6 +106,8 @@ export interface LocalCall {
   /** JSON. */
   body?: string;
   withinMs: number;
+  /** The largest answer that is read. */
+  maxBytes: number;
 }
 
 export interface LocalAnswer {
@@ -148,7 +150,7 @@ export class LocalCaller {
     this.#connections.destroy();
   }
 
-  async #ask({ method, target, body, withinMs }: LocalCall): Promise<LocalAnswer> {
+  async #ask({ method, target, body, withinMs, maxBytes }: LocalCall): Promise<LocalAnswer> {
     // A line of its own, for who reads lines.
     const text = body === undefined ? undefined : `${body}\n`;
     const headers = text === undefined ? {} : { 'content-length': Buffer.byteLength(text) };
@@ -161,15 +163,15 @@ export class LocalCaller {
     try {
       const response = await new Promise<IncomingMessage>((resolve, reject) => {
         request.on('response', resolve).on('error', reject).end(text);
+        // Without an error where an upgrade came that nobody asked for.
+        request.on('close', () => reject(new Error('the connection was closed')));
       });
-      return { status: response.statusCode ?? 0, text: await read(response, MAX_ANSWER_BYTES) };
+      return { status: response.statusCode ?? 0, text: await read(response, maxBytes) };
     } finally {
       over.abort();
     }
   }
 }
-
-const MAX_ANSWER_BYTES = 8 * 1024 * 1024;
 
 /** Whether a request failed since what answers there speaks something else. */
 export function isNoHttp(error: unknown): boolean {

@@ -9,18 +9,19 @@ import type { ArgumentsOf, CallDefinition, ReplyOf } from './definition.ts';
  * not what the definition says.
  * @param who the process, for people
  */
-export async function askBeside<D extends CallDefinition & { withinMs: number }>(
+export async function askBeside<D extends CallDefinition & { withinMs: number; replyBytes: number }>(
   caller: LocalCaller,
   who: string,
   definition: D,
   asked: ArgumentsOf<D>,
 ): Promise<ReplyOf<D>> {
-  const { method, withinMs } = definition;
+  const { method, withinMs, replyBytes } = definition;
   const { body } = asked as { body?: unknown };
   const { status, text } = await caller.ask({
     method,
     target: toTarget(definition, asked),
     withinMs,
+    maxBytes: replyBytes,
     ...(body === undefined ? {} : { body: JSON.stringify(body) }),
   });
   if (status === 200) return readReply(definition, text, who);

@@ -35,7 +35,7 @@ afterEach(() => {
 });
 
 const ask = (method: string, target: string, body?: string) =>
-  caller.ask({ method, target, withinMs: 2_000, ...(body === undefined ? {} : { body }) });
+  caller.ask({ method, target, withinMs: 2_000, maxBytes: 1_000, ...(body === undefined ? {} : { body }) });
 
 describe('HTTP between processes of a node', () => {
   it('answers one request after the other on one connection', async () => {
@@ -69,7 +69,9 @@ describe('HTTP between processes of a node', () => {
   });
 
   it('gives up where no answer comes, and is answered again after that', async () => {
-    await expect(caller.ask({ method: 'GET', target: '/never', withinMs: 50 })).rejects.toThrow('nobody is there');
+    await expect(caller.ask({ method: 'GET', target: '/never', withinMs: 50, maxBytes: 1_000 })).rejects.toThrow(
+      'nobody is there',
+    );
     expect(await ask('GET', '/echo?say=again')).toMatchObject({ status: 200 });
   });
 
@@ -81,10 +83,14 @@ describe('HTTP between processes of a node', () => {
       logger: silentLogger,
     });
     const asks = new LocalCaller({ path: other, unavailable: 'nobody', clock: systemClock });
-    const error = await asks.ask({ method: 'GET', target: '/echo', withinMs: 2_000 }).catch((err: unknown) => err);
+    const error = await asks
+      .ask({ method: 'GET', target: '/echo', withinMs: 2_000, maxBytes: 1_000 })
+      .catch((err: unknown) => err);
     expect(isNoHttp(error)).toBe(true);
     lines.close();
-    const gone = await asks.ask({ method: 'GET', target: '/echo', withinMs: 2_000 }).catch((err: unknown) => err);
+    const gone = await asks
+      .ask({ method: 'GET', target: '/echo', withinMs: 2_000, maxBytes: 1_000 })
+      .catch((err: unknown) => err);
     expect([gone instanceof CodedError, isNoHttp(gone)]).toEqual([true, false]);
     asks.close();
   });

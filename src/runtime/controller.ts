@@ -25,7 +25,12 @@ export interface ControllerStats {
   reconciles: number;
   errors: number;
   lastError: string | undefined;
+  /** Keys that failed several times in a row, and not once without since; what failed and was made good is no news. */
+  stuck: { keys: number; error: string } | undefined;
 }
+
+/** So many failures in a row take about six seconds. */
+const STUCK_AFTER = 6;
 
 /**
  * A keyed, deduplicating work loop: the grammar of controller-runtime, small. No key has turns without a pause (Pace), whatever its
@@ -51,7 +56,7 @@ class KeyedController implements Controller {
   /** Keys that changed while they were being worked on. */
   readonly #dirty = new Set<string>();
   readonly #delayed = new Map<string, { at: number; cancel: AbortController }>();
-  readonly #failures = new Map<string, number>();
+  readonly #failures = new Map<string, { inRow: number; error: string }>();
   readonly #pace = new Pace();
   #wake: () => void = () => {};
   #reconciles = 0;
@@ -126,7 +131,14 @@ class KeyedController implements Controller {
       reconciles: this.#reconciles,
       errors: this.#errors,
       lastError: this.#lastError,
+      stuck: this.#stuck(),
     };
+  }
+
+  #stuck(): ControllerStats['stuck'] {
+    const stuck = [...this.#failures.values()].filter(({ inRow }) => inRow >= STUCK_AFTER);
+    const last = stuck.at(-1);
+    return last === undefined ? undefined : { keys: stuck.length, error: last.error };
   }
 
   async #work(key: string, signal: AbortSignal): Promise<void> {
@@ -147,10 +159,11 @@ class KeyedController implements Controller {
 
   #afterFailure(key: string, error: unknown, signal: AbortSignal): number | undefined {
     if (signal.aborted) return undefined;
-    const failures = (this.#failures.get(key) ?? 0) + 1;
-    this.#failures.set(key, failures);
+    const failures = (this.#failures.get(key)?.inRow ?? 0) + 1;
+    const message = `${key}: ${error instanceof Error ? error.message : String(error)}`;
+    this.#failures.set(key, { inRow: failures, error: message });
     this.#errors += 1;
-    this.#lastError = `${key}: ${error instanceof Error ? error.message : String(error)}`;
+    this.#lastError = message;
     const delay = backoffDelayMs(this.#options.backoff, failures, this.#options.random());
     this.#options.logger.warn(
       { controller: this.#options.name, key, failures, retryInMs: delay, err: error },

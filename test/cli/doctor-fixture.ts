@@ -23,6 +23,8 @@ export interface Faults {
   dns?: Diagnosis['dns'];
   /** A definition of a kind is one of before. */
   oldKinds?: boolean;
+  /** What the agent's page says of a controller after its other counts. */
+  controller?: string;
 }
 
 function diagnosisOf({ peer, dns = { ok: true } }: Faults): Diagnosis {
@@ -54,6 +56,7 @@ function definition(name: string): KubeObject | undefined {
 /** A cluster whose agent, policies and ports work as far as `faults` let them. */
 export function cluster(faults: Faults): FixedCluster {
   const { aheadSeconds = 0, noPolicies = false, noPort = false, oldKinds = false, objects = {} } = faults;
+  const { controller = 'errors=0' } = faults;
   const { peers: known = [] } = { ...OBJECTS, ...objects };
   const found = diagnosisOf(faults);
   const diagnosis = {
@@ -70,7 +73,7 @@ export function cluster(faults: Faults): FixedCluster {
         [/^\/version/, '{"gitVersion":"v1.36.3"}'],
         [/diagnosis$/, JSON.stringify(diagnosis)],
         [/metrics$/, 'headcut_build_info{version="9.9.9"} 1\n'],
-        [/readyz/, '[+] controller offloading queued=0 inFlight=0 reconciles=9 errors=0\nok\n'],
+        [/readyz/, `[+] controller offloading queued=0 inFlight=0 reconciles=9 ${controller}\nok\n`],
       ];
       return { body: Readable.from([pages.find(([page]) => page.test(path))?.[1] ?? 'ok']), headers };
     },

@@ -82,6 +82,15 @@ describe('doctor', () => {
     expect(finding?.fix).toBeTruthy();
   });
 
+  test('warns of a controller that goes on failing, not of what failed and was made good', async () => {
+    const agent = async (controller: string) =>
+      (await reports({ objects: healthy, controller })).find(({ id }) => id === 'agent');
+    expect(await agent('errors=61 last error: u1: namespace is being terminated')).toMatchObject({ verdict: 'ok' });
+    const stuck = await agent('errors=61 stuck=2 last error: u1: the API server is away');
+    expect(stuck?.verdict).toBe('warning');
+    expect(JSON.stringify(stuck)).toContain('for 2 objects; one: u1: the API server is away');
+  });
+
   test('looks at one peer alone, whatever the others do', async () => {
     const found = await reports({}, 'b');
     expect(found.map(({ id }) => id)).toEqual([

@@ -122,3 +122,40 @@ describe('the pace of a key', () => {
     expect(pace.waitMs('busy', 1_100)).toBe(0);
   });
 });
+
+describe('a controller whose reconciles fail', () => {
+  /** Its counts after the given number of failures of `key`, and a time in which it may have succeeded. */
+  async function statsAfter(failures: number, ms: number) {
+    const time = new SimulatedTime();
+    let left = failures;
+    const controller = createController({
+      name: 'test',
+      reconcile: async () => {
+        left -= 1;
+        if (left >= 0) throw new Error('the API server is away');
+      },
+      clock: time.clock,
+      logger: silentLogger,
+      random: () => 0.5,
+    });
+    const stop = new AbortController();
+    const running = controller.run(stop.signal);
+    controller.enqueue('key');
+    await time.pass(ms);
+    stop.abort();
+    await running;
+    return controller.stats();
+  }
+
+  test('is stuck while a key fails again and again, and says with what', async () => {
+    expect(await statsAfter(1_000, 20_000)).toMatchObject({
+      stuck: { keys: 1, error: 'key: the API server is away' },
+    });
+  });
+
+  test('is not when it was made good, nor after a failure or two', async () => {
+    const { errors, lastError, stuck } = await statsAfter(9, 600_000);
+    expect([errors, lastError, stuck]).toEqual([9, 'key: the API server is away', undefined]);
+    expect(await statsAfter(1_000, 500)).toMatchObject({ stuck: undefined });
+  });
+});

@@ -68,9 +68,10 @@ function addReadiness(app: FastifyInstance, sources: HealthSources): void {
 }
 
 function describe(stats: ControllerStats): string {
-  const { name, queued, inFlight, reconciles, errors, lastError } = stats;
-  const last = lastError === undefined ? '' : ` last error: ${lastError}`;
-  return `[+] controller ${name} queued=${queued} inFlight=${inFlight} reconciles=${reconciles} errors=${errors}${last}`;
+  const { name, queued, inFlight, reconciles, errors, stuck, lastError = stuck?.error } = stats;
+  const last = lastError === undefined ? '' : ` last error: ${stuck?.error ?? lastError}`;
+  const counts = `queued=${queued} inFlight=${inFlight} reconciles=${reconciles} errors=${errors}`;
+  return `[${stuck === undefined ? '+' : '!'}] controller ${name} ${counts}${stuck === undefined ? '' : ` stuck=${stuck.keys}`}${last}`;
 }
 
 /** `/api/v1/namespaces/x/pods/y/status` → `pods/status`; few label values, whatever the names are. */

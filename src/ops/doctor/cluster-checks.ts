@@ -128,13 +128,17 @@ async function agentPage(client: KubeClient, pod: Pod, version: string, signal: 
     return [warning(`it does not say how it is: ${messageOf(error)}`, 'see headcut logs')];
   }
   const running = /^headcut_build_info\{[^}]*version="([^"]*)"/m.exec(metrics)?.[1];
-  const failing = [...readiness.matchAll(/controller (\S+) .*errors=(\d+) last error: (.*)/g)];
+  // What failed and was made good since is no trouble.
+  const failing = [...readiness.matchAll(/controller (\S+) .*errors=(\d+) stuck=(\d+) last error: (.*)/g)];
   return [
     running === undefined || running === version
       ? ok(`version ${running ?? 'unknown'}`)
       : warning(`version ${running}, while this command is ${version}`, 'use the command and the agent of one version'),
-    ...failing.map(([, name, errors, last]) =>
-      warning(`controller ${name} failed ${errors} times, last: ${last}`, 'it tries again by itself; see headcut logs'),
+    ...failing.map(([, name, errors, stuck, last]) =>
+      warning(
+        `controller ${name} failed ${errors} times and still does, for ${stuck} objects; one: ${last}`,
+        'it tries again by itself; see headcut logs',
+      ),
     ),
   ];
 }

@@ -20,7 +20,7 @@ const offer = {
 };
 const link = { name: 'b', state: 'Connected' as const, pods: new Map([['u', {} as never]]), offer };
 const controllers = () => [
-  { name: 'offloading', queued: 2, inFlight: 0, reconciles: 10, errors: 3, lastError: undefined },
+  { name: 'offloading', queued: 2, inFlight: 0, reconciles: 10, errors: 3, lastError: undefined, stuck: undefined },
 ];
 
 function registryOf(peers: () => ReturnType<typeof peerFigures>[]) {

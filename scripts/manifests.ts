@@ -8,7 +8,7 @@ import { dirname, join, resolve } from 'node:path';
 import { parseAllDocuments, stringify } from 'yaml';
 import packageJson from '../package.json' with { type: 'json' };
 import { toCel } from '../src/core/admission/object-rule.ts';
-import { PORTABLE_POD } from '../src/core/admission/portable-pod.ts';
+import { NOTED_CLAIMS_CEL, PORTABLE_POD, PORTABLE_WITH_CLAIMS } from '../src/core/admission/portable-pod.ts';
 
 const REPOSITORY = 'headcut.dev/headcut';
 const IMAGE = `${REPOSITORY}:${packageJson.version}`;
@@ -73,21 +73,27 @@ $&$1{{- end }}
 const HAS_POLICIES =
   'or (semverCompare ">=1.36.0-0" .Capabilities.KubeVersion.Version) (.Capabilities.APIVersions.Has "admissionregistration.k8s.io/v1/MutatingAdmissionPolicy")';
 
+/** What says of pods whether they are portable: policies, which old API servers do not serve. */
+const WITH_PORTABLE_POD = ['30-admission.yaml', '31-claims.yaml'];
+
 /** Widest line of an expression. */
 const WIDTH = 140;
 
-/** The conditions of portable pods, at the places that are marked for them. Each must be there. */
-function withPortablePod(text: string): string {
-  const conditions = Object.entries(PORTABLE_POD).map(([name, rule]) => entry(name, toCel(rule, 'object')));
-  const whole = Object.values(PORTABLE_POD).map((rule) => toCel(rule, 'object'));
-  const parts: [string, string][] = [
-    ['portable-pod', conditions.join('')],
-    ['portable-pod as a variable', entry('portable', whole.join(' && '))],
-  ];
+/** The conditions of portable pods, at the places that are marked for them, in the files that have such. Each must be there. */
+function withPortablePod(name: string, text: string): string {
+  const conditions = Object.entries(PORTABLE_POD).map(([of, rule]) => entry(of, toCel(rule, 'object')));
+  const whole = Object.values(PORTABLE_WITH_CLAIMS).map((rule) => toCel(rule, 'object'));
+  const withClaims = entry('portable', `${whole.join(' && ')} && ${NOTED_CLAIMS_CEL}`);
+  const parts: [string, string][] =
+    name === '30-admission.yaml'
+      ? [
+          ['portable-pod', conditions.join('')],
+          ['portable-pod as a variable', withClaims],
+        ]
+      : [['portable-pod and its claims as a variable', withClaims]];
   return parts.reduce((before, [mark, content]) => {
     const place = new RegExp(`(    # ${mark}: begin [^\\n]*\\n)[^]*?(    # ${mark}: end\\n)`, 'g');
-    if (before.search(place) < 0)
-      throw new Error(`30-admission.yaml has no place for ${mark}: adapt scripts/manifests.ts`);
+    if (before.search(place) < 0) throw new Error(`${name} has no place for ${mark}: adapt scripts/manifests.ts`);
     return before.replace(place, (_whole, begin: string, end: string) => `${begin}${content}${end}`);
   }, text);
 }
@@ -108,9 +114,12 @@ export function generateManifests(
   written: Readonly<Record<string, string>>,
   optional: Readonly<Record<string, string>>,
 ): Record<string, string> {
-  const admission = written['30-admission.yaml'];
-  const filled: Record<string, string> =
-    admission === undefined ? {} : { '30-admission.yaml': withPortablePod(admission) };
+  const filled: Record<string, string> = Object.fromEntries(
+    WITH_PORTABLE_POD.filter((name) => written[name] !== undefined).map((name) => [
+      name,
+      withPortablePod(name, written[name] ?? ''),
+    ]),
+  );
   const sources: Readonly<Record<string, string>> = { ...written, ...filled };
   const names = Object.keys(sources).sort();
   const one = names.map((name) => (sources[name] ?? '').trimEnd()).join('\n---\n');
@@ -134,7 +143,12 @@ export function generateManifests(
     Kustomization: `# ${GENERATED}\n${stringify({ apiVersion: 'kustomize.config.k8s.io/v1beta1', kind: 'Kustomization', resources: names })}`,
     'chart/Chart.yaml': `# ${GENERATED}\n${stringify(chart())}`,
     ...Object.fromEntries(names.map((name) => [`chart/templates/${name}`, toTemplate(name, sources[name] ?? '')])),
-    'chart/templates/30-admission.yaml': `{{- if ${HAS_POLICIES} }}\n${toTemplate('', sources['30-admission.yaml'] ?? '')}{{- end }}\n`,
+    ...Object.fromEntries(
+      WITH_PORTABLE_POD.map((name) => [
+        `chart/templates/${name}`,
+        `{{- if ${HAS_POLICIES} }}\n${toTemplate('', sources[name] ?? '')}{{- end }}\n`,
+      ]),
+    ),
     'chart/templates/webhook.yaml': `{{- if not (${HAS_POLICIES}) }}\n${toTemplate('', optional['webhook.yaml'] ?? '')}{{- end }}\n`,
     'chart/templates/csr-approver.yaml': `{{- if .Values.csrApprover }}\n${toTemplate('', optional['csr-approver.yaml'] ?? '')}{{- end }}\n`,
     // Helm makes what is in this folder where it is not there yet, and never changes or removes it.

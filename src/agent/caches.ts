@@ -5,6 +5,7 @@ import type { FederationObject, PeerObject } from '../core/membership/peer-objec
 import type { EndpointSlice, Service } from '../core/service/service-objects.ts';
 import type { ShadowPod } from '../core/shadow-pod/shadow-pod.ts';
 import { SHARE_ANNOTATION } from '../core/sharing/sharing-objects.ts';
+import type { PersistentVolume, PersistentVolumeClaim, StorageClass } from '../core/volume/volume-objects.ts';
 import type { KubeClient } from '../kube/client.ts';
 import { Reflector } from '../kube/reflector.ts';
 import {
@@ -14,10 +15,13 @@ import {
   NODES,
   OFFLOADINGS,
   PEERS,
+  PERSISTENT_VOLUME_CLAIMS,
+  PERSISTENT_VOLUMES,
   PODS,
   SECRETS,
   SERVICES,
   SHADOW_PODS,
+  STORAGE_CLASSES,
 } from '../kube/resources.ts';
 import type { Clock } from '../runtime/clock.ts';
 import type { Logger } from '../runtime/logger.ts';
@@ -36,6 +40,9 @@ export function createCaches(deps: { client: KubeClient; namespace: string; cloc
     shadowPods: new Reflector<ShadowPod>({ ...common, type: SHADOW_PODS }),
     namespaces: new Reflector<KubeObject>({ ...common, type: NAMESPACES, slim: withoutAnnotations }),
     offloadings: new Reflector<KubeObject>({ ...common, type: OFFLOADINGS }),
+    claims: new Reflector<PersistentVolumeClaim>({ ...common, type: PERSISTENT_VOLUME_CLAIMS }),
+    volumes: new Reflector<PersistentVolume>({ ...common, type: PERSISTENT_VOLUMES }),
+    storageClasses: new Reflector<StorageClass>({ ...common, type: STORAGE_CLASSES }),
     /** Our copies of peers' Services, in twin namespaces. */
     mirrors: new Reflector<Service>({ ...common, type: SERVICES, labelSelector: ORIGIN_CLUSTER_LABEL }),
     mirrorSlices: new Reflector<EndpointSlice>({

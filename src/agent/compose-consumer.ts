@@ -1,8 +1,11 @@
 import { stopAfterSeconds } from '../core/consumer-lost/consumer-lost-rule.ts';
+import type { Pod } from '../core/kube-objects.ts';
 import { lossSettingsFor } from '../core/loss-settings.ts';
 import { FEDERATION_NAME } from '../core/membership/peer-object.ts';
 import { offloadingKey } from '../core/offloading/namespace-offloading.ts';
 import { type TokenSettings, tokensLeave } from '../core/offloading/token-rule.ts';
+import type { StorageSettings } from '../core/volume/guest-volume.ts';
+import { placesOf, podClaimsOf } from '../core/volume/pod-claims.ts';
 import { createKubeClient, type KubeClient } from '../kube/client.ts';
 import type { Peers } from '../peering/peers.ts';
 import { createFairConnections } from '../runtime/fair-connections.ts';
@@ -20,6 +23,8 @@ import type { PeerAddresses, PodAddresses, PodFencing } from './ports.ts';
 import { Rebalancer } from './rebalance/rebalancer.ts';
 import { ServiceSender } from './service/service-sender.ts';
 import { VirtualNodeController } from './virtual-node/virtual-nodes.ts';
+import { createStorageCapacities } from './volume/storage-capacities.ts';
+import { TravellingVolumes } from './volume/travelling-volumes.ts';
 
 /** What this cluster needs to run its pods on peers: virtual nodes, the way there and back, and what is done when a peer is lost. */
 export function composeConsumer(
@@ -109,6 +114,7 @@ export function composeConsumer(
     addresses,
     hostIp: config.hostIp,
     tokensLeave: sendsTokens,
+    claimsOf: (pod) => podClaimsOf(pod, (name) => caches.claims.get(`${pod.metadata.namespace}/${name}`)),
     stopAfterSeconds: (of) => {
       const { namespace, federation } = lossSettingsFor(of, caches);
       return stopAfterSeconds(namespace.consumerLost, federation.consumerLost);
@@ -117,7 +123,29 @@ export function composeConsumer(
     random,
     logger,
   });
+  const storageSettings = () => federations.get(FEDERATION_NAME)?.spec?.storage as StorageSettings | undefined;
+  const { claims, volumes, storageClasses: classes } = caches;
+  const ofStorage = {
+    client,
+    classes,
+    links: peers,
+    settings: storageSettings,
+    namespace: config.namespace,
+    clock,
+    logger,
+  };
+  const travellingVolumes = new TravellingVolumes({ ...ofStorage, claims, volumes, nodes });
+  const capacities = createStorageCapacities({
+    ...ofStorage,
+    onSettings: (listener) => federations.onChange(listener),
+  });
+  const view = {
+    claimOf: (namespace: string, name: string) => claims.get(`${namespace}/${name}`),
+    volumeOf: (name: string) => volumes.get(name),
+  };
+  const isPinned = (pod: Pod): boolean => placesOf(pod, view).length > 0;
   const failover = new Failover({
+    isPinned,
     pods,
     nodes,
     offloadings,
@@ -129,6 +157,7 @@ export function composeConsumer(
     logger,
   });
   const evacuation = new Evacuation({
+    isPinned,
     pods,
     links: peers,
     nodes: virtualNodes,
@@ -157,5 +186,7 @@ export function composeConsumer(
     failover,
     evacuation,
     rebalancer,
+    travellingVolumes,
+    capacities,
   };
 }

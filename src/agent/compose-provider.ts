@@ -1,10 +1,12 @@
 import { type GuestSettings, type GuestTerms, guestTermsOf } from '../core/guest-pod/guest-terms.ts';
 import type { ResourceList } from '../core/kube-objects.ts';
 import { FEDERATION_NAME } from '../core/membership/peer-object.ts';
-import { offeredResources } from '../core/offer/compute-offer.ts';
+import { offeredResources, whyClosed } from '../core/offer/compute-offer.ts';
 import { type PeerUse, stricterLevel, useOf } from '../core/offer/peer-terms.ts';
 import type { MemberLimits } from '../core/shadow-pod/member-limits.ts';
 import type { PodSurroundings } from '../core/shadow-pod/translate-pod.ts';
+import { twinNameAmong } from '../core/shadow-pod/twin-namespace.ts';
+import { type StorageSettings, storageTermsOf } from '../core/volume/guest-volume.ts';
 import type { KubeClient } from '../kube/client.ts';
 import type { Peers } from '../peering/peers.ts';
 import type { SessionSource } from '../peering/serving.ts';
@@ -12,6 +14,8 @@ import type { AgentParts } from './agent-parts.ts';
 import type { Caches } from './caches.ts';
 
 import { createHomeContact } from './consumer-lost/home-contact.ts';
+import { GuestVolumes } from './guest-volume/guest-volumes.ts';
+import { createKeptVolumes } from './guest-volume/kept-volumes.ts';
 import { Offers } from './offer/offers.ts';
 import type { PodLeases } from './ports.ts';
 import type { ServiceMirrors } from './service/service-mirrors.ts';
@@ -39,8 +43,21 @@ export function composeProvider(
     const peer = name === undefined ? undefined : caches.peers.get(name);
     return useOf(peer?.spec.id === peerId ? peer : { id: peerId }, federations.get(FEDERATION_NAME));
   };
+  const guestVolumes = new GuestVolumes({
+    client,
+    claims: caches.claims,
+    classes: caches.storageClasses,
+    nodes,
+    settings: () => settings().storage as StorageSettings | undefined,
+    whyClosed: (peerId) => whyClosed(nodes.list(), settings().maintenance === true) ?? use(peerId).closed,
+    twins: {
+      nameOf: (origin) => twinNameAmong(shadows.list(), origin),
+      ensure: (twin) => shadowPods.ensureTwin(twin),
+    },
+  });
   const offers = new Offers({
     use,
+    storage: guestVolumes,
     peers: caches.peers,
     pods,
     nodes,
@@ -51,6 +68,7 @@ export function composeProvider(
     federations,
     clock,
   });
+  const homes = createHomeContact({ links: peers, peers: caches.peers, clock });
   const shadowPods = new ShadowPods({
     client,
     pods,
@@ -63,11 +81,21 @@ export function composeProvider(
     surroundings: offloaded.surroundings,
     limits: offloaded.limits,
     leases,
-    homes: createHomeContact({ links: peers, peers: caches.peers, clock }),
+    homes,
+    volumes: guestVolumes,
     membersKnown: () => caches.peers.whenSynced(),
     clock,
     logger,
   });
+  const keptVolumes = createKeptVolumes({
+    client,
+    claims: caches.claims,
+    homes,
+    keepMs: () => storageTermsOf(settings().storage as StorageSettings | undefined).keepMs,
+    clock,
+    logger,
+  });
+  caches.claims.onChange((_key, after, before) => shadowPods.noteVolume((after ?? before)?.metadata.namespace ?? ''));
   const source: SessionSource = {
     offerFor: (peerId) => offers.offerFor(peerId),
     podsFor: (peerId) => shadowPods.podsFor(peerId),
@@ -77,5 +105,5 @@ export function composeProvider(
       shadowPods.onChange(listener);
     },
   };
-  return { offers, shadowPods, source };
+  return { offers, shadowPods, guestVolumes, keptVolumes, source };
 }

@@ -126,6 +126,7 @@ export async function composeAgent(parts: AgentParts): Promise<Agent> {
         ...rosters.calls,
         ...createPodCalls(provider.shadowPods),
         ...provider.offers.calls,
+        ...provider.guestVolumes.calls,
         ...createServiceCalls(offloaded.mirrors),
         ...sharing.calls,
         ...streams.calls,
@@ -157,6 +158,7 @@ export async function composeAgent(parts: AgentParts): Promise<Agent> {
     network.status.controller,
     network.fence.controller,
     provider.shadowPods.controller,
+    provider.keptVolumes,
     guardRights,
     offloaded.mirrors.controller,
     consumer.services.controller,
@@ -167,6 +169,8 @@ export async function composeAgent(parts: AgentParts): Promise<Agent> {
     consumer.evacuation.controller,
     consumer.rebalancer.controller,
     ...sharing.controllers,
+    consumer.travellingVolumes.controller,
+    consumer.capacities,
   ];
   health = createHealthServer({
     unsynced: () => Object.entries(caches).flatMap(([name, cache]) => (cache.synced ? [] : [name])),
@@ -189,6 +193,7 @@ export async function composeAgent(parts: AgentParts): Promise<Agent> {
     network.fence,
     provider.offers,
     provider.shadowPods,
+    provider.keptVolumes,
     guardRights,
     leases,
     offloaded.mirrors,
@@ -200,6 +205,8 @@ export async function composeAgent(parts: AgentParts): Promise<Agent> {
     consumer.evacuation,
     consumer.rebalancer,
     sharing,
+    consumer.travellingVolumes,
+    consumer.capacities,
     new AdmissionWebhook({ client, host: config.hostIp, port: config.webhookPort, clock, logger }),
   ];
   const { dnsGate, homeApiGate } = offloaded;

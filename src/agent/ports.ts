@@ -5,6 +5,7 @@
 
 import type { Readable } from 'node:stream';
 import type { PodSubmission, PodVerdict } from '../core/exchange/pod-submission.ts';
+import type { PodClaim } from '../core/exchange/volume.ts';
 import type { ConfigObject, Pod } from '../core/kube-objects.ts';
 import type { Beliefs, Told } from '../core/membership/judge-record.ts';
 import type { LastWord } from '../core/membership/last-word.ts';
@@ -203,6 +204,18 @@ export interface OffloadedPods {
 export interface KnownNames {
   /** In how many ms a Service (NAMESPACE/NAME) can be used: 0 for one that has been there a while, undefined for one that is not there. */
   usableInMs(service: string): number | undefined;
+}
+
+/** Volumes that pods of peers use here. Implemented by the guest-volume feature, used by the provider side. */
+export interface GuestVolumeDesk {
+  /** A twin namespace with data in it is not removed. */
+  holdsData(twin: string): boolean;
+  /** Why a pod cannot have these claims here; undefined when it can. */
+  refusalOf(
+    peerId: string,
+    twin: string,
+    pod: { namespace: string; claims: readonly PodClaim[] },
+  ): Extract<PodVerdict, { accepted: false }> | undefined;
 }
 
 /** What the provider feature does for a peer. Implemented by the shadow-pod feature. */

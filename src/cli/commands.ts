@@ -8,6 +8,7 @@ import { MEMBERSHIP_COMMANDS } from './commands/membership.ts';
 import { MOVE_COMMANDS } from './commands/move.ts';
 import { REBALANCE_COMMAND } from './commands/rebalance.ts';
 import { ROTATE_KEY_COMMAND } from './commands/rotate-key.ts';
+import { VOLUMES_COMMAND } from './commands/volumes.ts';
 
 /** All commands that work on a cluster, in the order of the help. */
 export const COMMAND_GROUPS: { title: string; commands: Command[] }[] = [
@@ -15,6 +16,7 @@ export const COMMAND_GROUPS: { title: string; commands: Command[] }[] = [
   { title: 'Understand', commands: EXPLAIN_COMMANDS },
   { title: 'Members', commands: [...MEMBERSHIP_COMMANDS, ...BAN_COMMANDS, ROTATE_KEY_COMMAND] },
   { title: 'Move pods', commands: [...MOVE_COMMANDS, REBALANCE_COMMAND] },
+  { title: 'Data', commands: [VOLUMES_COMMAND] },
   { title: 'When something is wrong', commands: CARE_COMMANDS },
 ];
 

@@ -3,6 +3,7 @@ import { type Node, objectKey, type Pod } from '../core/kube-objects.ts';
 import { ORIGIN_CLUSTER_LABEL, PEER_LABEL } from '../core/labels.ts';
 import { FEDERATION_NAME, type PeerObject } from '../core/membership/peer-object.ts';
 import { isTerminal } from '../core/pod-phase.ts';
+import { claimNamesOf } from '../core/volume/pod-claims.ts';
 import { isNotFound } from '../kube/api-error.ts';
 import type { KubeClient } from '../kube/client.ts';
 import { FEDERATIONS, NODES, PEERS, PODS } from '../kube/resources.ts';
@@ -85,7 +86,8 @@ async function setMaintenance(client: KubeClient, wanted: boolean, dryRun: boole
 
 async function podsOfPeers(client: KubeClient): Promise<Pod[]> {
   const { items } = await client.list<Pod>(PODS, { query: { labelSelector: ORIGIN_CLUSTER_LABEL } });
-  return items.filter((pod) => !isTerminal(pod.status));
+  // Those with data here stay: it is nowhere else.
+  return items.filter((pod) => !isTerminal(pod.status) && claimNamesOf(pod).length === 0);
 }
 
 /** Sends no more pods to a peer. @returns whether that changed anything; undefined where it has no virtual node, so no pods of ours either */

@@ -1,6 +1,7 @@
 import { CodedError } from '../core/coded-error.ts';
 import { controllerOf, objectKey, type Pod } from '../core/kube-objects.ts';
 import { isTerminal } from '../core/pod-phase.ts';
+import { claimNamesOf } from '../core/volume/pod-claims.ts';
 import type { KubeClient } from '../kube/client.ts';
 import { evictPod } from '../kube/evict-pod.ts';
 import type { Clock } from '../runtime/clock.ts';
@@ -42,7 +43,15 @@ export async function* evictPods(
     for (const pod of orphans)
       if (tell(told, `left ${objectKey(pod)}`))
         yield { type: 'left', pod: objectKey(pod), why: 'nothing would make it anew; --force evicts it too' };
-    const going = all.filter((pod) => !orphans.includes(pod));
+    const withData = options.force ? [] : all.filter((pod) => isControlled(pod) && claimNamesOf(pod).length > 0);
+    for (const pod of withData)
+      if (tell(told, `left ${objectKey(pod)}`))
+        yield {
+          type: 'left',
+          pod: objectKey(pod),
+          why: 'its data is there, and it would wait for it; --force evicts it too',
+        };
+    const going = all.filter((pod) => !orphans.includes(pod) && !withData.includes(pod));
     if (going.length === 0) return yield { type: 'gone', count: evicted };
     for (const pod of going.filter((one) => one.metadata.deletionTimestamp === undefined)) {
       const held = await evictPod(client, pod);

@@ -28,6 +28,7 @@ import { explain } from './cluster.ts';
 import { tryFarewell } from './farewell.ts';
 import { AGENT, networkRemovalObjects, POD_SELECTOR, possibleObjects } from './install-objects.ts';
 import { findAll, nameOf, POLL_MS, type Removal, removeAll, removeWithin } from './removal.ts';
+import { emptyTwins, letVolumesGo } from './volumes-left.ts';
 
 export interface UninstallOptions {
   timeoutMs: number;
@@ -80,13 +81,18 @@ export async function uninstall(client: KubeClient, options: UninstallOptions): 
     // What ends slowest begins first; what peers still send meanwhile is found below.
     const inTime = share(BRING_HOME);
     await closeForPeers(client, clock);
-    await Promise.all([bringHome(client, inTime), removeAll(client, TWINS), endGuests(client, inTime)]);
+    await Promise.all([
+      bringHome(client, inTime),
+      removeAll(client, await emptyTwins(client)),
+      endGuests(client, inTime),
+    ]);
     await tellWhatMayRun(client, nodes, note);
     await sayGoodbye(client, share(FAREWELL), note);
     const image = await imageOfAgent(client);
     if (options.removeK0sStack !== undefined) await leaveK0s(client, options.removeK0sStack);
     note('stopping the agent');
     await stopAgent(client, share(STOP_AGENT));
+    await letVolumesGo(client, note);
     note('removing the pod network of the node, nodes, namespaces, kinds and rights');
     const rest = await everything(client, nodes);
     await Promise.all([removeNetwork(client, image, share(NETWORK)), removeWithin(client, rest, share(NETWORK))]);
@@ -290,7 +296,7 @@ async function everything(client: KubeClient, nodes: readonly KubeObject[]): Pro
   const kinds = await removalsOf(client, ({ kind }) => kind === 'CustomResourceDefinition');
   return [
     ...(await guestsOf(client)),
-    TWINS,
+    await emptyTwins(client),
     ...nodes.map(strayPodsOn),
     { type: NODES, query: { labelSelector: PEER_LABEL } },
     { type: LEASES, namespace: 'kube-node-lease', matches: ({ metadata }) => names.includes(metadata.name) },

@@ -1,9 +1,21 @@
 import type { World } from '../core/explain/world.ts';
-import type { KubeObject, Node, Pod } from '../core/kube-objects.ts';
+import { type KubeObject, type Node, objectKey, type Pod } from '../core/kube-objects.ts';
 import type { PeerObject } from '../core/membership/peer-object.ts';
+import type { VolumeView } from '../core/volume/pod-claims.ts';
+import type { PersistentVolume, PersistentVolumeClaim } from '../core/volume/volume-objects.ts';
 import { isForbidden } from '../kube/api-error.ts';
 import type { KubeClient } from '../kube/client.ts';
-import { NAMESPACES, NETWORK_POLICIES, NODES, OFFLOADINGS, PEERS, PODS, type ResourceType } from '../kube/resources.ts';
+import {
+  NAMESPACES,
+  NETWORK_POLICIES,
+  NODES,
+  OFFLOADINGS,
+  PEERS,
+  PERSISTENT_VOLUME_CLAIMS,
+  PERSISTENT_VOLUMES,
+  PODS,
+  type ResourceType,
+} from '../kube/resources.ts';
 import type { Clock } from '../runtime/clock.ts';
 import { explain, readFederation } from './cluster.ts';
 
@@ -18,14 +30,15 @@ export async function readWorld(client: Reader, clock: Pick<Clock, 'now'>): Prom
     listAll<Pod>(client, PODS),
     listIfAllowed(client, NAMESPACES),
     listIfAllowed(client, OFFLOADINGS),
+    readVolumes(client),
   ]);
   // Where headcut is not installed that is what has to be said, and not which list fails for it.
   lists.catch(() => {});
   const federation = await readFederation(client);
   try {
-    const [peers, nodes, pods, namespaces, offloadings] = await lists;
+    const [peers, nodes, pods, namespaces, offloadings, volumes] = await lists;
     peers.sort((a, b) => a.metadata.name.localeCompare(b.metadata.name));
-    return { federation, peers, nodes, pods, namespaces, offloadings, now: clock.now() };
+    return { federation, peers, nodes, pods, namespaces, offloadings, volumes, now: clock.now() };
   } catch (error) {
     throw explain(error);
   }
@@ -34,6 +47,19 @@ export async function readWorld(client: Reader, clock: Pick<Clock, 'now'>): Prom
 /** Names of the NetworkPolicies of a namespace: none where the caller may not see them. */
 export async function networkPoliciesOf(client: Pick<KubeClient, 'list'>, namespace: string): Promise<string[]> {
   return (await listIfAllowed(client, NETWORK_POLICIES, namespace)).map(({ metadata }) => metadata.name);
+}
+
+async function readVolumes(client: Pick<KubeClient, 'list'>): Promise<VolumeView> {
+  const [claims, volumes] = await Promise.all([
+    listIfAllowed(client, PERSISTENT_VOLUME_CLAIMS),
+    listIfAllowed(client, PERSISTENT_VOLUMES),
+  ]);
+  const claimOf = new Map((claims as PersistentVolumeClaim[]).map((one) => [objectKey(one), one]));
+  const volumeOf = new Map((volumes as PersistentVolume[]).map((one) => [one.metadata.name, one]));
+  return {
+    claimOf: (namespace, name) => claimOf.get(`${namespace}/${name}`),
+    volumeOf: (name) => volumeOf.get(name),
+  };
 }
 
 async function listAll<T extends KubeObject>(

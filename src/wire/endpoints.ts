@@ -13,6 +13,7 @@ import {
 } from './pod-schemas.ts';
 import { Empty, GraceSeconds, Label, MemberId, MIB, Uid } from './schemas.ts';
 import { ServiceProblems, Services } from './service-schemas.ts';
+import { VolumeAnswer, VolumeRequest } from './volume-schemas.ts';
 
 /**
  * The calls and raw streams between members, each defined once: peering serves and calls them, tests send garbage to them, and
@@ -24,7 +25,8 @@ import { ServiceProblems, Services } from './service-schemas.ts';
  * 4: keys can be replaced; members of before know a member by its first key alone.
  * 5: the question for a lease names the pods that it is for.
  * 6: a list of all pods comes in parts to whom asks for that; a peer can be asked for its offer.
- * 7: what a pod names may be sent ahead of it; members tell each other of the Services that they export.
+ * 7: what a pod names may be sent ahead of it; members tell each other of the Services that they export,
+ *    offer storage, and make volumes for each other.
  */
 export const PROTOCOL_VERSION = 7;
 /** To members that speak less than this a pod goes with all that it names, in one message, or not at all. */
@@ -257,6 +259,33 @@ export const ENDPOINTS = {
     path: '/v1/offer',
     reply: Type.Object({ offer: Type.Optional(Offer) }),
     replyBytes: 256 * 1024,
+    withinMs: CALL_WITHIN_MS,
+    errors: [],
+    cost: 1,
+  },
+  putVolume: {
+    purpose:
+      'Asks for a volume for a claim of the caller, or for a larger one. The same again is harmless, and says how far it is.',
+    since: 7,
+    method: 'PUT',
+    path: '/v1/volumes/:uid',
+    params: UidParams,
+    body: VolumeRequest,
+    bodyBytes: SMALL,
+    reply: VolumeAnswer,
+    replyBytes: SMALL,
+    withinMs: SUBMIT_WITHIN_MS,
+    errors: ['Conflict'],
+    cost: 1,
+  },
+  deleteVolume: {
+    purpose: 'Asks to delete a volume of the caller with its data; answers whether it is gone.',
+    since: 7,
+    method: 'DELETE',
+    path: '/v1/volumes/:uid',
+    params: UidParams,
+    reply: Type.Object({ gone: Type.Boolean() }),
+    replyBytes: SMALL,
     withinMs: CALL_WITHIN_MS,
     errors: [],
     cost: 1,

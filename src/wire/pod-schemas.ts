@@ -3,6 +3,7 @@ import type { ConfigObject, NodeInfo, Pod, PodStatus } from '../core/kube-object
 import type { PodUsage } from '../core/pod-stats/summary.ts';
 import { Count, kubernetesObject, Label, Labels, Message, Name, Quantities, Reason, Text, Uid } from './schemas.ts';
 import { Services } from './service-schemas.ts';
+import { OfferedClasses, PodClaims } from './volume-schemas.ts';
 
 /** What a consumer and a provider say about pods and room. */
 
@@ -34,6 +35,7 @@ export const PodSubmission = Type.Object({
   services: Type.Optional(Services),
   fencing: Type.Optional(Fencing),
   consumerLost: Type.Optional(Type.Object({ stopAfterSeconds: Type.Integer({ minimum: 1, maximum: 2_592_000 }) })),
+  claims: Type.Optional(PodClaims),
 });
 
 const RefusalKind = Type.Union([Type.Literal('room'), Type.Literal('policy'), Type.Literal('later')]);
@@ -112,6 +114,7 @@ export const Offer = Type.Object({
   reason: Type.Optional(Message),
   running: Type.Optional(Type.Boolean()),
   evacuate: Type.Optional(Type.Boolean()),
+  storage: Type.Optional(OfferedClasses),
 });
 
 const Amount = Type.Optional(Type.Number({ minimum: 0 }));

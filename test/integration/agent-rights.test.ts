@@ -15,6 +15,8 @@ import {
   FEDERATIONS,
   NAMESPACES,
   NODES,
+  PERSISTENT_VOLUME_CLAIMS,
+  PERSISTENT_VOLUMES,
   PODS,
   type ResourceType,
   ROLE_BINDINGS,
@@ -83,6 +85,17 @@ const binding = (namespace: string, role: string, subject: { name: string; names
     roleRef: { apiGroup: 'rbac.authorization.k8s.io', kind: 'ClusterRole', name: role },
     subjects: [{ kind: 'ServiceAccount', namespace: 'headcut-system', ...subject }],
   }) as unknown as KubeObject;
+
+function volumeOf(source: object, name = 'v'): KubeObject {
+  const spec = { capacity: { storage: '1Gi' }, accessModes: ['ReadWriteOnce'], ...source };
+  return { metadata: { name }, spec } as unknown as KubeObject;
+}
+
+function claimIn(namespace: string, storageClassName: string, name = 'c'): KubeObject {
+  const resources = { requests: { storage: '1Gi' } };
+  const spec = { storageClassName, accessModes: ['ReadWriteOnce'], resources };
+  return { metadata: { name, namespace }, spec } as unknown as KubeObject;
+}
 
 let agent: KubeClient;
 let guard: KubeClient;
@@ -182,6 +195,18 @@ describe('from the token of the agent alone', () => {
       () => guest({ volumes: [{ name: 't', projected: { sources: [{ serviceAccountToken: { path: 't' } }] } }] }),
     ],
     ['a pod elsewhere', PODS, () => ({ ...guest({}), metadata: { name: 'guest', namespace: 'foreign' } })],
+    [
+      'a pod with a claim that is no volume of a member',
+      PODS,
+      () => guest({ volumes: [{ name: 'v', persistentVolumeClaim: { claimName: 'others' } }] }),
+    ],
+    ['a volume of the node', PERSISTENT_VOLUMES, () => volumeOf({ hostPath: { path: '/' } })],
+    [
+      'a volume of another driver',
+      PERSISTENT_VOLUMES,
+      () => volumeOf({ csi: { driver: 'x.csi.example', volumeHandle: 'v' } }),
+    ],
+    ['a claim elsewhere', PERSISTENT_VOLUME_CLAIMS, () => claimIn('foreign', 'headcut')],
     ['a token of its own', SECRETS, () => tokenSecret('headcut-system', 'headcut')],
     ['a token of the approver', SECRETS, () => tokenSecret('headcut-system', 'headcut-approver')],
     ['a token of a ServiceAccount in a twin', SECRETS, () => tokenSecret(twin, 'default')],
@@ -304,6 +329,34 @@ describe('from the token of the agent alone', () => {
     await retried(() =>
       guard.delete(PODS, { namespace: twin, name: 'guest' }, { uid: pod.metadata.uid ?? '', gracePeriodSeconds: 0 }),
     );
+  });
+
+  test('of volumes and claims it changes no more than that it looks after them', async () => {
+    const others = await admin.create(PERSISTENT_VOLUMES, volumeOf({ hostPath: { path: '/srv' } }, 'others'));
+    const hand = { spec: { claimRef: { namespace: 'foreign', name: 'data' } } };
+    await expect(agent.patch(PERSISTENT_VOLUMES, { name: others.metadata.name }, hand)).rejects.toMatchObject({
+      reason: 'Forbidden',
+    });
+    await expect(agent.delete(PERSISTENT_VOLUMES, { name: others.metadata.name })).rejects.toMatchObject({
+      reason: 'Forbidden',
+    });
+    await admin.create(PERSISTENT_VOLUME_CLAIMS, claimIn('foreign', 'local', 'local'));
+    await admin.create(PERSISTENT_VOLUME_CLAIMS, claimIn('foreign', 'headcut', 'ours'));
+    const held = {
+      metadata: { finalizers: ['headcut.dev/volume'], annotations: { 'headcut.dev/volume-place': 'home' } },
+    };
+    const patch = (name: string, change: object) =>
+      agent.patch(PERSISTENT_VOLUME_CLAIMS, { namespace: 'foreign', name }, change);
+    await expect(patch('local', held)).rejects.toMatchObject({ reason: 'Forbidden' });
+    await expect(patch('ours', { spec: { volumeName: 'others' } })).rejects.toMatchObject({ reason: 'Forbidden' });
+    await patch('ours', held);
+    await agent.create(
+      PERSISTENT_VOLUMES,
+      volumeOf({ csi: { driver: 'volumes.headcut.dev', volumeHandle: 'p/u' } }, 'there'),
+    );
+    await agent.delete(PERSISTENT_VOLUMES, { name: 'there' });
+    await agent.create(PERSISTENT_VOLUME_CLAIMS, claimIn('headcut-system', 'local', 'companion'));
+    await agent.delete(PERSISTENT_VOLUME_CLAIMS, { namespace: 'headcut-system', name: 'companion' });
   });
 
   test('privileged guests are what an administrator asked for', async () => {

@@ -12,6 +12,8 @@ export interface EvacuationDeps {
   links: PeerLinks;
   nodes: Pick<VirtualNodes, 'nameFor'>;
   identities: NodeIdentities;
+  /** The data of a pod is on a peer and nowhere else. */
+  isPinned?(pod: Pod): boolean;
   clock: Clock;
   logger: Logger;
 }
@@ -49,7 +51,7 @@ export class Evacuation {
     // One that is not there now is a matter of failover.
     if (link?.offer?.evacuate !== true || link.state !== 'Connected' || node === undefined) return undefined;
     const client = identities.client(node);
-    const going = planEvacuation(pods.list(), node);
+    const going = planEvacuation(pods.list(), node, this.#deps.isPinned);
     if (client !== undefined) for (const pod of going) await this.#evict(client, pod);
     return { requeueAfterMs: LOOK_AGAIN_MS };
   }

@@ -5,7 +5,7 @@ import { PEER_LABEL } from '../../core/labels.ts';
 import { lossSettingsFor } from '../../core/loss-settings.ts';
 import type { FederationObject } from '../../core/membership/peer-object.ts';
 import { ignoreGone } from '../../kube/api-error.ts';
-import { PODS } from '../../kube/resources.ts';
+import { EVENTS, PODS } from '../../kube/resources.ts';
 import type { Store } from '../../kube/store.ts';
 import { inBatches } from '../../runtime/batches.ts';
 import { type Clock, toKubeTime } from '../../runtime/clock.ts';
@@ -21,6 +21,8 @@ export interface FailoverDeps {
   links: PeerLinks;
   identities: NodeIdentities;
   fencing: PodFencing;
+  /** The data of a pod is on a peer and nowhere else. */
+  isPinned?(pod: Pod): boolean;
   clock: Clock;
   logger: Logger;
 }
@@ -92,6 +94,7 @@ export class Failover {
       // The cache may not show yet what was done a moment ago.
       pods: pods.list().filter((pod) => !this.#evicted.has(pod.metadata.uid ?? '')),
       ruleOf: (pod) => this.#ruleOf(pod),
+      isPinned: (pod) => this.#deps.isPinned?.(pod) === true,
       returnedAt: this.#returnedAt,
       now: clock.monotonic(),
     });
@@ -100,7 +103,12 @@ export class Failover {
       const { uid = '' } = pod.metadata;
       if (this.#told.has(uid)) continue;
       this.#told.add(uid);
-      logger.warn({ pod: objectKey(pod) }, 'the peer of a pod is lost, and no other member has room for it; it stays');
+      if (this.#deps.isPinned?.(pod) === true) await this.#tellPinned(pod);
+      else
+        logger.warn(
+          { pod: objectKey(pod) },
+          'the peer of a pod is lost, and no other member has room for it; it stays',
+        );
     }
     const soonest = Math.min(
       nextInMs ?? Number.POSITIVE_INFINITY,
@@ -126,6 +134,30 @@ export class Failover {
       if (since !== undefined) lost.set(node.metadata.name, since);
     }
     return lost;
+  }
+
+  /** Said once in a loss, on the pod. */
+  async #tellPinned(pod: Pod): Promise<void> {
+    const { identities, clock, logger } = this.#deps;
+    const { namespace, name, uid = '' } = pod.metadata;
+    const { nodeName = '' } = pod.spec;
+    const at = toKubeTime(clock.now());
+    const event = {
+      metadata: {
+        name: `${name.slice(0, 150)}.${uid.slice(0, 8)}.volume${clock.now()}`,
+        ...(namespace === undefined ? {} : { namespace }),
+      },
+      involvedObject: { apiVersion: 'v1', kind: 'Pod', namespace, name, uid },
+      type: 'Warning',
+      reason: 'WaitsForVolume',
+      message: `the member behind node ${nodeName} is lost, and the data of this pod is there: it waits for that member to come back`,
+      source: { component: 'headcut', host: nodeName },
+      count: 1,
+      firstTimestamp: at,
+      lastTimestamp: at,
+    };
+    logger.warn({ pod: objectKey(pod) }, 'the peer of a pod is lost, and its data is there; it waits');
+    await identities.client(nodeName)?.create(EVENTS, event).catch(ignoreGone);
   }
 
   async #evict(pod: Pod): Promise<void> {

@@ -1,4 +1,5 @@
 import type { Offer } from '../../core/exchange/offer.ts';
+import type { OfferedClass } from '../../core/exchange/volume.ts';
 import { isEqual } from '../../core/is-equal.ts';
 import type { Node, Pod, ResourceList } from '../../core/kube-objects.ts';
 import type { FederationObject, PeerObject } from '../../core/membership/peer-object.ts';
@@ -33,6 +34,8 @@ export interface OffersDeps {
   maintenance(): boolean;
   /** What a peer may use. */
   use?(peerId: string): PeerUse;
+  /** Storage that a peer may ask for, and when that changes. */
+  storage?: { offerFor(peerId: string): OfferedClass[]; onChange(listener: () => void): void };
   federations: Pick<Store<FederationObject>, 'onChange'>;
   /** Whose labels may say what they may use. */
   peers?: Pick<Store<PeerObject>, 'onChange'>;
@@ -65,6 +68,7 @@ export class Offers implements Admission {
     const touch = (): void => this.#touch();
     deps.nodes.onChange(touch);
     deps.federations.onChange(touch);
+    deps.storage?.onChange(touch);
     deps.peers?.onChange((_name, after, before) => {
       if (!isEqual(after?.metadata.labels, before?.metadata.labels)) touch();
     });
@@ -150,13 +154,15 @@ export class Offers implements Admission {
     let waitMs: number | undefined;
     for (const { id } of this.#deps.links.list()) {
       const use = this.#deps.use?.(id);
-      const next = computeOffer(this.#deps.nodes.list(), usage, {
+      const storage = this.#deps.storage?.offerFor(id) ?? [];
+      const offer = computeOffer(this.#deps.nodes.list(), usage, {
         peerId: id,
         reserve: this.#reserve(),
         guestShare: amountsFrom(this.#deps.guestShare()),
         maintenance: this.#deps.maintenance(),
         ...(use === undefined ? {} : { use }),
       });
+      const next = storage.length === 0 ? offer : { ...offer, storage };
       const left = this.#consider(id, next, now);
       if (left !== undefined) waitMs = Math.min(waitMs ?? left, left);
     }

@@ -1,5 +1,6 @@
 import { hasCode } from '../../core/coded-error.ts';
 import type { PodSubmission, PodVerdict, RemotePod } from '../../core/exchange/pod-submission.ts';
+import type { PodClaim } from '../../core/exchange/volume.ts';
 import { type ConfigObject, objectKey, type Pod } from '../../core/kube-objects.ts';
 import type { ShownAddress } from '../../core/offloading/local-status.ts';
 import { planOffloadedPod, retryDelayMs } from '../../core/offloading/plan-offloaded-pod.ts';
@@ -8,6 +9,7 @@ import { isTerminal } from '../../core/pod-phase.ts';
 import { podRequests, toResourceList } from '../../core/quantities/resources.ts';
 import { toSentObject } from '../../core/reflection/reflected-object.ts';
 import { KEPT_AFTER_MS } from '../../core/virtual-node/peer-room.ts';
+import { withNamedClaims } from '../../core/volume/pod-claims.ts';
 import type { KubeClient } from '../../kube/client.ts';
 import type { Store } from '../../kube/store.ts';
 import { type Clock, toKubeTime } from '../../runtime/clock.ts';
@@ -50,6 +52,8 @@ export interface OffloadingDeps {
   hostIp: string;
   /** Whether tokens of ServiceAccounts go along with pods of a namespace that mount them. */
   tokensLeave(namespace: string): boolean;
+  /** The claims of a pod, and which ones they are; undefined while they are not known. */
+  claimsOf(pod: Pod): PodClaim[] | undefined;
   /** After how long without contact to this cluster providers stop pods of a namespace; undefined: never. */
   stopAfterSeconds(namespace: string): number | undefined;
   clock: Clock;
@@ -231,8 +235,10 @@ export class Offloading {
     if (local === undefined || node === undefined) return undefined;
     const objects = this.#objects.of(local);
     if (objects !== undefined && !Array.isArray(objects)) return this.#noteVerdict(uid, local, link, objects);
+    const claims = this.#deps.claimsOf(local);
     const services = this.#deps.services.servicesFor(link.id, local.metadata.namespace ?? '');
-    if (objects === undefined || services === 'unknown') return { requeueAfterMs: LOOK_AGAIN_MS };
+    if (objects === undefined || services === 'unknown' || claims === undefined)
+      return { requeueAfterMs: LOOK_AGAIN_MS };
     const sent = this.#toSent(local, objects);
     const states = this.#statesOf(local);
     const tokens = await this.#tokens.request(node, local);
@@ -246,6 +252,7 @@ export class Offloading {
       ...(services === 'told' ? {} : { services }),
       ...(fencedMs === undefined ? {} : { fencing: { afterSeconds: Math.ceil(fencedMs / 1_000) } }),
       ...(stopAfterSeconds === undefined ? {} : { consumerLost: { stopAfterSeconds } }),
+      ...(claims.length === 0 ? {} : { claims }),
     };
     const verdict = await submitPod(link, uid, submission);
     if (verdict.accepted) this.#sender.submitted(link.id, local, states);
@@ -273,7 +280,7 @@ export class Offloading {
   /** What of a pod, and of objects for it, leaves this cluster. */
   #toSent(local: Pod, objects: readonly ConfigObject[] = []): { pod: Pod; objects: ConfigObject[] } {
     const { status: _, ...rest } = local;
-    const pod = rest as Pod;
+    const pod = withNamedClaims(rest as Pod);
     const leave = this.#deps.tokensLeave(local.metadata.namespace ?? '');
     return {
       pod: leave ? pod : withoutTokens(pod),

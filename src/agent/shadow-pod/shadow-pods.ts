@@ -6,6 +6,7 @@ import { ORIGIN_CLUSTER_LABEL } from '../../core/labels.ts';
 import { changesDigest } from '../../core/offloading/pod-changes.ts';
 import { isTerminal } from '../../core/pod-phase.ts';
 import type { ObjectReference } from '../../core/reflection/references.ts';
+import type { Twin } from '../../core/reflection/reflected-object.ts';
 import { madeAgainEvent } from '../../core/shadow-pod/home-lost.ts';
 import type { MemberLimits } from '../../core/shadow-pod/member-limits.ts';
 import { planShadowPod, type ShadowPodAction, toRemotePod } from '../../core/shadow-pod/plan-shadow-pod.ts';
@@ -21,7 +22,7 @@ import type { Clock } from '../../runtime/clock.ts';
 import { type Controller, createController, type ReconcileResult } from '../../runtime/controller.ts';
 import type { Logger } from '../../runtime/logger.ts';
 import { untilSeen } from '../../runtime/until-seen.ts';
-import type { Admission, HomeContact, PodLeases, PodProvider, ServiceMirrorDesk } from '../ports.ts';
+import type { Admission, GuestVolumeDesk, HomeContact, PodLeases, PodProvider, ServiceMirrorDesk } from '../ports.ts';
 import { MemberPace } from './member-pace.ts';
 import { applyPodChanges } from './pod-changes.ts';
 import { PodEvents } from './pod-events.ts';
@@ -48,6 +49,7 @@ export interface ShadowPodsDeps {
   surroundings(): PodSurroundings | undefined;
   limits(): MemberLimits;
   leases: PodLeases;
+  volumes?: GuestVolumeDesk;
   homes: HomeContact;
   /** Resolves when the stored members were read. */
   membersKnown(): Promise<void>;
@@ -201,6 +203,17 @@ export class ShadowPods implements PodProvider {
     await this.#objects.remove(unwanted, twin);
   }
 
+  /** Makes the namespace for pods, or volumes, of a peer. */
+  ensureTwin(twin: Twin): Promise<void> {
+    this.#pace.take(twin.origin.cluster, 1);
+    return this.#twins.ensure(twin);
+  }
+
+  /** A volume in this twin namespace came or went: without any the namespace may go. */
+  noteVolume(twin: string): void {
+    if (this.#emptySince.has(twin)) this.controller.enqueue(twin);
+  }
+
   locate(peerId: string, uid: string): { namespace: string; name: string } {
     const shadow = this.#shadowOf(peerId, uid);
     const pod = shadow && this.#realPodOf(shadow);
@@ -277,6 +290,10 @@ export class ShadowPods implements PodProvider {
       return undefined;
     }
     const now = this.#deps.clock.monotonic();
+    if (this.#deps.volumes?.holdsData(name) === true) {
+      this.#emptySince.set(name, now);
+      return { requeueAfterMs: EMPTY_TWIN_MS };
+    }
     const since = this.#emptySince.get(name) ?? now;
     this.#emptySince.set(name, since);
     if (now < since + EMPTY_TWIN_MS) return { requeueAfterMs: since + EMPTY_TWIN_MS - now };

@@ -16,12 +16,13 @@ import {
 import { guestKey, guestKeyOf, type ShadowPod, toShadowPod } from '../../core/shadow-pod/shadow-pod.ts';
 import { needsNoCredentials } from '../../core/shadow-pod/translate-pod.ts';
 import { twinNameAmong } from '../../core/shadow-pod/twin-namespace.ts';
+import { claimNamesOf } from '../../core/volume/pod-claims.ts';
 import type { KubeClient } from '../../kube/client.ts';
 import { SHADOW_PODS } from '../../kube/resources.ts';
 import type { Store } from '../../kube/store.ts';
 import type { Clock } from '../../runtime/clock.ts';
 import { untilSeen } from '../../runtime/until-seen.ts';
-import type { Admission, PodLeases, ServiceMirrorDesk } from '../ports.ts';
+import type { Admission, GuestVolumeDesk, PodLeases, ServiceMirrorDesk } from '../ports.ts';
 import type { MemberPace } from './member-pace.ts';
 import type { PodEvents } from './pod-events.ts';
 import type { RealPods } from './real-pods.ts';
@@ -38,6 +39,7 @@ export interface SubmissionsDeps {
   leases: Pick<PodLeases, 'ensure'>;
   /** For each consumer. */
   limits(): MemberLimits;
+  volumes?: Pick<GuestVolumeDesk, 'refusalOf'>;
   clock: Clock;
   /** What guests may have here. */
   terms(): GuestTerms;
@@ -152,6 +154,8 @@ export class Submissions {
     const { originCluster: peerId, originUID: uid } = shadow.spec;
     const refusal = this.#refusalBeforeLimits(shadow, submission);
     if (refusal !== undefined) return refusal;
+    const claimless = this.#refusalOfClaims(shadow);
+    if (claimless !== undefined) return claimless;
     const { ahead = [] } = submission;
     const [missing] = this.#ahead.missing(guestKeyOf(shadow), ahead, this.#deps.clock.monotonic());
     if (missing !== undefined)
@@ -174,6 +178,16 @@ export class Submissions {
       if (isTwinBroken(error)) this.forgetTwin(shadow.metadata.namespace ?? '');
       return inWordsOfHome(verdictOfError(error), shadow);
     }
+  }
+
+  #refusalOfClaims({ metadata, spec }: ShadowPod): PodVerdict | undefined {
+    const { originCluster, originNamespace: namespace, claims = [] } = spec;
+    const unnamed = claimNamesOf(spec.pod).find((name) => !claims.some((claim) => claim.name === name));
+    if (unnamed !== undefined) {
+      const message = `the pod cannot be offloaded: its claim ${unnamed} is not of a class that travels`;
+      return { accepted: false, kind: 'policy', reason: 'ClaimStaysHome', message };
+    }
+    return this.#deps.volumes?.refusalOf(originCluster, metadata.namespace ?? '', { namespace, claims });
   }
 
   #planLimits(shadow: ShadowPod): LimitPlan {

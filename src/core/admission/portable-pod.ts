@@ -50,6 +50,18 @@ const confined = (path: string): ObjectRule[] => [
 const PROBES = ['livenessProbe', 'readinessProbe', 'startupProbe', 'lifecycle.postStart', 'lifecycle.preStop'];
 const CONTAINERS = ['spec.containers', 'spec.initContainers'];
 
+/** One that is the same everywhere. */
+const ANY_VOLUME = any(
+  ...Object.keys(VOLUME_SOURCES)
+    .filter((source) => !['projected', 'persistentVolumeClaim'].includes(source))
+    .map(has),
+  all(has('projected'), each(['projected.sources'], any(...Object.keys(PROJECTED_SOURCES).map(has)))),
+);
+
+const NO_HOSTS = PROBES.flatMap((probe) =>
+  ['httpGet', 'tcpSocket'].map((way) => unset(`${probe}.${way}.host`, 'text')),
+);
+
 /** By name, in the order in which the API server looks at them. */
 export const PORTABLE_POD: Readonly<Record<string, ObjectRule>> = {
   'free-to-move': all(
@@ -64,15 +76,7 @@ export const PORTABLE_POD: Readonly<Record<string, ObjectRule>> = {
     unset('spec.hostPID', 'boolean'),
     unset('spec.hostIPC', 'boolean'),
   ),
-  'portable-volumes': each(
-    ['spec.volumes'],
-    any(
-      ...Object.keys(VOLUME_SOURCES)
-        .filter((source) => source !== 'projected')
-        .map(has),
-      all(has('projected'), each(['projected.sources'], any(...Object.keys(PROJECTED_SOURCES).map(has)))),
-    ),
-  ),
+  'portable-volumes': each(['spec.volumes'], ANY_VOLUME),
   'no-privileges-of-the-pod': all(
     ...confined('spec.securityContext'),
     each(['spec.securityContext.sysctls'], among('name', ...SYSCTLS)),
@@ -95,14 +99,42 @@ export const PORTABLE_POD: Readonly<Record<string, ObjectRule>> = {
   ),
   'nothing-of-the-node': each(
     CONTAINERS,
-    all(
-      unset('volumeDevices', 'list'),
-      unset('resources.claims', 'list'),
-      ...PROBES.flatMap((probe) => ['httpGet', 'tcpSocket'].map((way) => unset(`${probe}.${way}.host`, 'text'))),
-    ),
+    all(unset('volumeDevices', 'list'), unset('resources.claims', 'list'), ...NO_HOSTS),
   ),
 };
 
+/** The same of a pod whose claims travel: these are volumes, and devices, as others are. */
+export const PORTABLE_WITH_CLAIMS: Readonly<Record<string, ObjectRule>> = {
+  ...PORTABLE_POD,
+  'portable-volumes': each(['spec.volumes'], any(has('persistentVolumeClaim'), has('ephemeral'), ANY_VOLUME)),
+  'nothing-of-the-node': each(CONTAINERS, all(unset('resources.claims', 'list'), ...NO_HOSTS)),
+};
+
+/** Annotations of a pod, the name of a volume behind it: its claim is of a class that travels. Noted by the policies in 31-claims.yaml. */
+export const NOTED_CLAIM_PREFIX = 'volumes.headcut.dev/';
+
+const isTravellingCel = (name: string): string => `(${name} == 'headcut' || ${name}.startsWith('headcut-'))`;
+
+/** Says of a pod that each of its claims is noted, or made by a template of a class that travels. As `hasNotedClaims`. */
+export const NOTED_CLAIMS_CEL = `object.spec.?volumes.orValue([]).all(v, has(v.persistentVolumeClaim) ? object.metadata.?annotations[?('${NOTED_CLAIM_PREFIX}' + v.name)].orValue('') == v.persistentVolumeClaim.claimName : !has(v.ephemeral) || ${isTravellingCel("v.?ephemeral.volumeClaimTemplate.spec.storageClassName.orValue('')")})`;
+
+function hasNotedClaims({ metadata: { annotations = {} }, spec }: Pod): boolean {
+  return (spec.volumes ?? []).every(({ name, persistentVolumeClaim, ephemeral }) => {
+    if (persistentVolumeClaim !== undefined)
+      return (
+        annotations[`${NOTED_CLAIM_PREFIX}${name}`] === (persistentVolumeClaim as { claimName?: string }).claimName
+      );
+    if (ephemeral === undefined) return true;
+    const { volumeClaimTemplate } = ephemeral as { volumeClaimTemplate?: { spec?: { storageClassName?: string } } };
+    return isTravellingClassName(volumeClaimTemplate?.spec?.storageClassName);
+  });
+}
+
+/** Our classes have these names, since policies know no provisioners. */
+export function isTravellingClassName(name: string | undefined): boolean {
+  return name === 'headcut' || name?.startsWith('headcut-') === true;
+}
+
 export function isPortablePod(pod: Pod): boolean {
-  return Object.values(PORTABLE_POD).every((rule) => holds(rule, pod));
+  return Object.values(PORTABLE_WITH_CLAIMS).every((rule) => holds(rule, pod)) && hasNotedClaims(pod);
 }

@@ -1,4 +1,5 @@
 import type { NodeInfo, ResourceList } from '../kube-objects.ts';
+import type { OfferedClass } from './volume.ts';
 
 /** What a provider advertises to one peer. The virtual node on that peer shows it. */
 export interface Offer {
@@ -16,4 +17,6 @@ export interface Offer {
   running?: boolean;
   /** It asks its peers to move their pods away: it is drained. */
   evacuate?: boolean;
+  /** Storage classes for volumes of this peer, the first one for claims that name none. */
+  storage?: OfferedClass[];
 }

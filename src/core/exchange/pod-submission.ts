@@ -1,6 +1,7 @@
 import type { ConfigObject, Pod, PodStatus } from '../kube-objects.ts';
 import { plainLine, plainReason } from '../plain-text.ts';
 import type { SentService } from '../service/sent-service.ts';
+import type { PodClaim } from './volume.ts';
 
 /** A pod that a consumer sends to a provider, with all that it references. */
 export interface PodSubmission {
@@ -20,6 +21,8 @@ export interface PodSubmission {
   fencing?: Fencing;
   /** End the pod when its home has been out of contact for this long; undefined: it goes on. */
   consumerLost?: ConsumerLost;
+  /** The claims that its volumes name, and which ones they are. */
+  claims?: PodClaim[];
 }
 
 export interface Fencing {

@@ -4,8 +4,10 @@ import type { PeerObject } from '../membership/peer-object.ts';
 import { NOT_OFFLOADED } from '../offloading/namespace-offloading.ts';
 import { refusalByPolicy } from '../shadow-pod/policy.ts';
 import { twinNamespaceName } from '../shadow-pod/twin-namespace.ts';
+import { claimNamesOf } from '../volume/pod-claims.ts';
 import { ageText } from './age.ts';
 import { type Candidate, considerNode, freeOn } from './candidate.ts';
+import { volumesOfPod, withVolumes } from './volume-obstacles.ts';
 import { isOfFormerMember, offloadingOf, peerOfNode, type World } from './world.ts';
 
 /** Why something is as it is, for people and (as JSON) for programs. */
@@ -30,7 +32,7 @@ export interface ConsideredMember extends Candidate {
 /** Why a pod runs where it runs, or why it waits. */
 export function explainPod(world: World, pod: Pod): Explanation {
   const candidates = considerAll(world, pod);
-  const travel = whetherItTravels(world, pod);
+  const travel = [...whetherItTravels(world, pod), ...volumesOfPod(world, pod)];
   const { nodeName } = pod.spec;
   if (nodeName === undefined) return explainUnbound(pod, candidates, travel);
   const peer = peerOfNode(world, nodeName);
@@ -136,7 +138,9 @@ function whetherItTravels(world: World, pod: Pod): string[] {
   if (toleratesVirtualNodes(pod)) return [opted];
   return [
     opted,
-    'But the pod has no toleration for virtual nodes: it needs privileges that baseline forbids, or it was made before the namespace was offloaded.',
+    claimNamesOf(pod).length > 0
+      ? 'But the pod has no toleration for virtual nodes: one of its claims is not of class headcut (or headcut-…), it needs privileges that baseline forbids, or it was made before the namespace was offloaded.'
+      : 'But the pod has no toleration for virtual nodes: it needs privileges that baseline forbids, or it was made before the namespace was offloaded.',
   ];
 }
 
@@ -145,7 +149,7 @@ export function considerAll(world: World, pod: Pod): ConsideredMember[] {
   const others = world.pods.filter((one) => one.metadata.uid !== pod.metadata.uid);
   return world.nodes
     .map((node) => {
-      const candidate = considerNode(pod, node, freeOn(node, others));
+      const candidate = withVolumes(considerNode(pod, node, freeOn(node, others)), world, pod, node);
       const member =
         peerOfNode(world, node.metadata.name)?.metadata.name ?? world.federation.status?.name ?? 'this cluster';
       return { ...candidate, member, chosen: pod.spec.nodeName === node.metadata.name };

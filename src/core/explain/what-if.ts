@@ -2,6 +2,7 @@ import type { Node, Pod } from '../kube-objects.ts';
 import { isTerminal } from '../pod-phase.ts';
 import { type Amounts, podRequests, subtract } from '../quantities/resources.ts';
 import { considerNode, freeOn } from './candidate.ts';
+import { withVolumes } from './volume-obstacles.ts';
 import { nodeOfPeer, peerOfNode, podsFrom, podsOn, type World } from './world.ts';
 
 export interface Displaced {
@@ -39,7 +40,10 @@ function place(world: World, pod: Pod, nodes: readonly Node[], free: Map<string,
   const { namespace = '', name, ownerReferences = [] } = pod.metadata;
   if (!ownerReferences.some((owner) => owner.controller === true))
     return { namespace, name, goesTo: undefined, why: 'nothing makes it anew: it has no controller' };
-  const looks = nodes.map((node) => ({ node, candidate: considerNode(pod, node, free.get(node.metadata.name) ?? {}) }));
+  const looks = nodes.map((node) => ({
+    node,
+    candidate: withVolumes(considerNode(pod, node, free.get(node.metadata.name) ?? {}), world, pod, node),
+  }));
   const possible = looks
     .filter(({ candidate }) => candidate.obstacles.length === 0)
     // The emptiest first, as the scheduler's spreading does for pods of one kind.

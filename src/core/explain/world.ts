@@ -2,6 +2,7 @@ import type { KubeObject, Node, Pod } from '../kube-objects.ts';
 import { ORIGIN_CLUSTER_LABEL, PEER_LABEL } from '../labels.ts';
 import type { FederationObject, PeerObject } from '../membership/peer-object.ts';
 import { type NamespaceOffloading, namespaceOffloading, OFFLOADING_NAME } from '../offloading/namespace-offloading.ts';
+import type { VolumeView } from '../volume/pod-claims.ts';
 
 /** What one cluster's API server tells of the federation: all that `status`, `explain` and `what-if` look at. */
 export interface World {
@@ -12,6 +13,8 @@ export interface World {
   pods: Pod[];
   namespaces: KubeObject[];
   offloadings: KubeObject[];
+  /** Undefined where claims and volumes may not be seen. */
+  volumes?: VolumeView;
   /** Milliseconds since 1970. */
   now: number;
 }

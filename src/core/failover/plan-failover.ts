@@ -21,6 +21,8 @@ export interface FailoverObservation {
   nodes: readonly Node[];
   pods: readonly Pod[];
   ruleOf(pod: Pod): FailoverRule;
+  /** Its data is where it is, and nowhere else. */
+  isPinned?(pod: Pod): boolean;
   /** When a lost peer came back last (monotonic ms). */
   returnedAt: number | undefined;
   /** Monotonic ms. */
@@ -52,7 +54,7 @@ export function planFailover(observed: FailoverObservation): FailoverPlan {
   for (const pod of pods) if (isWaiting(pod)) room.take(pod);
   const evict: Pod[] = [];
   const stuck: Pod[] = [];
-  for (const { pod } of due) (room.take(pod) ? evict : stuck).push(pod);
+  for (const { pod } of due) (observed.isPinned?.(pod) !== true && room.take(pod) ? evict : stuck).push(pod);
   return { evict, stuck, nextInMs };
 }
 

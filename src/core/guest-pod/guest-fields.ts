@@ -126,6 +126,7 @@ export const VOLUME_SOURCES: RuleFields = {
   downwardAPI: object({ items: downward, defaultMode: take }),
   emptyDir: object({ medium: take, sizeLimit: take }),
   image: object({ reference: take, pullPolicy: take }),
+  persistentVolumeClaim: object({ claimName: take, readOnly: take }),
 };
 
 const resources = object({ limits: map, requests: map, claims: refuse('uses resource claims') });
@@ -171,7 +172,8 @@ const container: RuleFields = {
     mountPropagation: take,
     subPathExpr: take,
   }),
-  volumeDevices: refuse('uses block devices'),
+  // Of claims: no other volume is a device.
+  volumeDevices: list('device', { name: take, devicePath: take }),
   livenessProbe: probe,
   readinessProbe: probe,
   startupProbe: probe,

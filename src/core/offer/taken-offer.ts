@@ -1,4 +1,5 @@
 import type { Offer } from '../exchange/offer.ts';
+import type { OfferedClass } from '../exchange/volume.ts';
 import type { NodeInfo, ResourceList } from '../kube-objects.ts';
 import { plainLine } from '../plain-text.ts';
 import { QUANTITY_PATTERN, quantityFrom } from '../quantities/quantity.ts';
@@ -29,13 +30,14 @@ const OWN_DOMAIN = /(^|\.)kubernetes\.io\//;
 const QUANTITY = new RegExp(QUANTITY_PATTERN);
 const MAX_RESOURCES = 32;
 const MAX_INFO = 256;
+const MAX_CLASSES = 16;
 
 /**
  * What counts of an offer that another member made: names from a list, values that Kubernetes takes, texts that are plain. What is not
  * so is left out; the rest counts.
  */
 export function takenOffer(offer: Offer): Offer {
-  const { reason, accepting, running, evacuate } = offer;
+  const { reason, accepting, running, evacuate, storage } = offer;
   return {
     capacity: takenResources(offer.capacity),
     allocatable: takenResources(offer.allocatable),
@@ -45,7 +47,16 @@ export function takenOffer(offer: Offer): Offer {
     ...(typeof reason === 'string' ? { reason: plainLine(reason) } : {}),
     ...(running === true ? { running } : {}),
     ...(evacuate === true ? { evacuate } : {}),
+    ...(storage === undefined ? {} : { storage: takenStorage(storage) }),
   };
+}
+
+/** Names are compared with what StorageClasses here ask for, and go nowhere else. */
+function takenStorage(storage: readonly OfferedClass[]): OfferedClass[] {
+  const known = storage.filter(
+    ({ name, bytes }) => typeof name === 'string' && Number.isSafeInteger(bytes) && bytes >= 0,
+  );
+  return known.slice(0, MAX_CLASSES).map(({ name, bytes }) => ({ name, bytes }));
 }
 
 function takenResources(list: ResourceList): ResourceList {

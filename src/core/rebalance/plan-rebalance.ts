@@ -1,6 +1,7 @@
 import { considerNode, freeOn } from '../explain/candidate.ts';
 import { controllerOf, isReady, type Node, objectKey, type Pod } from '../kube-objects.ts';
 import { isTerminal } from '../pod-phase.ts';
+import { claimNamesOf } from '../volume/pod-claims.ts';
 
 /** One replica that had better run elsewhere. */
 export interface Move {
@@ -52,9 +53,9 @@ function moveOf(
   return skew > MAX_SKEW && pod !== undefined ? { pod, from, to, skew } : undefined;
 }
 
-/** Of a controller that places replicas anywhere; a StatefulSet's are fenced, and a Job's are lost work. */
+/** Of a controller that places replicas anywhere; a StatefulSet's are fenced, a Job's are lost work, and one with a claim follows its data. */
 function isReplica(pod: Pod): boolean {
-  return controllerOf(pod)?.kind === 'ReplicaSet';
+  return controllerOf(pod)?.kind === 'ReplicaSet' && claimNamesOf(pod).length === 0;
 }
 
 /** Which lost the least by going. */

@@ -5,7 +5,15 @@ import type { ReflectedNames } from './reflected-name.ts';
  * What volumes, projections and variables can be made of. A source that is not known may name an object, which nobody would
  * rename: it is left out. (`fileKeyRef` names a file in a volume of the pod; certificates and trust bundles are the provider's.)
  */
-const VOLUME_SOURCES = ['configMap', 'secret', 'projected', 'downwardAPI', 'emptyDir', 'image'] as const;
+const VOLUME_SOURCES = [
+  'configMap',
+  'secret',
+  'projected',
+  'downwardAPI',
+  'emptyDir',
+  'image',
+  'persistentVolumeClaim',
+] as const;
 const PROJECTED_SOURCES = ['configMap', 'secret', 'serviceAccountToken', 'downwardAPI'] as const;
 const VARIABLE_SOURCES = ['configMapKeyRef', 'secretKeyRef', 'fieldRef', 'resourceFieldRef', 'fileKeyRef'] as const;
 const ENVIRONMENT_SOURCES = ['prefix', 'configMapRef', 'secretRef'] as const;

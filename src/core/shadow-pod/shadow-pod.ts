@@ -1,4 +1,5 @@
 import type { ConsumerLost, Fencing, PodSubmission, RefusalKind } from '../exchange/pod-submission.ts';
+import type { PodClaim } from '../exchange/volume.ts';
 import type { KubeObject, Pod, PodStatus } from '../kube-objects.ts';
 import {
   MANAGED_BY,
@@ -27,6 +28,8 @@ export interface ShadowPod extends KubeObject {
     fencing?: Fencing;
     /** End it when its home has been out of contact for this long. */
     consumerLost?: ConsumerLost;
+    /** The claims that its volumes name, and which ones they are. */
+    claims?: PodClaim[];
   };
   status?: ShadowPodStatus;
 }
@@ -46,7 +49,7 @@ export interface ShadowPodStatus {
 
 /** The shadow pod of a submission; it has the name of the pod. @param twin the namespace for it */
 export function toShadowPod(cluster: string, submission: PodSubmission, twin?: string): ShadowPod {
-  const { pod, virtualNode, hostIP, fencing, consumerLost } = submission;
+  const { pod, virtualNode, hostIP, fencing, consumerLost, claims = [] } = submission;
   const { name, namespace = '', uid = '' } = pod.metadata;
   // A pod is made without debuggers; they follow as a change of it.
   const { ephemeralContainers: _, ...spec } = pod.spec;
@@ -72,6 +75,7 @@ export function toShadowPod(cluster: string, submission: PodSubmission, twin?: s
       pod: { metadata: pod.metadata, spec },
       ...(fencing === undefined ? {} : { fencing: { afterSeconds: fencing.afterSeconds } }),
       ...(consumerLost === undefined ? {} : { consumerLost: { stopAfterSeconds: consumerLost.stopAfterSeconds } }),
+      ...(claims.length === 0 ? {} : { claims: claims.map(({ name: claim, uid: of }) => ({ name: claim, uid: of })) }),
     },
   };
 }

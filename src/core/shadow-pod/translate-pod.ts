@@ -16,6 +16,7 @@ import {
 import { reflectedName } from '../reflection/reflected-name.ts';
 import { NO_CREDENTIALS } from '../reflection/reflected-object.ts';
 import { withRenamedReferences } from '../reflection/renamed-references.ts';
+import { withTwinClaims } from '../volume/pod-claims.ts';
 import { hostsChange, wholeHostName, withHostsFile } from './hosts-file.ts';
 import { OwnFacts } from './own-facts.ts';
 import { hasOwnObjectNames, objectNamesOf } from './shadow-objects.ts';
@@ -102,7 +103,7 @@ function translateSpec(shadow: ShadowPod, translation: Translation, debuggers: b
   const twin = shadow.metadata.namespace ?? '';
   const of = { name: originName, namespace, twin, clusterDomain: translation.clusterDomain };
   const hosts = hostsChange(own, of);
-  const renamed = withRenamedReferences(allowed, objectNamesOf(shadow));
+  const renamed = withTwinClaims(withRenamedReferences(allowed, objectNamesOf(shadow)), shadow.spec.claims);
   const spec = hosts === undefined ? renamed : withHostsFile(renamed);
   const gate = { uid: fencing && (shadow.metadata.uid ?? originUid), hosts };
   // By the names of this version also in pods of an earlier one.

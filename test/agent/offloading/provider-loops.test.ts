@@ -128,6 +128,7 @@ class Home {
       fencing: { afterMs: () => undefined, stoppedInMs: () => undefined } as unknown as OffloadingDeps['fencing'],
       hostIp: '192.0.2.1',
       tokensLeave: () => true,
+      claimsOf: () => [],
       stopAfterSeconds: () => undefined,
       clock: this.time.clock,
       random: () => 0,

@@ -43,7 +43,11 @@ describe('a guest is refused, with the reason', () => {
     ['resource claims', { resourceClaims: [{ name: 'r' }] }, 'resource claims'],
     ['claims of a container', container({ resources: { claims: [{ name: 'r' }] } }), 'resource claims'],
     ['claims of the pod as a whole', { resources: { claims: [{ name: 'r' }] } }, 'resource claims'],
-    ['block devices', container({ volumeDevices: [{ name: 'd', devicePath: '/d' }] }), 'block devices'],
+    [
+      'a field of a block device',
+      container({ volumeDevices: [{ name: 'd', path: '/d' }] }),
+      'does not know here: path',
+    ],
     ['a runtime class', { runtimeClassName: 'gpu' }, 'runtime class gpu'],
     ['a future field', { fieldFromTheFuture: { is: 1 } }, 'does not know here: fieldFromTheFuture'],
     ['a future field of a container', container({ future: true }), 'does not know here: future'],
@@ -70,8 +74,8 @@ describe('a guest is refused, with the reason', () => {
     ],
     [
       'the same of an init container',
-      { initContainers: [{ name: 'i', volumeDevices: [{ name: 'd' }] }] },
-      'init container i uses block devices',
+      { initContainers: [{ name: 'i', volumeDevices: [{ name: 'd', future: 1 }] }] },
+      'init container i device d has a field',
     ],
     ['the same of a debugger', { ephemeralContainers: [{ name: 'd', future: 'x' }] }, 'ephemeral container d'],
   ])('that asks for %s', (_what, spec, word) => {

@@ -206,7 +206,11 @@ describe('a shadow pod', () => {
 
 describe('the policy of a provider', () => {
   test.each([
-    ['a claim', { volumes: [{ name: 'v', persistentVolumeClaim: { claimName: 'c' } }] }, 'persistentVolumeClaim'],
+    [
+      'a volume of a cloud',
+      { volumes: [{ name: 'v', awsElasticBlockStore: { volumeID: 'c' } }] },
+      'awsElasticBlockStore',
+    ],
     ['host paths', { volumes: [{ name: 'v', hostPath: { path: '/' } }] }, 'hostPath'],
     ['the host network', { hostNetwork: true }, 'hostNetwork'],
   ])('refuses a pod with %s and says why', (_what, spec, word) => {

@@ -2,7 +2,7 @@ import { join } from 'node:path';
 import { kubeYaml } from '../../../runtime/kube-yaml.ts';
 import type { ClusterTopology } from '../../topology.ts';
 import { POD_CIDR, SANDBOX_IMAGE, SERVICE_CIDR } from '../kubernetes/cluster-constants.ts';
-import { layoutOf } from '../kubernetes/layout.ts';
+import { layoutOf, VOLUMES_FOLDER } from '../kubernetes/layout.ts';
 import type { ContainerdSettings } from '../kubernetes/node-configuration.ts';
 
 /**
@@ -15,6 +15,7 @@ export const K0S_PRIVATE_FOLDERS = {
   '/etc/k0s': 'etc-k0s',
   '/var/lib/k0s': 'k0s',
   '/var/lib/cni': 'cni',
+  [VOLUMES_FOLDER]: 'volumes',
   '/var/log/pods': 'pod-logs',
   '/var/log/containers': 'container-logs',
 } as const;

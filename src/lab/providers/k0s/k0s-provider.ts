@@ -8,6 +8,7 @@ import { addonObjects } from '../kubernetes/cluster-api.ts';
 import { createClusterAuthority } from '../kubernetes/cluster-certificates.ts';
 import { corefile } from '../kubernetes/cluster-dns.ts';
 import { readContainerdSettings, writeEtc, writeOnce } from '../kubernetes/cluster-files.ts';
+import { PROVISIONER, STORAGE_FILES } from '../kubernetes/cluster-storage.ts';
 import type { Component } from '../kubernetes/component.ts';
 import { clients as kubernetesClients } from '../kubernetes/components.ts';
 import { componentScript, holderScript, type LauncherSettings, namespacesScript } from '../kubernetes/launchers.ts';
@@ -31,7 +32,7 @@ export interface K0sProviderDeps extends ProcessProviderDeps {
 
 const K0S = 'k0s';
 /** What k0s would run from images and the lab runs as processes. */
-const ADDONS = ['kube-proxy', 'metrics-server', 'coredns'];
+const ADDONS = ['kube-proxy', 'metrics-server', 'coredns', PROVISIONER];
 
 function addonsOf(cluster: ClusterTopology): string[] {
   return [...ADDONS, ...Object.keys(podNetworkPartsOf(cluster).users)];
@@ -99,6 +100,7 @@ async function writeFiles(
   );
   writeEtc(cluster, {
     'k0s.yaml': k0sConfiguration(cluster),
+    ...STORAGE_FILES,
     ...podNetworkPartsOf(cluster).files,
     'kube-proxy.yaml': kubeProxyConfiguration(cluster),
     Corefile: corefile(cluster),

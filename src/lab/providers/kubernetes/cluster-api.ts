@@ -5,6 +5,7 @@ import { NODES } from '../../../kube/resources.ts';
 import type { ClusterTopology } from '../../topology.ts';
 import { dnsObjects } from './cluster-dns.ts';
 import { metricsObjects } from './cluster-metrics.ts';
+import { storageObjects } from './cluster-storage.ts';
 import type { LabObject } from './lab-object.ts';
 import { podNetworkPartsOf } from './pod-networks/pod-network-parts.ts';
 
@@ -21,9 +22,14 @@ export interface ClusterApi {
   close(): Promise<void>;
 }
 
-/** The objects of what runs as a process on the node: CoreDNS, metrics-server, and what connects the pods. */
+/** The objects of what runs as a process on the node: CoreDNS, metrics-server, what makes volumes, and what connects the pods. */
 export function addonObjects(cluster: ClusterTopology): LabObject[] {
-  return [...dnsObjects(cluster), ...metricsObjects(cluster), ...podNetworkPartsOf(cluster).objects];
+  return [
+    ...dnsObjects(cluster),
+    ...metricsObjects(cluster),
+    ...storageObjects(),
+    ...podNetworkPartsOf(cluster).objects,
+  ];
 }
 
 export async function openClusterApi(kubeconfig: string): Promise<ClusterApi> {

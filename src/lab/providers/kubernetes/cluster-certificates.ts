@@ -11,6 +11,7 @@ import {
 } from './certificate-authority.ts';
 import { API_PORT, CLUSTER_DOMAIN, KUBERNETES_SERVICE_IP } from './cluster-constants.ts';
 import { METRICS_SERVER_USER } from './cluster-metrics.ts';
+import { PROVISIONER_USERS } from './cluster-storage.ts';
 import { layoutOf } from './layout.ts';
 import { podNetworkPartsOf } from './pod-networks/pod-network-parts.ts';
 
@@ -24,6 +25,7 @@ export function clientSubjects(cluster: ClusterTopology): Record<string, Omit<Ce
     coredns: { commonName: 'system:coredns' },
     'metrics-server': { commonName: METRICS_SERVER_USER },
     kubelet: { commonName: `system:node:${cluster.name}`, organization: 'system:nodes' },
+    ...PROVISIONER_USERS,
     ...podNetworkPartsOf(cluster).users,
   };
 }

@@ -5,6 +5,7 @@ import { execute } from '../../../runtime/command.ts';
 import { writeFileAtomically } from '../../lab-state.ts';
 import type { ClusterTopology } from '../../topology.ts';
 import { corefile } from './cluster-dns.ts';
+import { STORAGE_FILES } from './cluster-storage.ts';
 import { allComponents } from './components.ts';
 import { componentScript, holderScript, type LauncherSettings, namespacesScript } from './launchers.ts';
 import { layoutOf, PRIVATE_FOLDERS } from './layout.ts';
@@ -32,6 +33,7 @@ export function clusterFiles(
 ): Record<string, string> {
   return {
     'containerd.toml': containerdConfiguration(cluster, containerd),
+    ...STORAGE_FILES,
     ...podNetworkPartsOf(cluster).files,
     'kubelet.yaml': kubeletConfiguration(cluster),
     'kube-proxy.yaml': kubeProxyConfiguration(cluster),

@@ -1,6 +1,7 @@
 import { join } from 'node:path';
 import type { ClusterTopology } from '../../topology.ts';
 import { metricsServerFlags } from './cluster-metrics.ts';
+import { PROVISIONER, provisionerArguments } from './cluster-storage.ts';
 import { type Component, component } from './component.ts';
 import { apiServerFlags, controllerManagerFlags, kineFlags, schedulerFlags } from './control-plane-flags.ts';
 import { layoutOf } from './layout.ts';
@@ -35,6 +36,7 @@ export function clients(cluster: ClusterTopology): Component[] {
     component('kube-scheduler', schedulerFlags(cluster)),
     component('metrics-server', metricsServerFlags(cluster)),
     { name: 'coredns', argv: ['coredns', '-conf', join(etc, 'Corefile')] },
+    { name: PROVISIONER, argv: provisionerArguments(cluster) },
     ...podNetworkPartsOf(cluster).components(cluster),
   ];
 }

@@ -1,6 +1,9 @@
 import { join } from 'node:path';
 import type { ClusterTopology } from '../../topology.ts';
 
+/** Where local-path-provisioner makes volumes. */
+export const VOLUMES_FOLDER = '/opt/local-path-provisioner';
+
 /** Where the files of one cluster are. */
 export interface ClusterLayout {
   folder: string;
@@ -35,6 +38,7 @@ export const PRIVATE_FOLDERS = {
   '/var/lib/kubelet': 'kubelet',
   '/var/lib/containerd': 'containerd',
   '/var/lib/cni': 'cni',
+  [VOLUMES_FOLDER]: 'volumes',
   '/var/log/pods': 'pod-logs',
   '/var/log/containers': 'container-logs',
 } as const;

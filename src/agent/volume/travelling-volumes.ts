@@ -1,0 +1,298 @@
+import { messageOf } from '../../core/coded-error.ts';
+import { takenAnswer, type VolumeAnswer } from '../../core/exchange/volume.ts';
+import { type Node, objectKey } from '../../core/kube-objects.ts';
+import { PEER_LABEL } from '../../core/labels.ts';
+import { type ClaimStep, finalizersWith, nextClaimStep, nextVolumeStep } from '../../core/volume/claim-step.ts';
+import type { StorageSettings } from '../../core/volume/guest-volume.ts';
+import { toPeerVolume, toRequest } from '../../core/volume/peer-volume.ts';
+import {
+  HOME_PLACE,
+  type PersistentVolume,
+  type PersistentVolumeClaim,
+  PLACE_ANNOTATION,
+  SELECTED_NODE_ANNOTATION,
+  type StorageClass,
+  storageQuantity,
+  VOLUME_FINALIZER,
+  volumeName,
+} from '../../core/volume/volume-objects.ts';
+import { ignoreGone, isAlreadyExists } from '../../kube/api-error.ts';
+import type { KubeClient } from '../../kube/client.ts';
+import { PERSISTENT_VOLUME_CLAIMS, PERSISTENT_VOLUMES } from '../../kube/resources.ts';
+import type { Store } from '../../kube/store.ts';
+import type { Clock } from '../../runtime/clock.ts';
+import { type Controller, createController, type ReconcileResult } from '../../runtime/controller.ts';
+import type { Logger } from '../../runtime/logger.ts';
+import type { PeerLink, PeerLinks } from '../ports.ts';
+import { recordClaimEvent } from './claim-event.ts';
+import { HomeVolumes } from './home-volumes.ts';
+
+export interface TravellingVolumesDeps {
+  client: KubeClient;
+  claims: Store<PersistentVolumeClaim>;
+  volumes: Store<PersistentVolume>;
+  classes: Store<StorageClass>;
+  nodes: Store<Node>;
+  links: PeerLinks;
+  settings(): StorageSettings | undefined;
+  /** The agent's own namespace. */
+  namespace: string;
+  clock: Clock;
+  logger: Logger;
+}
+
+/** How often a peer, or the cluster's own provisioner, is looked at that is at work. */
+const LOOK_AGAIN_MS = 1_000;
+/** After a refusal the scheduler tries at its own pace; it is not to be sent to the same place at once. */
+const REFUSED_MS = 5_000;
+
+/**
+ * The home's side of volumes that travel: has a claim of our class served where the scheduler chose, keeps the volume that stands for
+ * it, and has the data deleted when that is due. Keyed by `NAMESPACE/NAME` of claims, and names of volumes.
+ */
+export class TravellingVolumes {
+  readonly controller: Controller;
+  readonly #deps: TravellingVolumesDeps;
+  readonly #home: HomeVolumes;
+  /** What a claim was told last, by its UID. */
+  readonly #told = new Map<string, string>();
+
+  constructor(deps: TravellingVolumesDeps) {
+    this.#deps = deps;
+    this.#home = new HomeVolumes(deps);
+    const { clock, logger } = deps;
+    this.controller = createController({
+      name: 'volumes',
+      clock,
+      logger,
+      reconcile: (key) => (key.includes('/') ? this.#reconcileClaim(key) : this.#reconcileVolume(key)),
+    });
+    this.#listen();
+  }
+
+  async run(signal: AbortSignal): Promise<void> {
+    const { claims, volumes, classes, nodes } = this.#deps;
+    await Promise.all([claims, volumes, classes, nodes].map((store) => store.whenSynced()));
+    this.#enqueueAll();
+    await this.controller.run(signal);
+  }
+
+  #listen(): void {
+    const { claims, volumes, classes, nodes, links } = this.#deps;
+    claims.onChange((key, after, before) => {
+      this.controller.enqueue(key);
+      const owner = this.#home.ownerOf(after ?? before);
+      if (owner !== undefined) this.controller.enqueue(owner);
+    });
+    volumes.onChange((name, after, before) => {
+      this.controller.enqueue(name);
+      const { namespace, name: claim } = (after ?? before)?.spec.claimRef ?? {};
+      if (namespace !== undefined && claim !== undefined) this.controller.enqueue(`${namespace}/${claim}`);
+      const owner = this.#home.ownerOfVolume(after ?? before);
+      if (owner !== undefined) this.controller.enqueue(owner);
+    });
+    classes.onChange(() => this.#enqueueAll());
+    nodes.onChange((_name, after, before) => {
+      if (after === undefined || before === undefined) this.#enqueueAll();
+    });
+    links.onChange((_id, change) => {
+      if (change === 'added' || change === 'removed' || change === 'state') this.#enqueueAll();
+    });
+  }
+
+  #enqueueAll(): void {
+    for (const store of [this.#deps.claims, this.#deps.volumes])
+      for (const object of store.list()) this.controller.enqueue(objectKey(object));
+  }
+
+  async #reconcileClaim(key: string): Promise<ReconcileResult> {
+    const { claims, classes, volumes } = this.#deps;
+    const claim = claims.get(key);
+    if (claim === undefined) return undefined;
+    const step = nextClaimStep({
+      claim,
+      storageClass: classes.get(claim.spec.storageClassName ?? ''),
+      volume: volumes.get(volumeName(claim.metadata.uid ?? '')),
+      placeOf: (node) => this.#placeOf(node),
+    });
+    return this.#take(step, claim);
+  }
+
+  async #take(step: ClaimStep, claim: PersistentVolumeClaim): Promise<ReconcileResult> {
+    switch (step.type) {
+      case 'none':
+        return undefined;
+      case 'note-place':
+        return this.#patchClaim(claim, { place: step.place, held: true });
+      case 'ask-peer':
+        return this.#ask(claim, step.peerId);
+      case 'make-at-home':
+        return this.#makeAtHome(claim, step.node);
+      case 'withdraw':
+        return this.#withdraw(claim, step.place);
+      case 'leave-volume':
+        await this.#createVolume(claim, step.peerId, 1);
+        return { requeueAfterMs: LOOK_AGAIN_MS };
+      case 'let-go':
+        this.#told.delete(claim.metadata.uid ?? '');
+        return this.#patchClaim(claim, { place: null, held: false });
+      case 'choose-again':
+        return this.#patchClaim(claim, { node: null });
+      case 'expand':
+        return this.#expand(claim, step);
+      case 'refuse':
+        await this.#tell(claim, 'Warning', step.reason, step.message);
+        return undefined;
+    }
+  }
+
+  async #ask(claim: PersistentVolumeClaim, peerId: string): Promise<ReconcileResult> {
+    const answer = await this.#put(claim, peerId);
+    if (answer === undefined) return undefined;
+    switch (answer.state) {
+      case 'Bound':
+        await this.#createVolume(claim, peerId, answer.bytes);
+        await this.#tell(claim, 'Normal', 'ProvisioningSucceeded', `the volume is on ${this.#nameOf(peerId)}`);
+        return undefined;
+      case 'Pending': {
+        const said = answer.message === '' ? 'its provisioner is at work' : answer.message;
+        await this.#tell(claim, 'Normal', 'ProvisioningOnPeer', `${this.#nameOf(peerId)} makes the volume: ${said}`);
+        return { requeueAfterMs: LOOK_AGAIN_MS };
+      }
+      case 'Refused':
+        await this.#tell(claim, 'Warning', 'ProvisioningFailed', `${this.#nameOf(peerId)}: ${answer.message}`);
+        if (answer.kind === 'later') return { requeueAfterMs: REFUSED_MS };
+        await this.#deps.clock.sleep(LOOK_AGAIN_MS);
+        // Without the node the scheduler chooses again, and what was noted is withdrawn.
+        return this.#patchClaim(claim, { node: null });
+    }
+  }
+
+  async #put(claim: PersistentVolumeClaim, peerId: string): Promise<VolumeAnswer | undefined> {
+    const storageClass = this.#deps.classes.get(claim.spec.storageClassName ?? '');
+    const link = this.#linkOf(peerId);
+    if (storageClass === undefined || link === undefined) return undefined;
+    const body = toRequest(claim, storageClass);
+    return takenAnswer(await link.call('putVolume', { params: { uid: claim.metadata.uid ?? '' }, body }));
+  }
+
+  async #createVolume(claim: PersistentVolumeClaim, peerId: string, bytes: number): Promise<void> {
+    const storageClass = this.#deps.classes.get(claim.spec.storageClassName ?? '');
+    const volume = toPeerVolume(claim, storageClass, { peerId, peerName: this.#nameOf(peerId), bytes });
+    await this.#deps.client.create(PERSISTENT_VOLUMES, volume).catch((error) => {
+      if (!isAlreadyExists(error)) throw error;
+    });
+  }
+
+  async #makeAtHome(claim: PersistentVolumeClaim, node: string): Promise<ReconcileResult> {
+    const result = await this.#home.step(claim, node);
+    if (result.type === 'done') return this.#patchClaim(claim, { place: null, held: false });
+    if (result.type === 'problem') {
+      await this.#tell(claim, 'Warning', 'ProvisioningFailed', result.message);
+      return { requeueAfterMs: REFUSED_MS };
+    }
+    return { requeueAfterMs: LOOK_AGAIN_MS };
+  }
+
+  async #withdraw(claim: PersistentVolumeClaim, place: string): Promise<ReconcileResult> {
+    const { links } = this.#deps;
+    const isGone =
+      place === HOME_PLACE
+        ? (await this.#home.withdraw(claim)).type === 'done'
+        : // Nobody can be asked any more; what a former member has there, it deletes by itself.
+          (links.synced && links.get(place) === undefined) || (await this.#deleteData(place, claim.metadata.uid ?? ''));
+    if (!isGone) return { requeueAfterMs: LOOK_AGAIN_MS };
+    return this.#patchClaim(claim, { place: null, held: false });
+  }
+
+  async #expand(claim: PersistentVolumeClaim, step: Extract<ClaimStep, { type: 'expand' }>): Promise<ReconcileResult> {
+    const answer = await this.#put(claim, step.peerId);
+    if (answer === undefined) return undefined;
+    if (answer.state === 'Refused') {
+      await this.#tell(claim, 'Warning', 'VolumeResizeFailed', `${this.#nameOf(step.peerId)}: ${answer.message}`);
+      return { requeueAfterMs: 60_000 };
+    }
+    if (answer.state === 'Pending' || answer.bytes < step.bytes) return { requeueAfterMs: LOOK_AGAIN_MS };
+    const capacity = { storage: storageQuantity(answer.bytes) };
+    const { namespace, name, uid = '' } = claim.metadata;
+    const { client } = this.#deps;
+    await client.patch(PERSISTENT_VOLUMES, { name: volumeName(uid) }, { spec: { capacity } });
+    await client.patch(PERSISTENT_VOLUME_CLAIMS, { namespace, name, subresource: 'status' }, { status: { capacity } });
+    return undefined;
+  }
+
+  async #reconcileVolume(name: string): Promise<ReconcileResult> {
+    const { volumes, links, client } = this.#deps;
+    const volume = volumes.get(name);
+    if (volume === undefined) return undefined;
+    await this.#home.restorePolicy(volume);
+    const at = volume.spec.csi?.volumeHandle.split('/')[0] ?? '';
+    const step = nextVolumeStep(volume, !links.synced || links.get(at) !== undefined);
+    if (step.type === 'none' || volume.metadata.finalizers?.includes(VOLUME_FINALIZER) !== true) return undefined;
+    if (step.type === 'delete-data' && !(await this.#deleteData(step.peerId, step.uid)))
+      return { requeueAfterMs: LOOK_AGAIN_MS };
+    const { uid } = volume.metadata;
+    if (volume.metadata.deletionTimestamp === undefined)
+      await client.delete(PERSISTENT_VOLUMES, { name }, uid === undefined ? {} : { uid }).catch(ignoreGone);
+    const finalizers = finalizersWith(volume.metadata, false);
+    await client.patch(PERSISTENT_VOLUMES, { name }, { metadata: { finalizers } }).catch(ignoreGone);
+    return undefined;
+  }
+
+  /** True when nothing is left of it there. Throws where the peer cannot be asked now. */
+  async #deleteData(peerId: string, uid: string): Promise<boolean> {
+    const link = this.#linkOf(peerId);
+    if (link === undefined) return false;
+    return (await link.call('deleteVolume', { params: { uid } })).gone;
+  }
+
+  /** A peer that cannot be reached is asked when that changes. */
+  #linkOf(peerId: string): PeerLink | undefined {
+    const link = this.#deps.links.get(peerId);
+    return link?.state === 'Unreachable' ? undefined : link;
+  }
+
+  #nameOf(peerId: string): string {
+    return this.#deps.links.get(peerId)?.name ?? peerId.slice(0, 12);
+  }
+
+  #placeOf(node: string): string | undefined {
+    const found = this.#deps.nodes.get(node);
+    return found === undefined ? undefined : (found.metadata.labels?.[PEER_LABEL] ?? HOME_PLACE);
+  }
+
+  async #patchClaim(
+    claim: PersistentVolumeClaim,
+    { place, held, node }: { place?: string | null; held?: boolean; node?: null },
+  ): Promise<undefined> {
+    const { namespace, name, uid, resourceVersion } = claim.metadata;
+    const metadata = {
+      uid,
+      // Finalizers are written as a whole list.
+      resourceVersion,
+      ...(held === undefined ? {} : { finalizers: finalizersWith(claim.metadata, held) }),
+      annotations: {
+        ...(place === undefined ? {} : { [PLACE_ANNOTATION]: place }),
+        ...(node === undefined ? {} : { [SELECTED_NODE_ANNOTATION]: node }),
+      },
+    };
+    await this.#deps.client.patch(PERSISTENT_VOLUME_CLAIMS, { namespace, name }, { metadata }).catch(ignoreGone);
+    return undefined;
+  }
+
+  /** Each text once in a row. */
+  async #tell(
+    claim: PersistentVolumeClaim,
+    type: 'Normal' | 'Warning',
+    reason: string,
+    message: string,
+  ): Promise<void> {
+    const { uid = '' } = claim.metadata;
+    if (this.#told.get(uid) === message) return;
+    this.#told.set(uid, message);
+    const { client, clock, logger } = this.#deps;
+    await recordClaimEvent(client, claim, { type, reason, message, at: clock.now() }).catch((error) =>
+      logger.warn({ claim: objectKey(claim), message: messageOf(error) }, 'an event of a claim was not recorded'),
+    );
+  }
+}

@@ -1,6 +1,7 @@
 import { request as httpRequest, type IncomingMessage } from 'node:http';
 import type { Duplex } from 'node:stream';
 import { CodedError, type ErrorCode, errorCodeOfHttpStatus } from '../core/coded-error.ts';
+import { parseJson } from '../core/json-bounds.ts';
 import { plainLine } from '../core/plain-text.ts';
 import { readReply, toTarget } from '../wire/check.ts';
 import type { ArgumentsOf, CallDefinition, ReplyOf } from '../wire/definition.ts';
@@ -166,7 +167,7 @@ const CODES: ReadonlySet<string> = new Set<ErrorCode>([
 /** The error that a peer's answer carries. @param from a name for who answered */
 export function toPeerError(status: number, text: string, from: string): CodedError {
   try {
-    const { code, message } = JSON.parse(text) as { code?: unknown; message?: unknown };
+    const { code, message } = parseJson(text) as { code?: unknown; message?: unknown };
     if (typeof code === 'string' && CODES.has(code) && typeof message === 'string')
       return new CodedError(code as ErrorCode, plainLine(message));
   } catch {

@@ -1,4 +1,6 @@
 import { CodedError } from '../core/coded-error.ts';
+import { parseJson } from '../core/json-bounds.ts';
+import { plainText } from '../core/plain-text.ts';
 import { toHeaderRecord, upgradeHeaders } from '../runtime/upgrade.ts';
 import { toTarget } from '../wire/check.ts';
 import { POD_STREAM } from '../wire/endpoints.ts';
@@ -24,13 +26,19 @@ export async function openPodStream(
     headers: { ...toHeaderRecord(headers), ...(request.method === 'GET' ? {} : { 'content-length': '0' }) },
     signal,
   });
-  const { statusCode: status = 500, rawHeaders, headers: answered } = answer.message;
+  const { statusCode: status = 500, rawHeaders } = answer.message;
   if (answer.kind === 'upgraded')
     return { upgraded: true, status, rawHeaders, socket: answer.socket, head: answer.head };
-  return {
-    upgraded: false,
-    status,
-    body: await client.readText(answer.message, MAX_REFUSAL_BYTES, signal),
-    contentType: answered['content-type'] ?? 'text/plain',
-  };
+  const text = await client.readText(answer.message, MAX_REFUSAL_BYTES, signal);
+  return { upgraded: false, status, body: plainText(messageIn(text)), contentType: 'text/plain' };
+}
+
+/** What a refusal says to people: kubectl writes it to the terminal as it is, and of JSON what is in it. */
+function messageIn(text: string): string {
+  try {
+    const { message } = parseJson(text) as { message?: unknown };
+    return typeof message === 'string' ? message : text;
+  } catch {
+    return text;
+  }
 }

@@ -22,7 +22,7 @@ const MAX_NAMED = 16;
 /** By whose word each member came in, and what follows from that. */
 export class Lineage {
   readonly #deps: LineageDeps;
-  #tree: { tree: VoucherTree; limit: number | undefined; at: number } | undefined;
+  #tree: { tree: VoucherTree; settings: string; at: number } | undefined;
 
   constructor(deps: LineageDeps) {
     this.#deps = deps;
@@ -97,10 +97,13 @@ export class Lineage {
     const { ownId, members, former, gate, limits, clock } = this.#deps;
     const limit = gate.vouchedLimit();
     const at = clock.monotonic();
-    if (this.#tree === undefined || this.#tree.limit !== limit || at - this.#tree.at > RENEW_AFTER_MS) {
+    const dismissed = gate.bannedWithNewcomers();
+    const settings = JSON.stringify([limit, dismissed]);
+    if (this.#tree === undefined || this.#tree.settings !== settings || at - this.#tree.at > RENEW_AFTER_MS) {
       const all = { ...limitsFrom(limit), ...limits };
-      const gone = { former: former.all(), now: clock.now() };
-      this.#tree = { tree: new VoucherTree(members(), ownId, all, gone), limit, at };
+      const gone = { former: former.all(), now: clock.now(), dismissed };
+      const tree = new VoucherTree(members(), ownId, all, gone);
+      this.#tree = { tree, settings, at };
     }
     return this.#tree.tree;
   }

@@ -34,6 +34,8 @@ export function limitsFrom(byOthers = DEFAULT_VOUCHED_LIMIT): MemberLimits {
 export interface GoneMembers {
   former: ReadonlyMap<string, FormerMember>;
   now: number;
+  /** IDs of those that this member banned with all whom they brought in: these count against nobody else, unlike those that left. */
+  dismissed?: readonly string[];
 }
 
 /** Who came in by whose word, also by that of members that are none any more, and how many by each. */
@@ -49,14 +51,17 @@ export class VoucherTree {
     members: ReadonlyMap<string, PeerRecord>,
     ownId: string,
     limits: Partial<MemberLimits> = {},
-    { former, now }: GoneMembers = { former: new Map(), now: 0 },
+    { former, now, dismissed = [] }: GoneMembers = { former: new Map(), now: 0 },
   ) {
     this.#members = new Map(members);
     this.#former = former;
     this.#ownId = ownId;
     this.#limits = { ...limitsFrom(limits.byOthers), ...limits };
     for (const record of members.values()) this.#count(bringersOf(record));
-    for (const one of former.values()) if (!members.has(one.id) && isCounted(one, now)) this.#count(one.by);
+    const isDismissed = ({ id, by }: FormerMember): boolean =>
+      dismissed.length > 0 && [id, ...this.#ancestorsOf(by)].some((one) => dismissed.includes(one));
+    for (const one of former.values())
+      if (!members.has(one.id) && isCounted(one, now) && !isDismissed(one)) this.#count(one.by);
   }
 
   /**

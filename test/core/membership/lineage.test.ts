@@ -30,8 +30,8 @@ class Federation {
       this.former = new Map(neededFormer(this.former, this.members.values(), this.now).map((one) => [one.id, one]));
     }
   }
-  tree(limits = { broughtIn: 3, broughtInByOwn: 5 }): VoucherTree {
-    return new VoucherTree(this.members, 'own', limits, { former: this.former, now: this.now });
+  tree(limits = { broughtIn: 3, broughtInByOwn: 5 }, dismissed: string[] = []): VoucherTree {
+    return new VoucherTree(this.members, 'own', limits, { former: this.former, now: this.now, dismissed });
   }
 }
 
@@ -55,6 +55,17 @@ describe('limits of those whom a member brought in', () => {
       federation.now = LATER;
       expect(federation.tree().problemOf(member('f<c'), false), order.join()).toMatch(/former member/);
     }
+  });
+
+  it('are those of its honest inviter no more once this member banned it with them', () => {
+    const federation = new Federation('honest<x x<own bad<honest a<bad b<a c<bad');
+    federation.leave('bad', 'a', 'b', 'c');
+    const limits = { broughtIn: 3, broughtInByOwn: 5 };
+    const problem = (dismissed: string[]) =>
+      federation.tree(limits, dismissed).problemOf(member('friend<honest'), false);
+    expect(problem([]), 'that left, to make room').toMatch(/^honest and those it brought in/);
+    expect(problem(['bad'])).toBeUndefined();
+    expect(problem(['somebody else'])).toMatch(/^honest and those/);
   });
 
   it('make no room for the next one within an hour when one leaves', () => {

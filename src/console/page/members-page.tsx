@@ -10,6 +10,8 @@ import { Empty, MemberName, Meter, pathText, roundTrip, Section, State, stateTex
 import { linkTo } from './route.ts';
 
 const asTable = signal(false);
+/** The map is to be seen as well. */
+const SHOWN_PROBLEMS = 3;
 
 /** What is wrong, then who is there. @param selected the member whose facts are shown beside the map */
 export function MembersPage({ selected }: { selected: string | undefined }) {
@@ -61,26 +63,38 @@ function Troubles({ problems }: { problems: readonly Problem[] }) {
       <header>
         <h2 id="trouble">{counted(problems.length, 'problem')}</h2>
       </header>
-      <ul>
-        {problems.map((problem) => (
-          <li key={problem.text}>
-            <State tone="bad">
-              <span>{problem.text}</span>
-            </State>
-            <span class="next">
-              {problem.peer !== undefined && <a href={linkTo('members', problem.peer)}>Look at {problem.peer}</a>}
-              {problem.peer !== undefined && <a href={linkTo('check', problem.peer)}>Find the cause</a>}
-              {problem.pod !== undefined && (
-                <a href={linkTo('pods', problem.pod.namespace, problem.pod.name)}>Why does it wait?</a>
-              )}
-              {problem.peer === undefined && problem.pod === undefined && problem.next !== undefined && (
-                <span class="quiet">{problem.next}</span>
-              )}
-            </span>
-          </li>
-        ))}
-      </ul>
+      <ProblemList problems={problems.slice(0, SHOWN_PROBLEMS)} />
+      {problems.length > SHOWN_PROBLEMS && (
+        <details>
+          <summary>{problems.length - SHOWN_PROBLEMS} more</summary>
+          <ProblemList problems={problems.slice(SHOWN_PROBLEMS)} />
+        </details>
+      )}
     </section>
+  );
+}
+
+function ProblemList({ problems }: { problems: readonly Problem[] }) {
+  return (
+    <ul>
+      {problems.map((problem) => (
+        <li key={problem.text}>
+          <State tone="bad">
+            <span>{problem.text}</span>
+          </State>
+          <span class="next">
+            {problem.peer !== undefined && <a href={linkTo('members', problem.peer)}>Look at {problem.peer}</a>}
+            {problem.peer !== undefined && <a href={linkTo('check', problem.peer)}>Find the cause</a>}
+            {problem.pod !== undefined && (
+              <a href={linkTo('pods', problem.pod.namespace, problem.pod.name)}>Why does it wait?</a>
+            )}
+            {problem.peer === undefined && problem.pod === undefined && problem.next !== undefined && (
+              <span class="quiet">{problem.next}</span>
+            )}
+          </span>
+        </li>
+      ))}
+    </ul>
   );
 }
 

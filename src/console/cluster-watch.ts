@@ -1,3 +1,4 @@
+import { messageOf } from '../core/coded-error.ts';
 import type { AccessAttributes } from '../core/console/action-rights.ts';
 import type { Makers } from '../core/console/workloads-view.ts';
 import type { World } from '../core/explain/world.ts';
@@ -57,6 +58,7 @@ export class ClusterWatch {
   readonly #stores = new Map<Kind, Reflector<KubeObject>>();
   readonly #unseen = new Set<string>();
   #ownNamespace: KubeObject | undefined;
+  #failure: { message: string; at: number } | undefined;
   #onChange: (kind: Kind) => void = () => {};
 
   constructor(deps: ClusterWatchDeps) {
@@ -66,6 +68,13 @@ export class ClusterWatch {
   /** What is not shown because it may not be seen. */
   get unseen(): string[] {
     return [...this.#unseen];
+  }
+
+  /** Why what is shown may be old; undefined while the API server answers. */
+  get failure(): string | undefined {
+    const { clock } = this.#deps;
+    const isRecent = this.#failure !== undefined && clock.monotonic() - this.#failure.at < FAILURE_COUNTS_MS;
+    return isRecent ? this.#failure?.message : undefined;
   }
 
   onChange(listener: (kind: Kind) => void): void {
@@ -130,15 +139,34 @@ export class ClusterWatch {
   }
 
   async #openKind(kind: Kind): Promise<void> {
-    const { client, clock, logger, namespace } = this.#deps;
+    const { client, clock, namespace } = this.#deps;
     const type = KINDS[kind];
     const where = await this.#placeOf(type, kind === 'history' ? AGENT_NAMESPACE : namespace, kind === 'history');
     if (where === undefined) return void this.#unseen.add(kind);
     if (where.namespace !== undefined && kind !== 'history') this.#unseen.add(`${kind} of other namespaces`);
-    const options: ReflectorOptions<KubeObject> = { client, type, clock, logger, slim, ...where, ...SELECTORS[kind] };
+    const options: ReflectorOptions<KubeObject> = {
+      client,
+      type,
+      clock,
+      logger: this.#logger(),
+      slim,
+      ...where,
+      ...SELECTORS[kind],
+    };
     const store = new Reflector(options);
     store.onChange(() => this.#onChange(kind));
     this.#stores.set(kind, store);
+  }
+
+  /** Takes note of watches that fail, and says so where it was said before. */
+  #logger(): Logger {
+    const { logger, clock } = this.#deps;
+    const warn = (fields: object, message: string): void => {
+      const { err } = fields as { err?: unknown };
+      this.#failure = { message: messageOf(err), at: clock.monotonic() };
+      logger.warn(fields, message);
+    };
+    return { ...logger, warn };
   }
 
   /** All namespaces, this one, or nowhere. */
@@ -153,6 +181,8 @@ export class ClusterWatch {
 
 /** A page that waits longer shows what there is. */
 const FIRST_LIST_MS = 10_000;
+/** A watch that fails tries again, and fails again, sooner. */
+const FAILURE_COUNTS_MS = 15_000;
 
 const SELECTORS: Partial<Record<Kind, { fieldSelector: string }>> = {
   // Those of the agent; what is said of one pod is asked for with that.

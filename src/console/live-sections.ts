@@ -38,6 +38,16 @@ const RIGHTS_EVERY = 12;
 
 type Shared = Exclude<SectionName, 'pod'>;
 
+/** That the API server does not answer comes before all else. */
+function withFailure(view: FederationView, failure: string | undefined): FederationView {
+  if (failure === undefined) return view;
+  const problem = {
+    text: `the API server does not answer (${failure}): what is shown is what it said last`,
+    next: 'see whether kubectl get nodes answers; if your kubeconfig gets tokens that end, start headcut console again',
+  };
+  return { ...view, problems: [problem, ...view.problems] };
+}
+
 export interface LiveSectionsDeps {
   watch: ClusterWatch;
   rights: Rights;
@@ -97,7 +107,7 @@ export class LiveSections {
     const { watch } = this.#deps;
     const world = watch.world();
     const workloads = workloadsView(world, watch.makers());
-    this.#tell('federation', federationView(world));
+    this.#tell('federation', withFailure(federationView(world), watch.failure));
     this.#tell('workloads', workloads);
     this.#tell('time', timeView(watch.moments(), watch.events()));
     for (const viewer of this.#viewers) await this.#showPod(viewer, world);

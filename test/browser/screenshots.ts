@@ -41,7 +41,6 @@ const PICTURES: Picture[] = [
   { name: 'workloads', members: 7, at: 'workloads' },
   { name: 'pod', members: 7, at: 'pods/shop/web-5c44c9d89b-aa1' },
   { name: 'time', members: 7, at: 'time' },
-  { name: 'check', members: 7, at: 'check' },
   { name: 'invite', members: 7, at: '', act: openInvitation },
 ];
 

@@ -121,6 +121,14 @@ describe('the server of the console', () => {
     await sections(['federation'], 'live', ({ federation }) => federation.problems.length === 2);
   });
 
+  test('says that the API server does not answer any more, and shows what it said last', async () => {
+    cluster.fail(new Error('connect ECONNREFUSED'));
+    const isTold = ({ federation }: Record<string, Json>): boolean => federation.problems.length === 2;
+    const { federation } = await sections(['federation'], 'live', isTold);
+    expect(federation.problems[0].text).toMatch(/does not answer \(connect ECONNREFUSED\)/);
+    expect(federation.members).toHaveLength(5);
+  });
+
   test('does an action after its dry run was shown, once, and by the operation of the command', async () => {
     const early = await act({ action: 'offload', subject: 'blog', dryRun: false, ticket: 'made-up' });
     expect(early).toMatchObject({ status: 412 });

@@ -16,6 +16,7 @@ export class FakeCluster {
   logs = new PassThrough();
   readonly #objects: Record<string, KubeObject[]>;
   #version = 1_000;
+  #failure: Error | undefined;
 
   constructor(objects: Record<string, KubeObject[]>) {
     this.#objects = structuredClone(objects);
@@ -82,9 +83,16 @@ export class FakeCluster {
       throw new ApiError(403, { message: `${type.plural} is forbidden`, reason: 'Forbidden' });
   }
 
+  /** What all calls end with from now on; watches that are open end. */
+  fail(error: Error | undefined): void {
+    this.#failure = error;
+    for (const watch of this.watches.keys()) watch.end();
+  }
+
   readonly client = {
     list: async (type: ResourceType, options: { namespace?: string; query?: Query } = {}) => {
       this.lists += 1;
+      if (this.#failure !== undefined) throw this.#failure;
       this.#check('list', type, options.namespace);
       return {
         items: structuredClone(this.#select(type, options.namespace, options.query)),
@@ -102,6 +110,7 @@ export class FakeCluster {
       { signal }: { signal?: AbortSignal } = {},
     ): Promise<{ body: Readable; headers: object }> => {
       if (path.endsWith('/log')) return { body: this.logs, headers: {} };
+      if (this.#failure !== undefined) throw this.#failure;
       const body = new PassThrough();
       this.watches.set(body, path);
       signal?.addEventListener('abort', () => {

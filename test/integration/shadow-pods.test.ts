@@ -50,6 +50,14 @@ async function startProvider(limits: Partial<MemberLimits> = {}) {
     surroundings: () => ({ nameserver: '10.96.7.7', homeApi: undefined, clusterDomain: 'cluster.local' }),
     limits: () => ({ ...DEFAULT_MEMBER_LIMITS, pods: 200, ...limits }),
     leases,
+    // Of each member's claims one was made here.
+    volumes: {
+      holdsData: () => false,
+      refusalOf: (_peerId, _twin, { claims }) =>
+        claims.every(({ uid }) => uid === 'claim-1')
+          ? undefined
+          : { accepted: false, kind: 'policy', reason: 'VolumeMissing', message: 'not here' },
+    },
     homes,
     membersKnown: () => Promise.resolve(),
     clock,
@@ -144,6 +152,20 @@ test('an object that no pod of that consumer here references is not taken', asyn
   expect(await secretAt(twin, 'headcut-home.mine')).toBe('2');
   const { items } = await client.list(SECRETS, { namespace: twin });
   expect(items.map(({ metadata }) => metadata.name).sort()).toEqual(['headcut-home.mine', 'headcut-no-credentials']);
+});
+
+test('a pod has the claims that were made for it here, and no others', async () => {
+  const { provider, shadowPods } = await startProvider();
+  const { namespace, twin } = await twinNamespace();
+  const volumes = [{ name: 'data', persistentVolumeClaim: { claimName: 'data' } }];
+  const using = (uid: string, claims?: { name: string; uid: string }[]) =>
+    provider.submit(HOME, uid, { ...submission(podOf(namespace, uid, { volumes })), ...(claims ? { claims } : {}) });
+  expect(await using('v1')).toMatchObject({ accepted: false, kind: 'policy', reason: 'ClaimStaysHome' });
+  expect(await using('v2', [{ name: 'data', uid: 'claim-2' }])).toMatchObject({ reason: 'VolumeMissing' });
+  expect(await using('v3', [{ name: 'data', uid: 'claim-1' }])).toEqual({ accepted: true });
+  const made = await client.get<Pod>(PODS, { namespace: twin, name: 'web-v3' });
+  expect(made.spec.volumes?.[0]).toMatchObject({ persistentVolumeClaim: { claimName: 'volume-claim-1' } });
+  expect(shadowPods.get(`${twin}/web-v3`)?.spec.claims).toEqual([{ name: 'data', uid: 'claim-1' }]);
 });
 
 test('what a debugger names is taken once the debugger is there', async () => {

@@ -47,5 +47,6 @@ export function virtualKubeletPorts(nodes: readonly Node[]): number[] {
   const ports = nodes
     .filter(({ metadata }) => metadata.labels?.[PEER_LABEL] !== undefined)
     .flatMap(({ status }) => status?.daemonEndpoints?.kubeletEndpoint?.Port ?? []);
-  return [...new Set(ports)].sort((a, b) => a - b);
+  // Of a node that was only just made the API server says 0.
+  return [...new Set(ports.filter((port) => port > 0))].sort((a, b) => a - b);
 }

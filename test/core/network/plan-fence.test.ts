@@ -179,6 +179,6 @@ describe('the pods of a node', () => {
       status: { daemonEndpoints: { kubeletEndpoint: { Port: port } } },
     });
     const real: Node = { metadata: { name: 'n' }, status: { daemonEndpoints: { kubeletEndpoint: { Port: 10250 } } } };
-    expect(virtualKubeletPorts([virtual(10261), real, virtual(10260)])).toEqual([10260, 10261]);
+    expect(virtualKubeletPorts([virtual(10261), real, virtual(0), virtual(10260)])).toEqual([10260, 10261]);
   });
 });

@@ -12,6 +12,7 @@ import { readReleaseName } from '../../image/debian-packages.ts';
 import { hashFiles, hashOf } from '../../image/fingerprint.ts';
 import { readFingerprint, writeImageArchive } from '../../image/image-archive.ts';
 import { type Blob, createLayer, type ImageSettings, toBlob } from '../../image/oci-image.ts';
+import type { TarEntry } from '../../image/tar-archive.ts';
 
 /** What the tests call inside of containers, beyond Debian's minimal system. */
 const PACKAGES = [
@@ -51,6 +52,9 @@ interface StandIn {
 
 const PATH = 'PATH=/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin';
 const agnhostSettings = { Env: [PATH], Entrypoint: ['/agnhost'], Cmd: ['pause'] };
+
+/** The Go module that the test program is compiled from. */
+const MODULE = join(import.meta.dirname, '../../tools/conformance');
 
 /** What an image is made anew for, if it changes. */
 const SOURCES = [import.meta.filename, join(import.meta.dirname, '../../image/busybox-layer.ts')];
@@ -169,7 +173,14 @@ async function debianLayer({ cache }: StandInContext): Promise<Blob> {
 
 async function agnhostLayer(context: StandInContext): Promise<Blob> {
   const data = await tool(context, 'agnhost');
+  const sources = await runCommand('go', ['list', '-m', '-f', '{{.Dir}}', 'k8s.io/kubernetes'], { cwd: MODULE });
+  // Tests ask for them by HTTP, and by their names.
+  const files = ['localhost.crt', 'localhost.key'].map(async (name): Promise<TarEntry> => {
+    const path = join(sources.trim(), 'test/images/agnhost/porter', name);
+    return { kind: 'file', path: name, data: await readFile(path) };
+  });
   return createLayer([
+    ...(await Promise.all(files)),
     { kind: 'file', path: 'agnhost', data, mode: 0o755 },
     { kind: 'symlink', path: 'agnhost-2', target: 'agnhost' },
     { kind: 'directory', path: 'uploads', mode: 0o777 },

@@ -1,5 +1,6 @@
 import type { PodEvent } from '../../core/exchange/pod-submission.ts';
 import type { KubeObject } from '../../core/kube-objects.ts';
+import { concernsOwner } from '../../core/shadow-pod/owner-events.ts';
 import type { KubeClient } from '../../kube/client.ts';
 import { Reflector } from '../../kube/reflector.ts';
 import { EVENTS } from '../../kube/resources.ts';
@@ -13,7 +14,7 @@ interface EventObject extends KubeObject {
   count?: number;
   lastTimestamp?: string | null;
   eventTime?: string | null;
-  involvedObject?: { kind?: string; name?: string; uid?: string };
+  involvedObject?: { kind?: string; name?: string; uid?: string; fieldPath?: string };
   series?: { count?: number };
 }
 
@@ -83,11 +84,6 @@ export class PodEvents {
   }
 }
 
-/** On which node the pod is here is known at home: it is the virtual one. */
-function concernsOwner({ type, reason }: EventObject): boolean {
-  return type === 'Warning' || reason !== 'Scheduled';
-}
-
 function byTime(a: PodEvent, b: PodEvent): number {
   return a.lastTimestamp === b.lastTimestamp ? 0 : a.lastTimestamp < b.lastTimestamp ? -1 : 1;
 }
@@ -97,7 +93,8 @@ function toEssentials(event: EventObject): EventObject {
   const { metadata, type, reason, message, count, lastTimestamp, eventTime, involvedObject, series } = event;
   const { name, namespace, uid, resourceVersion } = metadata;
   const kept = { metadata: { name, namespace, uid, resourceVersion }, reason, message, count, series };
-  const about = { name: involvedObject?.name, uid: involvedObject?.uid };
+  const { name: podName, uid: podUid, fieldPath } = involvedObject ?? {};
+  const about = { name: podName, uid: podUid, fieldPath };
   return { ...kept, type, lastTimestamp, eventTime, involvedObject: about } as EventObject;
 }
 

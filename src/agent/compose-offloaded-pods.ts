@@ -2,6 +2,7 @@ import { parseResolvConf } from '../core/dns/resolv-conf.ts';
 import { FEDERATION_NAME } from '../core/membership/peer-object.ts';
 import { mayBePodAddress } from '../core/network/plan-network.ts';
 import { type GuestLimitSettings, type MemberLimits, memberLimitsOf } from '../core/shadow-pod/member-limits.ts';
+import { hasVariablesFromFiles } from '../core/shadow-pod/own-address.ts';
 import { gatedBy } from '../core/shadow-pod/shadow-pod.ts';
 import type { PodSurroundings } from '../core/shadow-pod/translate-pod.ts';
 import type { KubeClient } from '../kube/client.ts';
@@ -11,7 +12,7 @@ import type { Caches } from './caches.ts';
 import { DnsGate } from './dns/dns-gate.ts';
 import { KnownServices } from './dns/known-services.ts';
 import { HomeApiGate } from './home-api/home-api-gate.ts';
-import type { PeerLinks, PodAddresses, PodLeases } from './ports.ts';
+import type { HomeAddresses, PeerLinks, PodAddresses, PodLeases } from './ports.ts';
 import { ServiceMirrors } from './service/service-mirrors.ts';
 import { OffloadedPodIndex } from './shadow-pod/offloaded-pod-index.ts';
 
@@ -19,13 +20,13 @@ interface ComposedParts {
   client: KubeClient;
   caches: Caches;
   peers: PeerLinks;
-  addresses: PodAddresses;
+  addresses: PodAddresses & HomeAddresses;
   leases: PodLeases;
 }
 
 /** The Services (manifests/) behind which the agent serves offloaded pods. */
-const DNS_SERVICE = 'headcut-dns';
-const HOME_API_SERVICE = 'headcut-home-api';
+export const DNS_SERVICE = 'headcut-dns';
+export const HOME_API_SERVICE = 'headcut-home-api';
 const DNS_PORT = 53;
 
 /** What pods of peers find here as at home: Services, names, and the API server. */
@@ -68,6 +69,7 @@ export function composeForOffloadedPods(parts: AgentParts, composed: ComposedPar
     servers,
     clusterDomain,
     homeApi,
+    addresses,
     mayStart,
     clock,
     logger,
@@ -76,10 +78,11 @@ export function composeForOffloadedPods(parts: AgentParts, composed: ComposedPar
   const surroundings = (): PodSurroundings | undefined => {
     const nameserver = addressOf(DNS_SERVICE);
     const own = pods.get(`${config.namespace}/${config.podName}`)?.spec.containers[0];
+    const variablesFromFiles = hasVariablesFromFiles(nodes.get(config.nodeName)?.status?.nodeInfo?.kubeletVersion);
     const { image, imagePullPolicy } = (own ?? {}) as { image?: string; imagePullPolicy?: string };
     return nameserver === undefined
       ? undefined
-      : { nameserver, homeApi: homeApi(), clusterDomain, image, imagePullPolicy };
+      : { nameserver, homeApi: homeApi(), clusterDomain, image, imagePullPolicy, variablesFromFiles };
   };
   return { mirrors, limits, dnsGate, homeApiGate, surroundings };
 }

@@ -19,7 +19,7 @@ import { type Caches, createCaches } from './caches.ts';
 import { composeConsumer } from './compose-consumer.ts';
 import { composeDiagnosis } from './compose-diagnosis.ts';
 import { composeFencing } from './compose-fencing.ts';
-import { composeForOffloadedPods } from './compose-offloaded-pods.ts';
+import { composeForOffloadedPods, DNS_SERVICE, HOME_API_SERVICE } from './compose-offloaded-pods.ts';
 import { composeProvider } from './compose-provider.ts';
 import { composeSharing } from './compose-sharing.ts';
 import type { AgentConfig } from './config.ts';
@@ -60,6 +60,7 @@ import { createPodStreamHandlers } from './pod-streams/pod-stream-handlers.ts';
 import { createPodStreams } from './pod-streams/pod-streams.ts';
 import { Rosters } from './roster/rosters.ts';
 import { createServiceCalls } from './service/service-calls.ts';
+import { TwinServices } from './service/twin-services.ts';
 import { createPodCalls } from './shadow-pod/pod-calls.ts';
 import { ExportedPods } from './sharing/exported-pods.ts';
 
@@ -312,6 +313,12 @@ async function composeNetwork(
     (await lookup(host, { all: true })).map(({ address }) => address);
   const node = new NodeNetworkClient(join(networkFolder, NETWORK_SOCKET), clock);
   const namespaces = new Namespaces({ ...caches, exported });
+  const homeServices = new TwinServices({
+    services: caches.mirrors,
+    slices: caches.mirrorSlices,
+    ownServices: caches.ownServices,
+    forAll: [DNS_SERVICE, HOME_API_SERVICE].map((name) => `${namespace}/${name}`),
+  });
   const fence = new GuestFence({
     node,
     nodes,
@@ -340,6 +347,7 @@ async function composeNetwork(
     paths,
     probePort,
     serviceCidrs,
+    homeServices,
     state,
     onLook: () => status.noteAll(),
     clock,

@@ -11,6 +11,7 @@ import type { Beliefs, Told } from '../core/membership/judge-record.ts';
 import type { LastWord } from '../core/membership/last-word.ts';
 import type { PeerRecord } from '../core/membership/peer-record.ts';
 import type { RecordDecision } from '../core/membership/roster.ts';
+import type { HomeService } from '../core/network/guest-homes.ts';
 import type { RemotePodStats } from '../core/pod-stats/summary.ts';
 import type { ObjectReference } from '../core/reflection/references.ts';
 import type { SentService, ServiceProblem } from '../core/service/sent-service.ts';
@@ -180,6 +181,23 @@ export interface PeerAddresses {
 /** The pods of Services that this cluster exports, by their addresses here. Implemented by the sharing feature, used by the network. */
 export interface ExportedAddresses {
   has(namespace: string, address: string): boolean;
+  onChange(listener: () => void): void;
+}
+
+/** Addresses as pods of a peer that run here know them from their home. Implemented by the network feature. */
+export interface HomeAddresses {
+  /** The address there of what has this one here; the same one where it means the same, or where nothing is translated. */
+  toHome(member: string, here: string): string;
+  /** The address here of what has this one there. */
+  toHere(member: string, there: string): string;
+}
+
+/** The Services of peers by the addresses that they have at home. Implemented by the service feature, used by the network. */
+export interface HomeServices {
+  /** Sorted. */
+  servicesOf(member: string): readonly HomeService[];
+  /** Addresses of Services here that are for pods of all peers. */
+  local(): string[];
   onChange(listener: () => void): void;
 }
 

@@ -40,6 +40,9 @@ export const OWN_OBJECT_NAMES = 'Prefixed';
 /** Prefix of pod annotations on the provider that hold other answers of the downward API, a hash of the question after it. */
 export const OWN_FACT_PREFIX = 'headcut.dev/own-';
 
+/** Annotation of our copy of a peer's Service: the address that the Service has there. */
+export const HOME_ADDRESS_ANNOTATION = 'headcut.dev/home-address';
+
 export const MANAGED_BY_LABEL = 'app.kubernetes.io/managed-by';
 export const MANAGED_BY = 'headcut';
 

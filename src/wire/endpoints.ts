@@ -12,7 +12,7 @@ import {
   SentPod,
 } from './pod-schemas.ts';
 import { Empty, GraceSeconds, Label, MemberId, MIB, Uid } from './schemas.ts';
-import { ServiceProblems, Services } from './service-schemas.ts';
+import { ServiceAddresses, ServiceProblems, Services } from './service-schemas.ts';
 import { VolumeAnswer, VolumeRequest } from './volume-schemas.ts';
 
 /**
@@ -205,7 +205,7 @@ export const ENDPOINTS = {
     method: 'PUT',
     path: '/v1/namespaces/:namespace/services',
     params: NamespaceParams,
-    body: Type.Object({ services: Services }),
+    body: Type.Object({ services: Services, serviceAddresses: Type.Optional(ServiceAddresses) }),
     bodyBytes: 8 * MIB,
     reply: Type.Object({ problems: ServiceProblems }),
     replyBytes: MIB,

@@ -2,7 +2,7 @@ import Type from 'typebox';
 import type { ConfigObject, NodeInfo, Pod, PodStatus } from '../core/kube-objects.ts';
 import type { PodUsage } from '../core/pod-stats/summary.ts';
 import { Count, kubernetesObject, Label, Labels, Message, Name, Quantities, Reason, Text, Uid } from './schemas.ts';
-import { Services } from './service-schemas.ts';
+import { ServiceAddresses, Services } from './service-schemas.ts';
 import { OfferedClasses, PodClaims } from './volume-schemas.ts';
 
 /** What a consumer and a provider say about pods and room. */
@@ -33,6 +33,7 @@ export const PodSubmission = Type.Object({
   objects: ConfigObjects,
   ahead: Type.Optional(ObjectReferences),
   services: Type.Optional(Services),
+  serviceAddresses: Type.Optional(ServiceAddresses),
   fencing: Type.Optional(Fencing),
   consumerLost: Type.Optional(Type.Object({ stopAfterSeconds: Type.Integer({ minimum: 1, maximum: 2_592_000 }) })),
   claims: Type.Optional(PodClaims),

@@ -17,9 +17,11 @@ export const Ports = Type.Array(
   { maxItems: 100 },
 );
 
+const Ipv4 = Type.String({ pattern: '^[0-9]{1,3}(\\.[0-9]{1,3}){3}$' });
+
 const Endpoint = Type.Object(
   {
-    address: Type.String({ pattern: '^[0-9]{1,3}(\\.[0-9]{1,3}){3}$' }),
+    address: Ipv4,
     ready: Type.Boolean(),
     serving: Type.Boolean(),
     terminating: Type.Boolean(),
@@ -50,6 +52,9 @@ const SentService = Type.Object(
 );
 
 export const Services = Type.Array(SentService, { maxItems: 500 });
+
+/** By the names of Services: the addresses that they have at home. Beside them, as members of before refuse what they do not know in them. */
+export const ServiceAddresses = mapOf('^[a-z0-9.-]{1,63}$', Ipv4, 500);
 
 /** Why Services are not as their consumer wants them. */
 export const ServiceProblems = Type.Array(

@@ -1,6 +1,7 @@
 import fc from 'fast-check';
 import { Check } from 'typebox/value';
 import { expect, test } from 'vitest';
+import { fromSentState, toSentState } from '../../src/core/service/sent-service.ts';
 import type { EndpointSlice, Service } from '../../src/core/service/service-objects.ts';
 import { toSentServices } from '../../src/core/service/to-sent-services.ts';
 import { ENDPOINTS } from '../../src/wire/endpoints.ts';
@@ -10,7 +11,7 @@ const { body } = ENDPOINTS.updateServices;
 
 function sent(services: Service[], slices: EndpointSlice[]) {
   const found = { services, slices, pod: () => pod('x'), isOffloaded: () => false, toImage: (local: string) => local };
-  return { services: toSentServices({ namespace: 'demo', ...found }) };
+  return toSentState(toSentServices({ namespace: 'demo', ...found }));
 }
 
 test('whatever Services a namespace has, a peer can read what it is told of them', () => {
@@ -45,6 +46,20 @@ test('whatever Services a namespace has, a peer can read what it is told of them
     }),
     { numRuns: 50 },
   );
+});
+
+test('addresses of Services travel beside them, where a former build overlooks them, and no other kind has any', () => {
+  const told = sent([service('web', { clusterIP: '10.96.0.5' }), service('set', { clusterIP: 'None' })], []);
+  expect(told.services.every((one) => !('clusterIP' in one))).toBe(true);
+  expect(told.serviceAddresses).toEqual({ web: '10.96.0.5' });
+  expect(fromSentState(told).map(({ name, clusterIP }) => [name, clusterIP])).toEqual([
+    ['set', undefined],
+    ['web', '10.96.0.5'],
+  ]);
+  expect(fromSentState({ services: told.services })).toEqual(told.services);
+  const forged = { ...told, serviceAddresses: { set: '10.96.0.1' } };
+  expect(fromSentState(forged).some(({ clusterIP }) => clusterIP !== undefined)).toBe(false);
+  expect(Check(body, { ...told, serviceAddresses: { web: '1.2.3.4 }' } })).toBe(false);
 });
 
 test('very many Services and endpoints are told in part', () => {

@@ -12,6 +12,7 @@ import {
 } from '../../core/dns/message.ts';
 import { fateOf, type OriginView } from '../../core/dns/origin-names.ts';
 import { toOriginAnswer } from '../../core/dns/to-origin-answer.ts';
+import { OWN_ADDRESS_NAME } from '../../core/shadow-pod/own-address.ts';
 import { uidOfGateName } from '../../core/shadow-pod/start-gate.ts';
 import type { Clock } from '../../runtime/clock.ts';
 import {
@@ -23,7 +24,7 @@ import {
 } from '../../runtime/dns-transport.ts';
 import { FairShares, type ShareLimits } from '../../runtime/fair-shares.ts';
 import type { Logger } from '../../runtime/logger.ts';
-import type { KnownNames, OffloadedPod, OffloadedPods } from '../ports.ts';
+import type { HomeAddresses, KnownNames, OffloadedPod, OffloadedPods, PodAddresses } from '../ports.ts';
 
 export interface DnsGateDeps {
   pods: OffloadedPods;
@@ -33,6 +34,7 @@ export interface DnsGateDeps {
   clusterDomain: string;
   /** Where offloaded pods reach the API server of their home; undefined while that is not offered. */
   homeApi(): string | undefined;
+  addresses: HomeAddresses & Pick<PodAddresses, 'synced' | 'toImage'>;
   /** Whether the pod with this UID at home may start now. */
   mayStart(uid: string): boolean;
   clock: Clock;
@@ -95,17 +97,28 @@ export class DnsGate {
       return respond(this.#deps.mayStart(gated) ? goAhead(question) : { rcode: RCODE.nameError });
     const pod = await this.#deps.pods.find(client);
     if (pod === undefined) return respond({ rcode: RCODE.refused });
+    if (question.name.toLowerCase() === OWN_ADDRESS_NAME) return respond(this.#ownAddress(client, question));
     const giveBack = this.#shares.take(pod.cluster, pod.uid);
     if (giveBack === undefined) return respond({ rcode: RCODE.serverFailure });
-    return this.#answerPod({ pod, bytes, query, question }, transport).finally(giveBack);
+    return this.#answerPod({ client, pod, bytes, query, question }, transport).finally(giveBack);
+  }
+
+  /** The address by which others know a pod; none where there is no network between clusters. */
+  #ownAddress(client: string, { name, type }: DnsQuestion): Sections {
+    const { addresses } = this.#deps;
+    if (!addresses.synced) return { rcode: RCODE.serverFailure };
+    const image = addresses.toImage(plainAddress(client));
+    if (image === undefined) return { rcode: RCODE.nameError };
+    return { rcode: RCODE.noError, answers: type === 'A' ? [{ type: 'A', name, ttl: 0, data: image }] : [] };
   }
 
   async #answerPod(
-    { pod, bytes, query, question }: { pod: OffloadedPod; bytes: Buffer; query: DnsMessage; question: DnsQuestion },
+    asked: { client: string; pod: OffloadedPod; bytes: Buffer; query: DnsMessage; question: DnsQuestion },
     transport: DnsTransport,
   ): Promise<Buffer> {
+    const { bytes, query, question } = asked;
     const respond = (sections: Sections): Buffer => toAnswer(query, sections, transport);
-    const view = this.#viewOf(pod);
+    const view = this.#viewOf(asked);
     const fate = fateOf(question.name, view);
     switch (fate.type) {
       case 'pass':
@@ -117,7 +130,7 @@ export class DnsGate {
       case 'ask':
         return respond(await this.#askForName(query, question, fate, view));
       case 'reverse':
-        return respond(await this.#ask(query, question, question.name, view));
+        return respond(await this.#ask(query, question, fate.name, view));
     }
   }
 
@@ -176,15 +189,27 @@ export class DnsGate {
     throw failure;
   }
 
-  #viewOf({ cluster }: OffloadedPod): OriginView {
-    const { pods, clusterDomain, homeApi } = this.#deps;
+  #viewOf({ client, pod: { cluster } }: { client: string; pod: OffloadedPod }): OriginView {
+    const { pods, clusterDomain, homeApi, addresses } = this.#deps;
+    const own = plainAddress(client);
     return {
       clusterDomain,
       twinOf: (namespace) => pods.twinOf(cluster, namespace),
       namespaceOf: (twin) => pods.namespaceOf(cluster, twin),
       homeApi: homeApi(),
+      // A pod at home may have the address that the asking one has on its own interface, which would ask itself by that.
+      toHome: (here) => {
+        const there = addresses.toHome(cluster, here);
+        return there === own ? here : there;
+      },
+      toHere: (there) => (there === own ? there : addresses.toHere(cluster, there)),
     };
   }
+}
+
+/** Sockets that take both kinds show IPv4 in the form of IPv6. */
+function plainAddress(client: string): string {
+  return client.replace(/^::ffff:/i, '');
 }
 
 /** The address means nothing; it is there. */
@@ -194,5 +219,5 @@ function goAhead({ name, type }: DnsQuestion): Sections {
 
 function homeApiRecords(question: DnsQuestion, view: OriginView): DnsRecord[] {
   if (question.type !== 'A' || view.homeApi === undefined) return [];
-  return [{ type: 'A', name: question.name, ttl: HOME_API_TTL_SECONDS, data: view.homeApi }];
+  return [{ type: 'A', name: question.name, ttl: HOME_API_TTL_SECONDS, data: view.toHome(view.homeApi) }];
 }

@@ -1,11 +1,12 @@
 import type { NetworkView } from '../../core/membership/network-status.ts';
+import { type GuestHome, type HomeAddressing, toHereAddress, toHomeAddress } from '../../core/network/guest-homes.ts';
 import type { NetworkClaim } from '../../core/network/network-claim.ts';
 import type { TunnelReport } from '../../core/network/node-network.ts';
 import type { PacketPath } from '../../core/network/path.ts';
 import type { PeerNetwork } from '../../core/network/plan-network.ts';
 import { contains, mapAddress, parseIpv4, parsePrefix } from '../../core/network/prefix.ts';
 import type { Refusal } from '../../core/network/refusal.ts';
-import type { PeerAddresses, PodAddresses } from '../ports.ts';
+import type { HomeAddresses, PeerAddresses, PodAddresses } from '../ports.ts';
 
 export interface NetworkStateDeps {
   /** The claim in the own record. */
@@ -22,13 +23,15 @@ const NO_WAY: Refusal = {
 };
 
 /** What is known of the pod network: addresses for other features, and what to show. Written by Network alone. */
-export class NetworkState implements PodAddresses, PeerAddresses {
+export class NetworkState implements PodAddresses, PeerAddresses, HomeAddresses {
   /** Why this cluster takes no part, if so. */
   refused: Refusal | undefined;
   /** What went wrong in the last look, for people. */
   failure: string | undefined;
   report: TunnelReport | undefined;
   peers: ReadonlyMap<string, PeerNetwork> = new Map();
+  /** Of the members whose pods run here, as the node holds it: what their addresses mean to these. */
+  homes: ReadonlyMap<string, GuestHome> = new Map();
   readonly #deps: NetworkStateDeps;
   readonly #listeners: ((peerId: string) => void)[] = [];
   /** WireGuard keys of peers whose tunnel has worked. */
@@ -63,6 +66,21 @@ export class NetworkState implements PodAddresses, PeerAddresses {
   toLocal(image: string): string | undefined {
     const claim = this.#ownClaim();
     return claim === undefined ? undefined : mapAddress(image, parsePrefix(claim.prefix), parsePrefix(claim.podCidr));
+  }
+
+  toHome(member: string, here: string): string {
+    const addressing = this.#addressingOf(member);
+    return addressing === undefined ? here : toHomeAddress(here, addressing);
+  }
+
+  toHere(member: string, there: string): string {
+    const addressing = this.#addressingOf(member);
+    return addressing === undefined ? there : toHereAddress(there, addressing);
+  }
+
+  #addressingOf(member: string): HomeAddressing | undefined {
+    const [home, own] = [this.homes.get(member), this.#ownClaim()];
+    return home === undefined || own === undefined ? undefined : { home, own, bridged: this.report?.bridged === true };
   }
 
   imageOf(peerId: string, local: string): string | null | undefined {

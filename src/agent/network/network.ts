@@ -1,9 +1,11 @@
 import { isDeepStrictEqual } from 'node:util';
 import { messageOf } from '../../core/coded-error.ts';
 import type { Node, Pod } from '../../core/kube-objects.ts';
+import { PEER_LABEL } from '../../core/labels.ts';
 import { FEDERATION_NAME, type FederationObject } from '../../core/membership/peer-object.ts';
 import type { PeerRecord } from '../../core/membership/peer-record.ts';
 import { mustMove } from '../../core/network/claim-holders.ts';
+import { type GuestHome, guestHomes } from '../../core/network/guest-homes.ts';
 import { type ClaimPlan, type NetworkClaim, planClaim } from '../../core/network/network-claim.ts';
 import type { NodeNetwork, TunnelReport } from '../../core/network/node-network.ts';
 import {
@@ -26,7 +28,7 @@ import type { Store } from '../../kube/store.ts';
 import type { Clock } from '../../runtime/clock.ts';
 import { type Controller, createController, type ReconcileResult } from '../../runtime/controller.ts';
 import type { Logger } from '../../runtime/logger.ts';
-import type { OwnIdentity, PeerLinks, Roster } from '../ports.ts';
+import type { HomeServices, OwnIdentity, PeerLinks, Roster } from '../ports.ts';
 import type { Namespaces } from './namespaces.ts';
 import type { NetworkMemory } from './network-memory.ts';
 import type { NetworkState } from './network-state.ts';
@@ -51,6 +53,7 @@ export interface NetworkDeps {
   probePort: number;
   /** The networks of this cluster's Services. */
   serviceCidrs: string[];
+  homeServices: HomeServices;
   state: NetworkState;
   /** A look at the whole ended, well or not. */
   onLook(): void;
@@ -107,6 +110,7 @@ export class Network {
         this.controller.enqueueAfter(KEY, SETTLE_MS);
     });
     deps.namespaces.onChange(() => this.controller.enqueueAfter(KEY, SETTLE_MS));
+    deps.homeServices.onChange(() => this.controller.enqueueAfter(KEY, SETTLE_MS));
     deps.nodes.onChange((_key, after, before) => {
       const { spec, status } = after ?? {};
       if (!isDeepStrictEqual([spec, status?.addresses], [before?.spec, before?.status?.addresses])) this.touch();
@@ -249,8 +253,10 @@ export class Network {
         ]),
       ),
     );
-    await this.#make(claim === undefined ? undefined : this.#wanted(claim, usable, settings));
+    const homes = claim === undefined ? new Map<string, GuestHome>() : this.#homes(claim, usable);
+    await this.#make(claim === undefined ? undefined : this.#wanted({ claim, usable, settings, homes }));
     state.peers = withProblems(planned, state.report);
+    state.homes = homes;
   }
 
   /** Who holds what is known over restarts; a store that does not answer stops nothing. */
@@ -264,14 +270,37 @@ export class Network {
       .catch((err: unknown) => logger.warn({ err }, 'who holds which part of the pod network was not stored'));
   }
 
-  #wanted(claim: NetworkClaim, usable: PeerRecord[], settings: NetworkSettings): NodeNetwork {
-    const { memory, probePort, paths, serviceCidrs } = this.#deps;
+  #wanted(input: {
+    claim: NetworkClaim;
+    usable: PeerRecord[];
+    settings: NetworkSettings;
+    homes: ReadonlyMap<string, GuestHome>;
+  }): NodeNetwork {
+    const { claim, usable, settings } = input;
+    const { memory, probePort, paths, serviceCidrs, homeServices } = this.#deps;
     const peers = usable.flatMap(({ id, network }) =>
       network === undefined ? [] : [{ publicKey: network.publicKey, prefix: network.prefix, ...paths.endpointOf(id) }],
     );
     const { port, podCidr, prefix } = claim;
     const reachable = settings.reachable === 'All' ? undefined : this.#reachable(podCidr);
-    return { privateKey: memory.keys.privateKey, port, probePort, podCidr, prefix, reachable, serviceCidrs, peers };
+    const { privateKey } = memory.keys;
+    const homes = [...input.homes.values()];
+    // What the owner opened to guests, and the agent's Services for them, are there under their addresses here.
+    const local = [...settings.guestNetworks, ...homeServices.local().map((address) => `${address}/32`)];
+    return { privateKey, port, probePort, podCidr, prefix, reachable, serviceCidrs, homes, local, peers };
+  }
+
+  #homes({ podCidr }: NetworkClaim, usable: readonly PeerRecord[]): Map<string, GuestHome> {
+    const { pods, nodes, namespaces, homeServices } = this.#deps;
+    const claims = new Map(usable.map(({ id, network }) => [id, network]));
+    return guestHomes({
+      pods: pods.list(),
+      podCidr: parsePrefix(podCidr),
+      isHere: (name) => nodes.get(name)?.metadata.labels?.[PEER_LABEL] === undefined,
+      twinOf: (namespace) => namespaces.twinOf(namespace),
+      claimOf: (member) => claims.get(member),
+      servicesOf: (member) => homeServices.servicesOf(member),
+    });
   }
 
   #reachable(podCidr: string): string[] {

@@ -9,6 +9,7 @@ import type { Clock } from '../../runtime/clock.ts';
 import type { Logger } from '../../runtime/logger.ts';
 import { applyAddressing } from './addressing.ts';
 import { FenceRules } from './fence-rules.ts';
+import { GuestFrames } from './guest-frames.ts';
 import { PacketRules } from './packet-rules.ts';
 import { readUsedRoutes } from './routes.ts';
 import { type TunnelKind, TunnelLink } from './tunnel-link.ts';
@@ -28,15 +29,18 @@ export class NodeNetworkKeeper {
   readonly #link: TunnelLink;
   readonly #rules = new PacketRules();
   readonly #fence: FenceRules;
+  readonly #frames: GuestFrames;
   #wanted: NodeNetwork | undefined;
   #kind: TunnelKind | undefined;
   #problems: EntryProblem[] = [];
   #mtu = 0;
+  #bridged = false;
   #busy: Promise<unknown> = Promise.resolve();
 
   constructor(deps: NodeNetworkDeps) {
     this.#deps = deps;
     this.#fence = new FenceRules(deps);
+    this.#frames = new GuestFrames(deps);
     this.#link = new TunnelLink({ ...deps, onReset: () => this.#again() });
   }
 
@@ -83,6 +87,7 @@ export class NodeNetworkKeeper {
       this.#wanted = undefined;
       this.#kind = undefined;
       await this.#link.remove();
+      await this.#frames.remove();
       await this.#rules.remove();
     });
   }
@@ -97,6 +102,7 @@ export class NodeNetworkKeeper {
     // The rules first: not a packet is to pass unmapped.
     const wrote = await this.#rules.apply(network);
     if (wrote) this.#deps.logger.info({ prefix: network.prefix, podCidr: network.podCidr }, 'packet rules written');
+    this.#bridged = !(await this.#frames.apply(network));
     this.#kind = await this.#link.ensure();
     const failed = await this.#setTunnels(network);
     const { mtu, failures } = await applyAddressing(network);
@@ -140,6 +146,7 @@ export class NodeNetworkKeeper {
       mtu: this.#mtu,
       peers: peers.map(({ allowedIps: _, keepaliveSeconds: __, ...traffic }) => traffic),
       problems: this.#problems,
+      ...(this.#bridged ? { bridged: true } : {}),
     };
   }
 

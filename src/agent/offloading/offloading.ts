@@ -8,6 +8,7 @@ import { isTokenOfAccount, withoutTokens } from '../../core/offloading/token-rul
 import { isTerminal } from '../../core/pod-phase.ts';
 import { podRequests, toResourceList } from '../../core/quantities/resources.ts';
 import { toSentObject } from '../../core/reflection/reflected-object.ts';
+import { toSentState } from '../../core/service/sent-service.ts';
 import { KEPT_AFTER_MS } from '../../core/virtual-node/peer-room.ts';
 import { withNamedClaims } from '../../core/volume/pod-claims.ts';
 import type { KubeClient } from '../../kube/client.ts';
@@ -249,7 +250,7 @@ export class Offloading {
       virtualNode: local.spec.nodeName ?? '',
       hostIP: this.#deps.hostIp,
       objects: [...sent.objects, ...tokens],
-      ...(services === 'told' ? {} : { services }),
+      ...(services === 'told' ? {} : toSentState(services)),
       ...(fencedMs === undefined ? {} : { fencing: { afterSeconds: Math.ceil(fencedMs / 1_000) } }),
       ...(stopAfterSeconds === undefined ? {} : { consumerLost: { stopAfterSeconds } }),
       ...(claims.length === 0 ? {} : { claims }),

@@ -1,3 +1,4 @@
+import { fromSentState } from '../../core/service/sent-service.ts';
 import type { CallHandlers } from '../../peering/serving.ts';
 import type { ServiceMirrorDesk } from '../ports.ts';
 
@@ -5,7 +6,7 @@ import type { ServiceMirrorDesk } from '../ports.ts';
 export function createServiceCalls(desk: ServiceMirrorDesk): Pick<CallHandlers, 'updateServices'> {
   return {
     updateServices: async ({ peerId, params, body }) => ({
-      problems: await desk.update(peerId, params.namespace, body.services),
+      problems: await desk.update(peerId, params.namespace, fromSentState(body)),
     }),
   };
 }

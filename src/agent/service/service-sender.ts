@@ -2,7 +2,7 @@ import { createHash } from 'node:crypto';
 import { hasCode } from '../../core/coded-error.ts';
 import type { Pod } from '../../core/kube-objects.ts';
 import { isTerminal } from '../../core/pod-phase.ts';
-import type { SentService, ServiceProblem } from '../../core/service/sent-service.ts';
+import { type SentService, type ServiceProblem, toSentState } from '../../core/service/sent-service.ts';
 import { shownProblems } from '../../core/service/shown-problems.ts';
 import { toSentServices } from '../../core/service/to-sent-services.ts';
 import type { KubeClient } from '../../kube/client.ts';
@@ -175,7 +175,7 @@ export class ServiceSender implements ServiceSource {
 
   async #send(link: PeerLink, namespace: string, services: SentService[]): Promise<ServiceProblem[] | undefined> {
     try {
-      const { problems } = await link.call('updateServices', { params: { namespace }, body: { services } });
+      const { problems } = await link.call('updateServices', { params: { namespace }, body: toSentState(services) });
       return shownProblems(problems);
     } catch (error) {
       // The session tells when the peer is back, or has the first pod of the namespace.

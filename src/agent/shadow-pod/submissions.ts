@@ -3,6 +3,7 @@ import type { PodSubmission, PodVerdict } from '../../core/exchange/pod-submissi
 import type { GuestTerms } from '../../core/guest-pod/guest-terms.ts';
 import { type ConfigObject, objectKey, type Pod } from '../../core/kube-objects.ts';
 import { isTokenSecretName, type Twin, toNoCredentials } from '../../core/reflection/reflected-object.ts';
+import { fromSentState } from '../../core/service/sent-service.ts';
 import { SentAhead } from '../../core/shadow-pod/ahead.ts';
 import { type LimitPlan, type MemberLimits, planLimits } from '../../core/shadow-pod/member-limits.ts';
 import { refusalByPolicy } from '../../core/shadow-pod/policy.ts';
@@ -222,11 +223,12 @@ export class Submissions {
     await this.#applyObjects([...wanted.filter(({ owner }) => owner === undefined), ...others], twin);
     const created = await this.#deps.client.create(SHADOW_PODS, shadow);
     const tokens = wanted.filter(({ owner }) => owner !== undefined).map(({ object }) => ({ object, owner: created }));
+    const { services } = submission;
     await Promise.all([
       objects.apply(tokens.map(toOwned), twin, { paid: true }),
-      submission.services === undefined
+      services === undefined
         ? undefined
-        : this.#deps.services.prepare(origin.cluster, origin.namespace, submission.services),
+        : this.#deps.services.prepare(origin.cluster, origin.namespace, fromSentState({ ...submission, services })),
     ]);
     await this.#createPod(created);
     await untilSeen(this.#deps.clock, () => this.#deps.shadowPods.get(objectKey(created)) !== undefined);

@@ -8,6 +8,9 @@ export interface OriginView {
   namespaceOf(twin: string): string | undefined;
   /** The address at which pods reach the API server of their home; undefined where they may not. */
   homeApi: string | undefined;
+  /** The address by which the consumer's pods know what has this one here, and the other way round. */
+  toHome(here: string): string;
+  toHere(there: string): string;
 }
 
 export type NameFate =
@@ -16,7 +19,7 @@ export type NameFate =
   /** Asked under another name here; `service` is the Service (NAMESPACE/NAME here) that it belongs to, if it is the name of any. */
   | { type: 'ask'; name: string; service: string | undefined }
   /** The answer names services; those of other namespaces than the consumer's are nobody's business. */
-  | { type: 'reverse' }
+  | { type: 'reverse'; name: string }
   /** The API server of the consumer. */
   | { type: 'home-api' }
   | { type: 'absent' };
@@ -26,7 +29,8 @@ const API_SERVICE = 'kubernetes.default.svc';
 /** What becomes of a name that an offloaded pod asks for. Names of the cluster are its home's, never this cluster's own. */
 export function fateOf(asked: string, view: OriginView): NameFate {
   const name = normal(asked);
-  if (name.endsWith('.in-addr.arpa') || name.endsWith('.ip6.arpa')) return { type: 'reverse' };
+  if (name.endsWith('.in-addr.arpa') || name.endsWith('.ip6.arpa'))
+    return { type: 'reverse', name: toReverse(name, view) };
   const inside = parseClusterName(name, view.clusterDomain);
   if (inside === undefined) return { type: 'pass' };
   if (name === `${API_SERVICE}.${view.clusterDomain}`) {
@@ -37,7 +41,7 @@ export function fateOf(asked: string, view: OriginView): NameFate {
   const service = inside.kind === 'svc' ? inside.front.at(-1) : undefined;
   return {
     type: 'ask',
-    name: toName(inside, twin, view),
+    name: toName({ ...inside, front: moved(inside, view.toHere) }, twin, view),
     service: service === undefined ? undefined : `${twin}/${service}`,
   };
 }
@@ -47,7 +51,31 @@ export function toOriginName(answered: string, view: OriginView): string | undef
   const inside = parseClusterName(normal(answered), view.clusterDomain);
   if (inside === undefined) return answered;
   const namespace = view.namespaceOf(inside.namespace);
-  return namespace === undefined ? undefined : toName(inside, namespace, view);
+  if (namespace === undefined) return undefined;
+  return toName({ ...inside, front: moved(inside, view.toHome) }, namespace, view);
+}
+
+/** True for names whose answers are addresses of pods and Services; those of `pod` are made of the name alone. */
+export function hasAddresses(asked: string, { clusterDomain }: OriginView): boolean {
+  return parseClusterName(normal(asked), clusterDomain)?.kind === 'svc';
+}
+
+const REVERSE = /^(\d{1,3})\.(\d{1,3})\.(\d{1,3})\.(\d{1,3})\.in-addr\.arpa$/;
+
+/** The question for the name of an address that the consumer's pods know, as it is asked here. */
+function toReverse(name: string, { toHere }: OriginView): string {
+  const bytes = REVERSE.exec(name)?.slice(1).reverse();
+  if (bytes === undefined) return name;
+  return `${toHere(bytes.join('.')).split('.').reverse().join('.')}.in-addr.arpa`;
+}
+
+const DASHED = /^\d{1,3}(-\d{1,3}){3}$/;
+
+/** A pod without a host name is called by its address: `10-244-0-7.SERVICE`. */
+function moved({ front, kind }: ClusterName, move: (address: string) => string): string[] {
+  const [first = '', ...rest] = front;
+  if (kind !== 'svc' || rest.length !== 1 || !DASHED.test(first)) return front;
+  return [move(first.replaceAll('-', '.')).replaceAll('.', '-'), ...rest];
 }
 
 interface ClusterName {

@@ -1,5 +1,5 @@
 import { type DnsMessage, type DnsQuestion, type DnsRecord, RCODE, rcodeOf, type Sections } from './message.ts';
-import { type OriginView, toOriginName } from './origin-names.ts';
+import { hasAddresses, type OriginView, toOriginName } from './origin-names.ts';
 
 /**
  * What this cluster's DNS answered, in the names that the consumer's pods know: the name that was asked keeps the spelling of
@@ -13,8 +13,12 @@ export function toOriginAnswer(
 ): Sections & { isTruncated: boolean } {
   const rename = (name: string): string | undefined =>
     name.toLowerCase() === asked.toLowerCase() ? question.name : toOriginName(name, view);
+  // Of a name outside of the cluster too, to which a Service may lead, the addresses are what they are.
+  const toHome = (name: string, address: string): string => (hasAddresses(name, view) ? view.toHome(address) : address);
   const translate = (records: DnsRecord[] | undefined): DnsRecord[] =>
-    (records ?? []).filter((record) => record.type !== 'OPT').flatMap((record) => toOriginRecord(record, rename));
+    (records ?? [])
+      .filter((record) => record.type !== 'OPT')
+      .flatMap((record) => toOriginRecord(record, rename, toHome));
   const answers = translate(answer.answers);
   const hidden = (answer.answers?.length ?? 0) > 0 && answers.length === 0;
   return {
@@ -28,10 +32,16 @@ export function toOriginAnswer(
 
 type Rename = (name: string) => string | undefined;
 
-function toOriginRecord(record: DnsRecord, rename: Rename): DnsRecord[] {
+function toOriginRecord(
+  record: DnsRecord,
+  rename: Rename,
+  toHome: (name: string, address: string) => string,
+): DnsRecord[] {
   const name = rename(record.name);
   if (name === undefined) return [];
   switch (record.type) {
+    case 'A':
+      return [{ ...record, name, data: toHome(record.name, record.data) }];
     case 'CNAME':
     case 'DNAME':
     case 'NS':

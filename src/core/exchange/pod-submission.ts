@@ -1,6 +1,6 @@
 import type { ConfigObject, Pod, PodStatus } from '../kube-objects.ts';
 import { plainLine, plainReason } from '../plain-text.ts';
-import type { SentService } from '../service/sent-service.ts';
+import type { SentService, ServiceAddresses } from '../service/sent-service.ts';
 import type { PodClaim } from './volume.ts';
 
 /** A pod that a consumer sends to a provider, with all that it references. */
@@ -17,6 +17,8 @@ export interface PodSubmission {
   ahead?: { kind: ConfigObject['kind']; name: string }[];
   /** All Services of the pod's namespace: they are there before it starts. */
   services?: SentService[];
+  /** The addresses that they have at home, by their names. */
+  serviceAddresses?: ServiceAddresses;
   /** Stop the pod when its home has been out of contact for this long. */
   fencing?: Fencing;
   /** End the pod when its home has been out of contact for this long; undefined: it goes on. */

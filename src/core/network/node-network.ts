@@ -1,5 +1,6 @@
 import { isIP, isIPv4 } from 'node:net';
 import { CodedError, messageOf } from '../coded-error.ts';
+import { type GuestHome, parseGuestHomes } from './guest-homes.ts';
 import type { NodeFence } from './node-fence.ts';
 import { formatPrefix, overlaps, type Prefix, parsePrefix } from './prefix.ts';
 import { problemOfPublicKey, publicKeyOf } from './wireguard-key.ts';
@@ -25,6 +26,10 @@ export interface NodeNetwork {
   reachable: string[] | undefined;
   /** The networks out of which this cluster's Services have their addresses; empty where that is not known. */
   serviceCidrs: string[];
+  /** Where the pods that run here for others come from. */
+  homes?: GuestHome[];
+  /** Networks whose addresses mean for these pods as well what they mean here. */
+  local?: string[];
   peers: TunnelPeer[];
 }
 
@@ -45,6 +50,8 @@ export interface TunnelReport {
   peers: PeerTraffic[];
   /** Peers of whom nothing was made; all others are as wanted. */
   problems?: EntryProblem[];
+  /** Pods of others are bridged as all are, as this kernel cannot take their frames up: addresses of pods at home lead nowhere. */
+  bridged?: boolean;
 }
 
 /** Why the entry of one peer was not made. */
@@ -76,6 +83,7 @@ const KEY = /^[A-Za-z0-9+/]{43}=$/;
 /** A member of a larger federation than this would have to be told in parts. */
 const MAX_PEERS = 1_000;
 const MAX_SERVICE_CIDRS = 100;
+const MAX_LOCAL = 600;
 
 /** The range whose routes are asked for; throws InvalidArgument. */
 export function parseNetworkRange(text: unknown): string {
@@ -88,7 +96,7 @@ export function parseNetworkRange(text: unknown): string {
  */
 export function parseNodeNetwork(value: unknown): { network: NodeNetwork; problems: EntryProblem[] } {
   const network = value as NodeNetwork;
-  const { privateKey, port, probePort, reachable, serviceCidrs } = network;
+  const { privateKey, port, probePort, reachable, serviceCidrs, homes = [], local = [] } = network;
   check(typeof privateKey === 'string' && KEY.test(privateKey), 'privateKey');
   check(isPort(port) && isPort(probePort) && port !== probePort, 'port');
   const [podCidr, prefix] = [canonical(network.podCidr), canonical(network.prefix)];
@@ -96,6 +104,7 @@ export function parseNodeNetwork(value: unknown): { network: NodeNetwork; proble
   check(Array.isArray(network.peers) && network.peers.length <= MAX_PEERS, 'peers');
   check(reachable === undefined || (Array.isArray(reachable) && reachable.every((one) => isIPv4(one))), 'reachable');
   check(Array.isArray(serviceCidrs) && serviceCidrs.length <= MAX_SERVICE_CIDRS, 'serviceCidrs');
+  check(Array.isArray(local) && local.length <= MAX_LOCAL, 'local');
   const { peers, problems } = parsePeers({ privateKey, own: [podCidr, prefix] }, network.peers);
   return {
     network: {
@@ -106,6 +115,8 @@ export function parseNodeNetwork(value: unknown): { network: NodeNetwork; proble
       prefix,
       reachable,
       serviceCidrs: serviceCidrs.map(canonical),
+      homes: parseGuestHomes(homes),
+      local: local.map(canonical),
       peers,
     },
     problems,

@@ -1,4 +1,5 @@
 import { LINK, NFT_TABLE, type NodeNetwork } from './node-network.ts';
+import { guestSources, homeChains, homeRules } from './plan-homes.ts';
 import { formatIpv4, parsePrefix } from './prefix.ts';
 
 /** The first bytes of a probe; no WireGuard packet starts like this (its first byte is 1 to 4). */
@@ -18,7 +19,13 @@ export function nodeAddress(prefix: string): string {
 export function planNft(network: NodeNetwork): string {
   return [
     // "add" first: deleting what is not there would fail the transaction.
-    ...replaceTable('ip', [...mapping(network), ...fences(network), ...untranslated(network), ...probes(network)]),
+    ...replaceTable('ip', [
+      ...homeChains(network),
+      ...mapping(network),
+      ...fences(network),
+      ...untranslated(network),
+      ...probes(network),
+    ]),
     ...replaceTable('ip6', probes(network)),
   ].join('\n');
 }
@@ -37,19 +44,24 @@ function chain(name: string, hook: string, rules: string[]): string[] {
   return [`  chain ${name} {`, `    type ${hook}; policy accept;`, ...rules.map((rule) => `    ${rule}`), '  }'];
 }
 
-function mapping({ podCidr, prefix }: NodeNetwork): string[] {
+function mapping(network: NodeNetwork): string[] {
+  const { podCidr, prefix } = network;
   const node = nodeAddress(prefix);
   const toPod = `dnat ip prefix to ip daddr map { ${prefix} : ${podCidr} }`;
   const toImage = `snat ip prefix to ip saddr map { ${podCidr} : ${prefix} }`;
   return [
     // From the tunnel, and from our own pods to images of our own pods.
-    ...chain('prerouting', 'nat hook prerouting priority -110', [`ip daddr ${prefix} ip daddr != ${node} ${toPod}`]),
+    ...chain('prerouting', 'nat hook prerouting priority -110', [
+      `ip daddr ${prefix} ip daddr != ${node} ${toPod}`,
+      ...homeRules(network),
+    ]),
     ...chain('output', 'nat hook output priority -110', [`ip daddr ${prefix} ip daddr != ${node} ${toPod}`]),
     ...chain('postrouting', 'nat hook postrouting priority 90', [
       `oifname "${LINK}" ${toImage}`,
       `oifname "${LINK}" ip saddr != ${prefix} snat to ${node}`,
       // A pod that talks to the image of its neighbour: the answer has to come back through us to be mapped.
       `ct status dnat ct original ip daddr ${prefix} ip daddr ${podCidr} ${toImage}`,
+      ...guestSources(network, toImage),
     ]),
   ];
 }

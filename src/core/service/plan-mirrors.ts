@@ -1,7 +1,13 @@
 import { createHash } from 'node:crypto';
 import { isEqual } from '../is-equal.ts';
 import { isReady, type Pod } from '../kube-objects.ts';
-import { MANAGED_BY, MANAGED_BY_LABEL, ORIGIN_CLUSTER_LABEL, ORIGIN_NAMESPACE_LABEL } from '../labels.ts';
+import {
+  HOME_ADDRESS_ANNOTATION,
+  MANAGED_BY,
+  MANAGED_BY_LABEL,
+  ORIGIN_CLUSTER_LABEL,
+  ORIGIN_NAMESPACE_LABEL,
+} from '../labels.ts';
 
 import type { SentEndpoint, SentEndpoints, SentService } from './sent-service.ts';
 import {
@@ -75,6 +81,7 @@ function toMirrorService(sent: SentService, { origin, twinOf, clusterDomain }: M
     name: sent.name,
     namespace: twinOf(origin.namespace),
     labels: { ...sent.labels, ...marks(origin) },
+    ...(sent.clusterIP === undefined ? {} : { annotations: { [HOME_ADDRESS_ANNOTATION]: sent.clusterIP } }),
   };
   const ports = sent.ports.map((port) => ({ ...port, targetPort: port.port }));
   if (sent.type === 'ExternalName') {
@@ -215,12 +222,24 @@ function planService(wanted: Service, present: Service | undefined): MirrorActio
     if (!isEqual(value, comparable(field, presentSpec[field]))) spec[field] = value ?? null;
   }
   const labels = labelPatch(present.metadata.labels ?? {}, wanted.metadata.labels ?? {});
+  const annotations = addressPatch(present, wanted);
+  const metadata = { ...(isEmpty(labels) ? {} : { labels }), ...(isEmpty(annotations) ? {} : { annotations }) };
   const patch = {
-    ...(Object.keys(labels).length === 0 ? {} : { metadata: { labels } }),
-    ...(Object.keys(spec).length === 0 ? {} : { spec }),
+    ...(isEmpty(metadata) ? {} : { metadata }),
+    ...(isEmpty(spec) ? {} : { spec }),
   };
-  if (Object.keys(patch).length === 0) return [];
+  if (isEmpty(patch)) return [];
   return [{ type: 'update-service', patch, service: wanted }];
+}
+
+function isEmpty(map: object): boolean {
+  return Object.keys(map).length === 0;
+}
+
+/** Of the annotations one is ours; others may be somebody's here. */
+function addressPatch(present: Service, wanted: Service): Record<string, string | null> {
+  const [is, shall] = [present, wanted].map(({ metadata }) => metadata.annotations?.[HOME_ADDRESS_ANNOTATION]);
+  return is === shall ? {} : { [HOME_ADDRESS_ANNOTATION]: shall ?? null };
 }
 
 /** Fields of a mirror that may have to be taken away again. */

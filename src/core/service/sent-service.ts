@@ -7,6 +7,8 @@ export interface SentService {
   /** NodePort and LoadBalancer travel as ClusterIP: a peer must not open ports on somebody else's node. */
   type: 'ClusterIP' | 'Headless' | 'ExternalName';
   labels: Record<string, string>;
+  /** Its IPv4 address at home, by which the consumer's pods know it. It travels beside the Service (`toSentState`). */
+  clusterIP?: string;
   ports: SentServicePort[];
   externalName?: string;
   /** Session affinity by client address, for this long. */
@@ -46,6 +48,33 @@ export interface SentEndpoint {
   terminating: boolean;
   /** Of pods with a hostname and a subdomain: their own DNS name. */
   hostname?: string;
+}
+
+/** IPv4 addresses by the names of Services. */
+export type ServiceAddresses = Readonly<Record<string, string>>;
+
+/** Services as they travel: members of a former build refuse fields of a Service that they do not know, not those beside it. */
+export function toSentState(services: readonly SentService[]): {
+  services: SentService[];
+  serviceAddresses: ServiceAddresses;
+} {
+  const addresses = services.flatMap(({ name, clusterIP }) => (clusterIP === undefined ? [] : [[name, clusterIP]]));
+  return {
+    services: services.map(({ clusterIP: _, ...sent }) => sent),
+    serviceAddresses: Object.fromEntries(addresses),
+  };
+}
+
+/** The Services of what was sent. */
+export function fromSentState(sent: {
+  services: readonly SentService[];
+  serviceAddresses?: ServiceAddresses;
+}): SentService[] {
+  const addresses = new Map(Object.entries(sent.serviceAddresses ?? {}));
+  return sent.services.map((service) => {
+    const clusterIP = service.type === 'ClusterIP' ? addresses.get(service.name) : undefined;
+    return clusterIP === undefined ? service : { ...service, clusterIP };
+  });
 }
 
 /** Why a Service is not as its consumer wants it on a provider. */

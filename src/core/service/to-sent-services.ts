@@ -1,5 +1,6 @@
 import type { Pod } from '../kube-objects.ts';
 import { RESERVED_PREFIX } from '../labels.ts';
+import { addressOfService } from './home-service.ts';
 import type { SentEndpoint, SentEndpointPort, SentEndpoints, SentService, SentServicePort } from './sent-service.ts';
 import {
   type Endpoint,
@@ -64,6 +65,7 @@ function toSentService(service: Service, input: NamespaceServices): SentService 
         .sort(([a], [b]) => compare(a, b))
         .slice(0, MAX_LABELS),
     ),
+    ...(external || isHeadless(service) ? {} : optional('clusterIP', addressOfService(service))),
     ports: (spec.ports ?? []).slice(0, MAX_PORTS).map(toSentPort),
     ...(external && spec.externalName !== undefined ? { externalName: spec.externalName } : {}),
     ...(affinity === undefined ? {} : { affinitySeconds: affinity }),

@@ -1,10 +1,11 @@
 import type { Container, PodSpec, PodStatus } from '../kube-objects.ts';
 import { HOSTS_MOUNT, type HostsChange, withoutHostsMount } from './hosts-file.ts';
+import { ADDRESS_MOUNT } from './own-address.ts';
 
 /**
  * A fenced pod has one init container more on its provider, the gate, which ends when the pod's home consents. It holds back what
  * a kubelet starts by itself: after a power loss the pod may run elsewhere by now. A pod that needs a hosts file of its own
- * (hosts-file.ts) has it from the gate as well.
+ * (hosts-file.ts), or its address (own-address.ts), has it from the gate as well.
  */
 export const GATE_CONTAINER = 'headcut-gate';
 
@@ -28,12 +29,14 @@ export interface GateWork {
    */
   uid: string | undefined;
   hosts: HostsChange | undefined;
+  /** The pod is to be told the address by which others know it (own-address.ts). */
+  address: boolean;
 }
 
 /** @param image the agent's own, which is on the node already */
 export function gateContainer(
   spec: PodSpec,
-  { uid, hosts }: GateWork,
+  { uid, hosts, address }: GateWork,
   { image, imagePullPolicy, nameserver }: { image: string; imagePullPolicy?: string | undefined; nameserver: string },
 ): Container {
   return {
@@ -46,9 +49,12 @@ export function gateContainer(
       '--max-old-space-size=16',
       '/app/gate.mjs',
       ...(hosts === undefined ? [] : ['--hosts', JSON.stringify(hosts)]),
+      ...(address ? ['--address', nameserver] : []),
       ...(uid === undefined ? [] : [nameserver, gateName(uid)]),
     ],
-    ...(hosts === undefined ? {} : { volumeMounts: [HOSTS_MOUNT] }),
+    ...(hosts === undefined && !address
+      ? {}
+      : { volumeMounts: [...(hosts === undefined ? [] : [HOSTS_MOUNT]), ...(address ? [ADDRESS_MOUNT] : [])] }),
     // What pod-security "restricted" asks for.
     securityContext: {
       runAsNonRoot: true,

@@ -18,6 +18,7 @@ import { NO_CREDENTIALS } from '../reflection/reflected-object.ts';
 import { withRenamedReferences } from '../reflection/renamed-references.ts';
 import { withTwinClaims } from '../volume/pod-claims.ts';
 import { hostsChange, wholeHostName, withHostsFile } from './hosts-file.ts';
+import { asksOwnAddress, withOwnAddress } from './own-address.ts';
 import { OwnFacts } from './own-facts.ts';
 import { hasOwnObjectNames, objectNamesOf } from './shadow-objects.ts';
 import type { ShadowPod } from './shadow-pod.ts';
@@ -47,6 +48,8 @@ export interface PodSurroundings {
   image?: string | undefined;
   /** How that is come by: as for the agent itself. */
   imagePullPolicy?: string | undefined;
+  /** The node takes variables of containers from files. */
+  variablesFromFiles?: boolean;
   /** What its owner lets guests have. */
   terms?: GuestTerms;
 }
@@ -104,14 +107,19 @@ function translateSpec(shadow: ShadowPod, translation: Translation, debuggers: b
   const of = { name: originName, namespace, twin, clusterDomain: translation.clusterDomain };
   const hosts = hostsChange(own, of);
   const renamed = withTwinClaims(withRenamedReferences(allowed, objectNamesOf(shadow)), shadow.spec.claims);
-  const spec = hosts === undefined ? renamed : withHostsFile(renamed);
-  const gate = { uid: fencing && (shadow.metadata.uid ?? originUid), hosts };
+  const address =
+    translation.variablesFromFiles === true && asksOwnAddress(renamed, shadow.spec.pod.metadata.annotations);
+  const addressed = address ? withOwnAddress(renamed) : renamed;
+  const spec = hosts === undefined ? addressed : withHostsFile(addressed);
+  const gate = { uid: fencing && (shadow.metadata.uid ?? originUid), hosts, address };
   // By the names of this version also in pods of an earlier one.
   const { ephemeralContainers = [] } = withRenamedReferences(allowed, reflectedName);
   const { volumes, ephemeralContainers: _, ...kept } = spec;
   const translated = (container: Container): Container => toContainer(container, translation);
   const initContainers = [
-    ...(gate.uid === undefined && hosts === undefined ? [] : [gateContainer(own, gate, gateNeeds(translation))]),
+    ...(gate.uid === undefined && hosts === undefined && !address
+      ? []
+      : [gateContainer(own, gate, gateNeeds(translation))]),
     ...(spec.initContainers ?? []).map(translated),
   ];
   return {

@@ -54,6 +54,13 @@ async function startGate(ports: number[], pods = podOf): Promise<number> {
     servers: ports.map((port) => ({ host: HOST, port })),
     clusterDomain: 'cluster.local',
     homeApi: () => '10.96.8.8',
+    addresses: {
+      synced: true,
+      toImage: (local) => (local === HOST ? '100.64.7.9' : undefined),
+      // Of two addresses at home one is just the one that the asking pod has here.
+      toHome: (_member, here) => ({ '10.96.0.9': '10.43.0.7', '100.64.1.1': HOST })[here] ?? here,
+      toHere: (_member, there) => ({ '10.43.0.7': '10.96.0.9', [HOST]: '100.64.1.1' })[there] ?? there,
+    },
     mayStart: (uid) => uid === 'allowed',
     clock: systemClock,
     logger: silentLogger,
@@ -69,6 +76,23 @@ async function ask(port: number, name: string, transport: DnsTransport = 'udp') 
 }
 
 describe('the nameserver of offloaded pods', () => {
+  test('tells a pod the address by which others know it', async () => {
+    const port = await startGate([]);
+    expect(await ask(port, 'own.address.headcut')).toMatchObject({ code: 0, answers: [{ data: '100.64.7.9' }] });
+  });
+
+  test('answers in the addresses of home, but for the one that the asking pod has itself', async () => {
+    const server = await listenForDns(HOST, 0, (_client, bytes) => {
+      const asked = dnsPacket.decode(bytes);
+      const name = asked.questions?.[0]?.name ?? '';
+      const answers = ['10.96.0.9', '100.64.1.1'].map((data) => ({ type: 'A' as const, name, data }));
+      return Promise.resolve(dnsPacket.encode({ type: 'response', id: asked.id, questions: asked.questions, answers }));
+    });
+    running.push(server);
+    const { answers } = await ask(await startGate([server.port]), 'web.demo.svc.cluster.local');
+    expect(answers).toMatchObject([{ data: '10.43.0.7' }, { data: '100.64.1.1' }]);
+  });
+
   test('answers the pods of others while those of one member wait for a zone that does not answer', async () => {
     const silent = await listenForDns(HOST, 0, () => Promise.resolve(undefined));
     running.push(silent);

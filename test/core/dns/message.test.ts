@@ -86,6 +86,8 @@ describe("an answer of the provider's DNS", () => {
     twinOf: () => 'demo-1',
     namespaceOf: (twin) => (twin === 'demo-1' ? 'demo' : undefined),
     homeApi: undefined,
+    toHome: (here) => here,
+    toHere: (there) => there,
   };
   const translate = (records: DnsRecord[], asked = 'web.demo-1.svc.cluster.local', additionals: DnsRecord[] = []) => {
     const question = { type: 'A' as const, name: NAME };
@@ -102,6 +104,18 @@ describe("an answer of the provider's DNS", () => {
     );
     expect(answers).toMatchObject([{ name: NAME, data: { target: '10-0-0-1.web.demo.svc.cluster.local' } }]);
     expect(additionals).toMatchObject([{ name: '10-0-0-1.web.demo.svc.cluster.local', data: '10.244.0.1' }]);
+  });
+
+  test('has the addresses that the home cluster has, and of names outside those that they have', () => {
+    const moving = { ...view, toHome: (here: string) => (here === '10.96.0.9' ? '10.43.0.7' : here) };
+    const record = (name: string): DnsRecord => ({ type: 'A', name, data: '10.96.0.9' });
+    const addressOf = (name: string) => {
+      const answer = dnsPacket.decode(dnsPacket.encode({ type: 'response', answers: [record(name)] }));
+      return toOriginAnswer({ type: 'A', name: NAME }, 'web.demo-1.svc.cluster.local', answer, moving).answers;
+    };
+    expect(addressOf('web.demo-1.svc.cluster.local')).toMatchObject([{ data: '10.43.0.7' }]);
+    expect(addressOf('example.org')).toMatchObject([{ data: '10.96.0.9' }]);
+    expect(addressOf('10-96-0-9.demo-1.pod.cluster.local')).toMatchObject([{ data: '10.96.0.9' }]);
   });
 
   test('that names Services of the provider is none', () => {

@@ -6,6 +6,8 @@ const view: OriginView = {
   clusterDomain: 'cluster.local',
   twinOf: (namespace) => (namespace === 'demo' ? 'demo-1234' : undefined),
   namespaceOf: (twin) => (twin === 'demo-1234' ? 'demo' : undefined),
+  toHome: (here) => here,
+  toHere: (there) => there,
   homeApi: '10.96.8.8',
 };
 
@@ -43,10 +45,38 @@ describe('a name that an offloaded pod asks for', () => {
   });
 
   test('addresses are asked for and their names hidden where they are not its own', () => {
-    expect(fateOf('5.0.244.10.in-addr.arpa', view)).toEqual({ type: 'reverse' });
+    expect(fateOf('5.0.244.10.in-addr.arpa', view)).toEqual({ type: 'reverse', name: '5.0.244.10.in-addr.arpa' });
     expect(toOriginName('hello.demo-1234.svc.cluster.local', view)).toBe('hello.demo.svc.cluster.local');
     expect(toOriginName('kube-dns.kube-system.svc.cluster.local', view)).toBeUndefined();
     expect(toOriginName('example.org', view)).toBe('example.org');
+  });
+});
+
+describe('addresses in names', () => {
+  const moving: OriginView = {
+    ...view,
+    toHome: (here) => (here === '100.64.2.7' ? '10.244.0.7' : here),
+    toHere: (there) => (there === '10.244.0.7' ? '100.64.2.7' : there),
+  };
+
+  test('are those of home where they are asked, and in answers', () => {
+    const dashed = fateOf('10-244-0-7.web.demo.svc.cluster.local', moving);
+    expect(dashed).toMatchObject({ name: '100-64-2-7.web.demo-1234.svc.cluster.local' });
+    expect(toOriginName('100-64-2-7.web.demo-1234.svc.cluster.local', moving)).toBe(
+      '10-244-0-7.web.demo.svc.cluster.local',
+    );
+    expect(fateOf('7.0.244.10.in-addr.arpa', moving)).toEqual({ type: 'reverse', name: '7.2.64.100.in-addr.arpa' });
+  });
+
+  test('are left alone in names that only look so', () => {
+    for (const name of ['10-244-0-7', 'db-0.web', 'x.10-244-0-7.web'])
+      expect(fateOf(`${name}.demo.svc.cluster.local`, moving)).toMatchObject({
+        name: `${name}.demo-1234.svc.cluster.local`,
+      });
+    expect(fateOf('10-244-0-7.demo.pod.cluster.local', moving)).toMatchObject({
+      name: '10-244-0-7.demo-1234.pod.cluster.local',
+    });
+    expect(fateOf('7.0.244.in-addr.arpa', moving)).toEqual({ type: 'reverse', name: '7.0.244.in-addr.arpa' });
   });
 });
 

@@ -16,9 +16,19 @@ const network: NodeNetwork = {
   prefix: '100.64.7.0/24',
   reachable: ['10.244.0.5'],
   serviceCidrs: ['10.96.0.0/12'],
+  homes: [
+    {
+      guests: ['10.244.0.5'],
+      podCidr: '10.42.0.0/24',
+      prefix: '100.64.2.0/24',
+      services: [{ home: '10.43.0.7', here: '10.96.0.9', empty: false }],
+    },
+  ],
+  local: ['10.96.0.8/32'],
   peers: [{ publicKey: first?.publicKey ?? '', prefix: '100.64.2.0/24', path: 'udp', endpoint: '192.0.2.2:51820' }],
 };
 const [peer] = network.peers;
+const [home] = network.homes ?? [];
 const other = { ...peer, publicKey: second?.publicKey, prefix: '100.64.3.0/24' };
 
 const parse = (overrides: object) => parseNodeNetwork(JSON.parse(JSON.stringify({ ...network, ...overrides })));
@@ -39,6 +49,18 @@ describe('what the agent asks of the network part', () => {
     ['a prefix with leading zeros', { prefix: '100.064.7.0/24' }],
     ['a reachable address that is none', { reachable: ['10.244.0.5 }'] }],
     ['a network of Services that is none', { serviceCidrs: ['10.96.0.0/12 }'] }],
+    ['a home of another size', { homes: [{ ...home, prefix: '100.64.0.0/16' }] }],
+    ['a guest of two homes', { homes: [home, home] }],
+    ['a guest with a rule in it', { homes: [{ ...home, guests: ['10.244.0.5 } accept'] }] }],
+    [
+      'a Service with a rule in it',
+      { homes: [{ ...home, services: [{ home: '10.43.0.7', here: 'x }', empty: true }] }] },
+    ],
+    [
+      'one address of two Services',
+      { homes: [{ ...home, services: [...(home?.services ?? []), ...(home?.services ?? [])] }] },
+    ],
+    ['a network of its own that is none', { local: ['10.96.0.8/32 }'] }],
     ['peers that are no list', { peers: { length: 1 } }],
   ])('is refused with %s', (_what, overrides) => {
     expect(() => parse(overrides)).toThrow();

@@ -52,6 +52,26 @@ describe('the packet rules', () => {
     expect(planNft({ ...network, serviceCidrs: [] })).not.toContain('untranslated');
   });
 
+  const home = {
+    guests: ['10.244.0.9'],
+    podCidr: '10.42.0.0/24',
+    prefix: '100.64.2.0/24',
+    services: [
+      { home: '10.43.0.7', here: '10.96.0.9', empty: false },
+      { home: '10.43.0.8', here: '10.96.0.10', empty: true },
+    ],
+  };
+
+  it('lead what guests send to addresses of their home there, but for what is opened to them here', () => {
+    const rules = planNft({ ...network, homes: [home], local: ['10.42.0.0/30'] });
+    expect(rules).toContain('ip saddr vmap { 10.244.0.9 : jump home-0 }');
+    expect(rules).toContain('dnat ip prefix to ip daddr map { 10.42.0.0/24 : 100.64.2.0/24 }');
+    expect(rules).toContain('ip daddr set ip daddr map { 10.43.0.7 : 10.96.0.9 }');
+    expect(rules).toContain('ip daddr { 10.43.0.8 } reject');
+    expect(rules.match(/ip daddr \{ 10\.42\.0\.0\/30 \} return/g)).toHaveLength(2);
+    expect(planNft(network)).not.toContain('home');
+  });
+
   it('do not depend on the members, and hold no secret', () => {
     expect(planNft({ ...network, peers: [] })).toBe(planNft(network));
     expect(planNft(network)).not.toContain('secret');
@@ -59,7 +79,12 @@ describe('the packet rules', () => {
 
   it.runIf(hasNft() && process.getuid?.() === 0)('are understood by nft', () => {
     const variants = [undefined, [], ['10.244.0.5']].map((reachable) => planNft({ ...network, reachable }));
-    for (const input of [...variants, planNftRemoval()])
+    const others = [
+      { ...home, guests: ['10.244.0.8'], services: [] },
+      { ...home, guests: [] },
+    ];
+    const led = planNft({ ...network, homes: [home, ...others], local: ['10.42.0.0/30', '10.42.0.0/30'] });
+    for (const input of [...variants, led, planNftRemoval()])
       expect(execFileSync('nft', ['--check', '-f', '-'], { input }).toString()).toBe('');
   });
 });

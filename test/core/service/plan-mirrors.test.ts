@@ -92,6 +92,28 @@ describe('a Service in a twin namespace', () => {
     });
   });
 
+  test('remembers the address that it has at home', () => {
+    const named = (address: string | undefined) => [
+      sent('web', [], address === undefined ? {} : { clusterIP: address }),
+    ];
+    const made = observe(named('10.43.0.7'));
+    const [create, ...none] = planMirrors(made);
+    expect(create).toMatchObject({
+      service: { metadata: { annotations: { 'headcut.dev/home-address': '10.43.0.7' } } },
+    });
+    expect(none).toEqual([]);
+    const there = applied(made, planMirrors(made));
+    expect(planMirrors(there)).toEqual([]);
+    const moved = {
+      type: 'update-service',
+      patch: { metadata: { annotations: { 'headcut.dev/home-address': '10.43.0.8' } } },
+    };
+    expect(planMirrors({ ...there, wanted: named('10.43.0.8') })).toMatchObject([moved]);
+    // Told by a former build.
+    const gone = { type: 'update-service', patch: { metadata: { annotations: { 'headcut.dev/home-address': null } } } };
+    expect(planMirrors({ ...there, wanted: named(undefined) })).toMatchObject([gone]);
+  });
+
   test('knows its pods here by their own addresses and nodes, and those of members by their images', () => {
     const endpoints = endpointsOf(
       planMirrors(observe([sent('web', [endpoint('100.64.1.5'), endpoint('100.64.2.9')])])),

@@ -36,8 +36,19 @@ test.each<[string, Service['spec'], object]>([
   ['not ready addresses', { publishNotReadyAddresses: true }, { publishNotReadyAddresses: true }],
 ])('%s', (_what, spec, expected) => {
   const [web] = sent({ services: [service('web', spec)] });
+  const { clusterIP: _, ...rest } = web ?? {};
   expect(web).toMatchObject(expected);
-  expect(JSON.stringify(web)).not.toMatch(/nodePort|30000|1\.2\.3\.4|10\.96/);
+  expect(JSON.stringify(rest)).not.toMatch(/nodePort|30000|1\.2\.3\.4|10\.96/);
+});
+
+test('a Service travels with its address, which one without does not have', () => {
+  const dual = { clusterIP: 'fd00::5', clusterIPs: ['fd00::5', '10.96.1.5'] };
+  const addresses = [service('a'), service('b', dual), service('c', { clusterIP: 'None' })];
+  expect(sent({ services: addresses }).map(({ clusterIP }) => clusterIP)).toEqual([
+    '10.96.1.1',
+    '10.96.1.5',
+    undefined,
+  ]);
 });
 
 test('what is no pod, or cannot be reached from other members, stays at home', () => {

@@ -48,6 +48,8 @@ const SMALL = 64 * 1024;
 /** A submission runs through the provider's API server; other calls are quick. */
 const SUBMIT_WITHIN_MS = 30_000;
 const CALL_WITHIN_MS = 15_000;
+/** Answers that may be large, until they are read: who reads none makes this member hold so many. */
+const ANSWERS_AT_ONCE = 8;
 /** Logs, shells and port-forwards of one member; it opens a hundred at most itself. */
 const LONG_AT_ONCE = 128;
 
@@ -111,6 +113,7 @@ export const ENDPOINTS = {
     withinMs: CALL_WITHIN_MS,
     errors: [],
     cost: 1,
+    atOnce: ANSWERS_AT_ONCE,
   },
   submitPod: {
     purpose:
@@ -238,6 +241,7 @@ export const ENDPOINTS = {
     withinMs: CALL_WITHIN_MS,
     errors: [],
     cost: 1,
+    atOnce: ANSWERS_AT_ONCE,
   },
   logs: {
     purpose: 'The logs of a container of a pod of the caller; the query has the names of the Kubernetes API.',

@@ -61,3 +61,36 @@ it('large bodies at once are all taken, one after the other', async () => {
   await systemClock.sleep(50);
   expect(server.bodyBytes).toBe(0);
 });
+
+it('answers that nobody reads are few, and those of others go on', async () => {
+  const [host, hostile, friend] = [
+    await createMember('host'),
+    await createMember('hostile'),
+    await createMember('friend'),
+  ];
+  const { record, server } = await startServer(host, [hostile, friend], {
+    calls: { stats: () => ({ pods: many(5_000) }) },
+  });
+  cleanups.push(() => server.close());
+  const attacker = connectAs(hostile, { record }, host);
+  cleanups.push(attacker.close);
+  const refused: string[] = [];
+  for (let i = 0; i < 40; i += 1) {
+    const stream = await attacker.open(signal());
+    stream.on('error', () => {});
+    stream.write('GET /v1/stats HTTP/1.1\r\nhost: peer\r\n\r\n');
+    stream.once('readable', () => {
+      const head = String(stream.read(12));
+      if (head !== 'HTTP/1.1 200') refused.push(head);
+    });
+  }
+  await eventually(() => refused.length === 32);
+  expect(new Set(refused)).toEqual(new Set(['HTTP/1.1 429']));
+  const { client, close } = connectAs(friend, { record }, host);
+  cleanups.push(close);
+  const { pods } = await client.call(ENDPOINTS.stats, { query: {} }, signal());
+  expect(pods).toHaveLength(5_000);
+});
+
+const many = (count: number) =>
+  Array.from({ length: count }, (_, i) => ({ uid: `u${i}`, stats: { x: 'y'.repeat(300) } }));

@@ -194,6 +194,8 @@ export interface HomeAddresses {
 
 /** The Services of peers by the addresses that they have at home. Implemented by the service feature, used by the network. */
 export interface HomeServices {
+  /** Until then they look as if nothing were behind them. */
+  whenSynced(): Promise<void>;
   /** Sorted. */
   servicesOf(member: string): readonly HomeService[];
   /** Addresses of Services here that are for pods of all peers. */

@@ -123,9 +123,12 @@ export class Network {
   }
 
   async run(signal: AbortSignal): Promise<void> {
-    const { nodes, pods, federations, namespaces, peersSynced, node } = this.#deps;
+    const { nodes, pods, federations, namespaces, homeServices, peersSynced, node } = this.#deps;
     await Promise.race([
-      Promise.all([...[nodes, pods, federations, namespaces].map((one) => one.whenSynced()), peersSynced()]),
+      Promise.all([
+        ...[nodes, pods, federations, namespaces, homeServices].map((one) => one.whenSynced()),
+        peersSynced(),
+      ]),
       aborted(signal),
     ]);
     this.touch();

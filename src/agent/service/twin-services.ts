@@ -41,6 +41,11 @@ export class TwinServices implements HomeServices {
     });
   }
 
+  async whenSynced(): Promise<void> {
+    const { services, slices, ownServices } = this.#deps;
+    await Promise.all([services, slices, ownServices].map((store) => store.whenSynced()));
+  }
+
   servicesOf(member: string): HomeService[] {
     const byAddress = new Map<string, HomeService>();
     for (const known of this.#known.values()) {

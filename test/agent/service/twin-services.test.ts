@@ -68,6 +68,19 @@ test('of two copies with one address that one counts which is answered', () => {
   expect(twins.servicesOf('red')).toEqual([{ home: '10.43.0.7', here: '10.96.0.9', empty: false }]);
 });
 
+test('is known when what is behind Services is known too: none looks empty because the agent starts', async () => {
+  const { slices, twins } = start();
+  let sync = (): void => {};
+  slices.whenSynced = () => new Promise((resolve) => (sync = resolve));
+  const seen: string[] = [];
+  const known = twins.whenSynced().then(() => seen.push('known'));
+  await Promise.resolve();
+  seen.push('slices');
+  sync();
+  await known;
+  expect(seen).toEqual(['slices', 'known']);
+});
+
 test('tells when something changed, and only then', () => {
   const { services, slices, ownServices, twins, told } = start();
   services.set(copy('web', '10.43.0.7', '10.96.0.9'));

@@ -62,6 +62,8 @@ export class LiveSections {
   readonly #last = new Map<Shared, string>();
   readonly #lastPod = new WeakMap<Viewer, string>();
   #rights: RightsView = { actions: [], namespaces: {}, unseen: [] };
+  /** The namespaces whose rights are known. */
+  #judged: string | undefined;
   #awaited: AbortController | undefined;
   #dirty = true;
 
@@ -111,14 +113,17 @@ export class LiveSections {
     this.#tell('workloads', workloads);
     this.#tell('time', timeView(watch.moments(), watch.events()));
     for (const viewer of this.#viewers) await this.#showPod(viewer, world);
-    if (withRights || this.#rights.actions.length === 0) await this.#lookAtRights(workloads);
+    const names = workloads.namespaces.map(({ name }) => name);
+    // Of a new namespace it is asked at once what may be done there.
+    if (withRights || names.join(' ') !== this.#judged) await this.#lookAtRights(names);
     this.#tell('rights', this.#rights);
   }
 
-  async #lookAtRights({ namespaces }: WorkloadsView): Promise<void> {
+  async #lookAtRights(names: readonly string[]): Promise<void> {
     const { rights, watch } = this.#deps;
     try {
-      const found = await rights.overview(namespaces.map(({ name }) => name));
+      const found = await rights.overview(names);
+      this.#judged = names.join(' ');
       this.#rights = { ...found, unseen: watch.unseen };
     } catch {
       // The API server does not answer: what was known stays, and what is done is decided there.

@@ -129,6 +129,14 @@ describe('the server of the console', () => {
     expect(federation.members).toHaveLength(5);
   });
 
+  test('offers at once what may be done with a namespace that was made just now', async () => {
+    const isOffered = ({ rights }: Record<string, Json>): boolean => rights.namespaces.fresh?.includes('offload');
+    const offered = sections(['rights'], 'live', isOffered);
+    await sections(['rights']);
+    cluster.set('namespaces', { metadata: { name: 'fresh' } });
+    await offered;
+  });
+
   test('does an action after its dry run was shown, once, and by the operation of the command', async () => {
     const early = await act({ action: 'offload', subject: 'blog', dryRun: false, ticket: 'made-up' });
     expect(early).toMatchObject({ status: 412 });

@@ -1,4 +1,5 @@
 import { parseResolvConf } from '../core/dns/resolv-conf.ts';
+import { ORIGIN_CLUSTER_LABEL } from '../core/labels.ts';
 import { FEDERATION_NAME } from '../core/membership/peer-object.ts';
 import { mayBePodAddress } from '../core/network/plan-network.ts';
 import { type GuestLimitSettings, type MemberLimits, memberLimitsOf } from '../core/shadow-pod/member-limits.ts';
@@ -12,7 +13,7 @@ import type { Caches } from './caches.ts';
 import { DnsGate } from './dns/dns-gate.ts';
 import { KnownServices } from './dns/known-services.ts';
 import { HomeApiGate } from './home-api/home-api-gate.ts';
-import type { HomeAddresses, PeerLinks, PodAddresses, PodLeases } from './ports.ts';
+import type { ExportedAddresses, HomeAddresses, PeerLinks, PodAddresses, PodLeases } from './ports.ts';
 import { ServiceMirrors } from './service/service-mirrors.ts';
 import { OffloadedPodIndex } from './shadow-pod/offloaded-pod-index.ts';
 
@@ -22,6 +23,10 @@ interface ComposedParts {
   peers: PeerLinks;
   addresses: PodAddresses & HomeAddresses;
   leases: PodLeases;
+  /** The pods of Services that this cluster exports. */
+  exported: ExportedAddresses;
+  /** ID of this member. */
+  ownId: string;
 }
 
 /** The Services (manifests/) behind which the agent serves offloaded pods. */
@@ -31,7 +36,7 @@ const DNS_PORT = 53;
 
 /** What pods of peers find here as at home: Services, names, and the API server. */
 export function composeForOffloadedPods(parts: AgentParts, composed: ComposedParts) {
-  const { client, caches, peers, addresses, leases } = composed;
+  const { client, caches, peers, addresses, leases, exported, ownId } = composed;
   const { config, clock, logger, resolvConf } = parts;
   const { nodes, pods, shadowPods, mirrors: services, mirrorSlices: slices, ownServices } = caches;
   const { nameservers, clusterDomain } = parseResolvConf(resolvConf);
@@ -52,6 +57,7 @@ export function composeForOffloadedPods(parts: AgentParts, composed: ComposedPar
     shadowPods,
     links: peers,
     addresses,
+    exported,
     clusterDomain,
     limits,
     clock,
@@ -62,12 +68,19 @@ export function composeForOffloadedPods(parts: AgentParts, composed: ComposedPar
     const gated = gatedBy(uid, shadowPods.list());
     return gated.length > 0 && gated.every((shadow) => leases.mayStart(shadow));
   };
+  const clusterOf = (address: string): string | undefined => {
+    const member = addresses.memberOf(address);
+    if (member !== undefined) return member;
+    const pod = pods.list().find(({ status }) => status?.podIP === address);
+    return pod && (pod.metadata.labels?.[ORIGIN_CLUSTER_LABEL] ?? ownId);
+  };
   const known = new KnownServices({ services, clock });
   const dnsGate = new DnsGate({
     pods: index,
     services: known,
     servers,
     clusterDomain,
+    clusterOf,
     homeApi,
     addresses,
     mayStart,

@@ -87,7 +87,10 @@ export async function composeAgent(parts: AgentParts): Promise<Agent> {
   const network = await composeNetwork(parts, { client, caches, exported }, members);
   const addresses = network.state;
   const { leases, guardRights, grants, fencing } = composeFencing(parts, { client, caches, peers });
-  const offloaded = composeForOffloadedPods(parts, { client, caches, peers, addresses, leases });
+  const offloaded = composeForOffloadedPods(parts, {
+    ...{ client, caches, peers, addresses, leases, exported },
+    ownId: identity.id,
+  });
   const provider = composeProvider(parts, { client, caches, peers, offloaded, leases });
   const consumer = composeConsumer(parts, { client, caches, peers, addresses, fencing, countWrite });
   const self = { id: identity.id, name: () => members.own.record().name };
@@ -325,6 +328,7 @@ async function composeNetwork(
     pods,
     federations,
     namespaces,
+    exported,
     ownClaim: () => own.record().network,
     ports: portsOf(config),
     apiServers: createApiServers(client, clock),

@@ -181,6 +181,10 @@ export interface PeerAddresses {
 /** The pods of Services that this cluster exports, by their addresses here. Implemented by the sharing feature, used by the network. */
 export interface ExportedAddresses {
   has(namespace: string, address: string): boolean;
+  /** The same whatever the namespace. */
+  hasAddress(address: string): boolean;
+  /** All of them, sorted. */
+  all(): string[];
   onChange(listener: () => void): void;
 }
 

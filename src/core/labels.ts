@@ -43,6 +43,9 @@ export const OWN_FACT_PREFIX = 'headcut.dev/own-';
 /** Annotation of our copy of a peer's Service: the address that the Service has there. */
 export const HOME_ADDRESS_ANNOTATION = 'headcut.dev/home-address';
 
+/** Label of EndpointSlices that the Multi-Cluster Services API names: the ID of the member whose pods they are. */
+export const SOURCE_CLUSTER_LABEL = 'multicluster.kubernetes.io/source-cluster';
+
 export const MANAGED_BY_LABEL = 'app.kubernetes.io/managed-by';
 export const MANAGED_BY = 'headcut';
 

@@ -2,6 +2,7 @@ import { afterAll, afterEach, describe, expect, inject, test } from 'vitest';
 import type { PeerLink, PeerLinks, PeerState, PodAddresses } from '../../src/agent/ports.ts';
 import { ServiceMirrors } from '../../src/agent/service/service-mirrors.ts';
 import { ServiceSender } from '../../src/agent/service/service-sender.ts';
+import { ExportedPods } from '../../src/agent/sharing/exported-pods.ts';
 import type { KubeObject, Pod } from '../../src/core/kube-objects.ts';
 import { ORIGIN_CLUSTER_LABEL } from '../../src/core/labels.ts';
 import type { SentService, ServiceProblem } from '../../src/core/service/sent-service.ts';
@@ -118,6 +119,7 @@ async function startProvider() {
       shadowPods,
       links,
       addresses: known,
+      exported: new ExportedPods(),
       clusterDomain,
       limits,
       clock,

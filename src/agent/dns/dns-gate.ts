@@ -32,6 +32,8 @@ export interface DnsGateDeps {
   /** The DNS servers of this cluster, best first. */
   servers: DnsServerAddress[];
   clusterDomain: string;
+  /** The ID of the member whose pod has this address, as seen from here. */
+  clusterOf(address: string): string | undefined;
   /** Where offloaded pods reach the API server of their home; undefined while that is not offered. */
   homeApi(): string | undefined;
   addresses: HomeAddresses & Pick<PodAddresses, 'synced' | 'toImage'>;
@@ -150,21 +152,30 @@ export class DnsGate {
   async #askForName(
     query: DnsMessage,
     question: DnsQuestion,
-    { name, service }: { name: string; service: string | undefined },
+    { name, service, cluster }: { name: string; service: string | undefined; cluster?: string },
     view: OriginView,
   ): Promise<Sections> {
     const usableInMs = service === undefined ? 0 : this.#deps.services.usableInMs(service);
     if (usableInMs === undefined) return { rcode: RCODE.nameError };
     if (usableInMs > 0) await this.#deps.clock.sleep(usableInMs);
-    return this.#ask(query, question, name, view);
+    if (cluster === undefined) return this.#ask(query, question, name, view);
+    const answer = await this.#answerTo(query, name);
+    const isOf = (record: DnsRecord): boolean => record.type !== 'A' || this.#deps.clusterOf(record.data) === cluster;
+    const answers = (answer.answers ?? []).filter(isOf);
+    if (answers.length === 0) return { rcode: RCODE.nameError };
+    return toOriginAnswer(question, name, { ...answer, answers }, view);
   }
 
   async #ask(query: DnsMessage, question: DnsQuestion, name: string, view: OriginView): Promise<Sections> {
+    return toOriginAnswer(question, name, await this.#answerTo(query, name), view);
+  }
+
+  async #answerTo(query: DnsMessage, name: string): Promise<DnsMessage> {
     const asked = toQuery(query, randomInt(0x10000), name);
     let answer = parseMessage(await this.#askServers(asked, 'udp'));
     if (answer?.flag_tc === true) answer = parseMessage(await this.#askServers(asked, 'tcp'));
     if (answer === undefined) throw new Error('the answer of the DNS server cannot be read');
-    return toOriginAnswer(question, name, answer, view);
+    return answer;
   }
 
   /** Each server in turn, the first once more at the end: it may have been a lost packet. */

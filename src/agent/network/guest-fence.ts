@@ -13,6 +13,7 @@ import type { Store } from '../../kube/store.ts';
 import type { Clock } from '../../runtime/clock.ts';
 import { type Controller, createController, type ReconcileResult } from '../../runtime/controller.ts';
 import type { Logger } from '../../runtime/logger.ts';
+import type { ExportedAddresses } from '../ports.ts';
 import type { Namespaces } from './namespaces.ts';
 import type { NodeNetworkClient } from './node-network-client.ts';
 
@@ -22,6 +23,8 @@ export interface GuestFenceDeps {
   pods: Store<Pod>;
   federations: Store<FederationObject>;
   namespaces: Namespaces;
+  /** The pods of Services that this cluster exports. */
+  exported: ExportedAddresses;
   /** The claim in the own record. */
   ownClaim(): NetworkClaim | undefined;
   /** The agent's ports beside those of virtual nodes. */
@@ -34,6 +37,8 @@ export interface GuestFenceDeps {
 }
 
 const KEY = 'fence';
+/** As many networks as the container of the network takes, less those of the settings. */
+const MAX_EXPORTED = 400;
 /** Pods come in bursts; a guest has no address to send from for longer than this. */
 const SETTLE_MS = 50;
 /** How often it is compared with what is there. */
@@ -98,7 +103,7 @@ export class GuestFence {
 
   /** Undefined where it is not known which pods are here. */
   async #wanted(): Promise<NodeFence | undefined> {
-    const { nodes, pods, federations, ports, serviceCidrs } = this.#deps;
+    const { nodes, pods, federations, ports, serviceCidrs, exported } = this.#deps;
     const found = findPodCidr(nodes.list());
     if ('refused' in found) return undefined;
     const { podCidr } = found;
@@ -108,7 +113,14 @@ export class GuestFence {
       podCidr,
       ...fencedPods(pods.list(), parsePrefix(podCidr), isHere),
       access: settings.guestAccess,
-      open: settings.guestNetworks,
+      // Guests reach exported Services by addresses of this cluster, not by images.
+      open: [
+        ...settings.guestNetworks,
+        ...exported
+          .all()
+          .slice(0, MAX_EXPORTED)
+          .map((address) => `${address}/32`),
+      ],
       closed: settings.reserved,
       services: serviceCidrs,
       image: this.#image(settings),

@@ -20,7 +20,7 @@ import { aborted } from '../../runtime/aborted.ts';
 import type { Clock } from '../../runtime/clock.ts';
 import { type Controller, createController, type ReconcileResult } from '../../runtime/controller.ts';
 import type { Logger } from '../../runtime/logger.ts';
-import type { PeerLinks, PodAddresses, ServiceMirrorDesk } from '../ports.ts';
+import type { ExportedAddresses, PeerLinks, PodAddresses, ServiceMirrorDesk } from '../ports.ts';
 
 export interface ServiceMirrorsDeps {
   client: Pick<KubeClient, 'get' | 'create' | 'patch' | 'replace' | 'delete'>;
@@ -31,6 +31,8 @@ export interface ServiceMirrorsDeps {
   shadowPods: Store<ShadowPod>;
   links: PeerLinks;
   addresses: PodAddresses;
+  /** The pods of Services that this cluster exports. */
+  exported: ExportedAddresses;
   clusterDomain: string;
   /** For each consumer. */
   limits(): ServiceLimits;
@@ -144,6 +146,7 @@ export class ServiceMirrors implements ServiceMirrorDesk {
       if (change === 'state' || change === 'removed') this.#enqueueAll();
     });
     addresses.onChange(() => this.#enqueueAll());
+    this.#deps.exported.onChange(() => this.#enqueueAll());
   }
 
   #onPod(_key: string, after: Pod | undefined, before: Pod | undefined): void {
@@ -218,6 +221,7 @@ export class ServiceMirrors implements ServiceMirrorDesk {
         const pod = this.#podsByAddress.get(local);
         return pod?.metadata.labels?.[ORIGIN_CLUSTER_LABEL] === origin.cluster ? pod : undefined;
       },
+      isExported: (local) => this.#deps.exported.hasAddress(local),
       isReachable: (image) => this.#isReachable(image),
     });
   }

@@ -10,6 +10,14 @@ export class ExportedPods implements ExportedAddresses {
     return this.#addresses.get(namespace)?.has(address) === true;
   }
 
+  hasAddress(address: string): boolean {
+    return [...this.#addresses.values()].some((addresses) => addresses.has(address));
+  }
+
+  all(): string[] {
+    return [...new Set([...this.#addresses.values()].flatMap((addresses) => [...addresses]))].sort();
+  }
+
   onChange(listener: () => void): void {
     this.#listeners.push(listener);
   }

@@ -1,3 +1,5 @@
+import { derivedName } from '../sharing/sharing-objects.ts';
+
 /** How the names of one consumer's cluster map to those of this cluster, for the pods that run here for it. */
 export interface OriginView {
   /** `cluster.local` */
@@ -16,13 +18,16 @@ export interface OriginView {
 export type NameFate =
   /** A name that means the same everywhere. */
   | { type: 'pass' }
-  /** Asked under another name here; `service` is the Service (NAMESPACE/NAME here) that it belongs to, if it is the name of any. */
-  | { type: 'ask'; name: string; service: string | undefined }
+  /** Asked under another name here; `service` is the Service (NAMESPACE/NAME here) that it belongs to, if it is the name of any. With `cluster`: only its pods. */
+  | { type: 'ask'; name: string; service: string | undefined; cluster?: string }
   /** The answer names services; those of other namespaces than the consumer's are nobody's business. */
   | { type: 'reverse'; name: string }
   /** The API server of the consumer. */
   | { type: 'home-api' }
   | { type: 'absent' };
+
+/** Of Services that members share, by the standard. */
+export const CLUSTERSET_DOMAIN = 'clusterset.local';
 
 const API_SERVICE = 'kubernetes.default.svc';
 
@@ -31,6 +36,7 @@ export function fateOf(asked: string, view: OriginView): NameFate {
   const name = normal(asked);
   if (name.endsWith('.in-addr.arpa') || name.endsWith('.ip6.arpa'))
     return { type: 'reverse', name: toReverse(name, view) };
+  if (name === CLUSTERSET_DOMAIN || name.endsWith(`.${CLUSTERSET_DOMAIN}`)) return fateOfImport(name, view);
   const inside = parseClusterName(name, view.clusterDomain);
   if (inside === undefined) return { type: 'pass' };
   if (name === `${API_SERVICE}.${view.clusterDomain}`) {
@@ -43,6 +49,27 @@ export function fateOf(asked: string, view: OriginView): NameFate {
     type: 'ask',
     name: toName({ ...inside, front: moved(inside, view.toHere) }, twin, view),
     service: service === undefined ? undefined : `${twin}/${service}`,
+  };
+}
+
+/**
+ * Names of imports are those of the pod's home, whose Services are here under the names that their home derives: `SERVICE`,
+ * `_PORT._PROTOCOL.SERVICE`, and of one pod `HOSTNAME.CLUSTER.SERVICE`.
+ */
+function fateOfImport(name: string, view: OriginView): NameFate {
+  const inside = parseClusterName(name, CLUSTERSET_DOMAIN);
+  const twin = inside?.kind === 'svc' ? view.twinOf(inside.namespace) : undefined;
+  const service = inside?.front.at(-1);
+  if (inside === undefined || twin === undefined || service === undefined) return { type: 'absent' };
+  const before = inside.front.slice(0, -1);
+  const isOfPod = before.length === 2 && !before[0]?.startsWith('_');
+  const derived = derivedName(service);
+  const front = [...(isOfPod ? before.slice(0, 1) : before), derived];
+  return {
+    type: 'ask',
+    name: toName({ ...inside, front }, twin, view),
+    service: `${twin}/${derived}`,
+    ...(isOfPod ? { cluster: before[1] ?? '' } : {}),
   };
 }
 

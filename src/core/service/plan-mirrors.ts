@@ -35,6 +35,8 @@ export interface MirrorObservation {
   toLocal(image: string): string | undefined;
   /** A running pod here that belongs to this consumer, by its address. */
   podAt(local: string): Pod | undefined;
+  /** True for a pod of this cluster, by its address, that an exported Service of this cluster leads to: all members may reach it. */
+  isExported(local: string): boolean;
   /** True for an address in the claim of a member that can be reached from here. */
   isReachable(image: string): boolean;
 }
@@ -150,8 +152,8 @@ function toMirrorSlice(
 }
 
 /**
- * An endpoint as seen from here, or nothing: it must be a pod of this consumer on this cluster, or an address of a member that
- * can be reached. So no peer can point a Service at this cluster's nodes, its API server or other pods.
+ * An endpoint as seen from here, or nothing: it must be a pod of this consumer on this cluster, one that this cluster exports, or an
+ * address of a member that can be reached. So no peer can point a Service at this cluster's nodes, its API server or other pods.
  */
 function toMirrorEndpoint(endpoint: SentEndpoint, sent: SentService, observed: MirrorObservation): Endpoint[] {
   const { address, ready, serving, terminating, hostname } = endpoint;
@@ -162,7 +164,7 @@ function toMirrorEndpoint(endpoint: SentEndpoint, sent: SentService, observed: M
     return observed.isReachable(address) ? [{ addresses: [address], conditions, ...named }] : [];
   }
   const pod = observed.podAt(local);
-  if (pod === undefined) return [];
+  if (pod === undefined) return observed.isExported(local) ? [{ addresses: [local], conditions, ...named }] : [];
   const { name, namespace = '', uid = '' } = pod.metadata;
   return [
     {

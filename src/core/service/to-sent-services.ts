@@ -1,5 +1,5 @@
 import type { Pod } from '../kube-objects.ts';
-import { RESERVED_PREFIX } from '../labels.ts';
+import { MANAGED_BY, MANAGED_BY_LABEL, RESERVED_PREFIX, SOURCE_CLUSTER_LABEL } from '../labels.ts';
 import { addressOfService } from './home-service.ts';
 import type { SentEndpoint, SentEndpointPort, SentEndpoints, SentService, SentServicePort } from './sent-service.ts';
 import {
@@ -90,7 +90,8 @@ function toSentEndpoints(service: Service, input: NamespaceServices): SentEndpoi
     const key = ports.map(portKey).join();
     const group = groups.get(key) ?? { ports, endpoints: [], byAddress: new Map() };
     groups.set(key, group);
-    for (const endpoint of (slice.endpoints ?? []).flatMap((one) => toSentEndpoint(one, input))) {
+    const isImported = isOfImport(slice);
+    for (const endpoint of (slice.endpoints ?? []).flatMap((one) => toSentEndpoint(one, { ...input, isImported }))) {
       // A pod stands in two slices for a moment while the controller moves it: what is ready counts.
       const known = group.byAddress.get(endpoint.address);
       if (known === undefined || (!known.ready && endpoint.ready)) group.byAddress.set(endpoint.address, endpoint);
@@ -106,6 +107,11 @@ function toSentEndpoints(service: Service, input: NamespaceServices): SentEndpoi
     .slice(0, MAX_GROUPS);
 }
 
+/** True for a slice of an import, which the agent made. */
+function isOfImport({ metadata: { labels = {} } }: EndpointSlice): boolean {
+  return labels[SOURCE_CLUSTER_LABEL] !== undefined && labels[MANAGED_BY_LABEL] === MANAGED_BY;
+}
+
 function toSentEndpointPort({ name, port, protocol, appProtocol }: EndpointPort): SentEndpointPort[] {
   if (port === undefined || port === null) return [];
   return [
@@ -118,12 +124,14 @@ function toSentEndpointPort({ name, port, protocol, appProtocol }: EndpointPort)
   ];
 }
 
-function toSentEndpoint(endpoint: Endpoint, input: NamespaceServices): SentEndpoint[] {
+/** @param input with `isImported` for a slice of an import: its endpoints that are no pods here are images, which the agent has checked */
+function toSentEndpoint(endpoint: Endpoint, input: NamespaceServices & { isImported: boolean }): SentEndpoint[] {
   const { conditions = {}, hostname, targetRef } = endpoint;
   const pod = targetRef?.kind === 'Pod' && targetRef.name !== undefined ? input.pod(targetRef.name) : undefined;
   const [address] = endpoint.addresses;
-  if (pod === undefined || address === undefined) return [];
-  const image = input.isOffloaded(pod) ? address : input.toImage(address);
+  const isElsewhere = pod === undefined ? input.isImported && targetRef === undefined : input.isOffloaded(pod);
+  if (address === undefined || (pod === undefined && !isElsewhere)) return [];
+  const image = isElsewhere ? address : input.toImage(address);
   if (image === undefined) return [];
   const ready = conditions.ready ?? true;
   return [

@@ -36,7 +36,7 @@ export interface ServiceImport extends KubeObject {
 
 /** Labels of EndpointSlices that the standard names: the Service, and the ID of the member whose pods they are. */
 export const SHARED_NAME_LABEL = 'multicluster.kubernetes.io/service-name';
-export const SOURCE_CLUSTER_LABEL = 'multicluster.kubernetes.io/source-cluster';
+export { SOURCE_CLUSTER_LABEL } from '../labels.ts';
 
 /** Label of a derived Service, whose value is the name of the import; that of its namespace is the same. */
 export const IMPORT_LABEL = 'headcut.dev/import';

@@ -53,6 +53,7 @@ async function startGate(ports: number[], pods = podOf): Promise<number> {
     services,
     servers: ports.map((port) => ({ host: HOST, port })),
     clusterDomain: 'cluster.local',
+    clusterOf: (address) => (address === '10.96.0.5' ? 'b' : 'c'),
     homeApi: () => '10.96.8.8',
     addresses: {
       synced: true,

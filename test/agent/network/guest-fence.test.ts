@@ -36,6 +36,7 @@ function start(nodes: Node[]) {
       offloadings: new FakeStore<KubeObject>([]),
       exported: new ExportedPods(),
     }),
+    exported: new ExportedPods(),
     node: {
       generation: 1,
       ask: async (request: NodeNetworkCall) => {

@@ -1,6 +1,7 @@
 import { describe, expect, test } from 'vitest';
 import { fateOf, type OriginView, toOriginName } from '../../../src/core/dns/origin-names.ts';
 import { parseResolvConf } from '../../../src/core/dns/resolv-conf.ts';
+import { derivedName } from '../../../src/core/sharing/sharing-objects.ts';
 
 const view: OriginView = {
   clusterDomain: 'cluster.local',
@@ -31,6 +32,27 @@ describe('a name that an offloaded pod asks for', () => {
   ])('%s does not exist: it would be a Service of this cluster', (asked) => {
     expect(fateOf(asked, view)).toEqual({ type: 'absent' });
   });
+
+  test.each([
+    ['web.demo.svc.clusterset.local', [derivedName('web')], undefined],
+    ['WEB.demo.svc.clusterset.local.', [derivedName('web')], undefined],
+    ['_http._tcp.web.demo.svc.clusterset.local', ['_http', '_tcp', derivedName('web')], undefined],
+    ['db-0.someid.db.demo.svc.clusterset.local', ['db-0', derivedName('db')], 'someid'],
+  ])('%s is an import of its home, by the name that its home derives', (asked, front, cluster) => {
+    expect(fateOf(asked, view)).toEqual({
+      type: 'ask',
+      name: `${front.join('.')}.demo-1234.svc.cluster.local`,
+      service: `demo-1234/${front.at(-1)}`,
+      ...(cluster === undefined ? {} : { cluster }),
+    });
+  });
+
+  test.each(['web.other.svc.clusterset.local', 'demo.svc.clusterset.local', 'clusterset.local', 'x.clusterset.local'])(
+    '%s does not exist: it would be an import of this cluster',
+    (asked) => {
+      expect(fateOf(asked, view)).toEqual({ type: 'absent' });
+    },
+  );
 
   test.each(['example.org', 'svc.cluster.local', 'cluster.local', 'hello.demo.svc.cluster.local.example.org', '.'])(
     '%s is asked as it is',

@@ -33,6 +33,7 @@ const observe = (wanted: SentService[], more: Partial<MirrorObservation> = {}): 
   slices: [],
   toLocal: (image) => (image.startsWith('100.64.2.') ? image.replace('100.64.2.', '10.244.0.') : undefined),
   podAt: (local) => (local === '10.244.0.9' ? pod('away', 'b', local) : undefined),
+  isExported: (local) => local === '10.244.0.20',
   isReachable: (image) => image.startsWith('100.64.1.'),
   ...more,
 });
@@ -131,6 +132,12 @@ describe('a Service in a twin namespace', () => {
     ['loopback', '127.0.0.1'],
   ])('never leads to %s', (_what, address) => {
     expect(endpointsOf(planMirrors(observe([sent('web', [endpoint(address)])])))).toEqual([]);
+  });
+
+  test('leads to pods that this cluster exports, and to no others of its own', () => {
+    const wanted = sent('web', [endpoint('100.64.2.20'), endpoint('100.64.2.21')]);
+    const [slice] = planMirrors(observe([wanted])).flatMap((one) => (one.type === 'create-slice' ? [one.slice] : []));
+    expect(slice?.endpoints?.flatMap(({ addresses }) => addresses)).toEqual(['10.244.0.20']);
   });
 
   test('knows sooner than its home that a pod here is not ready any more', () => {

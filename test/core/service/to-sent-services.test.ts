@@ -59,6 +59,18 @@ test('what is no pod, or cannot be reached from other members, stays at home', (
   expect(sent(unreachable)[0]?.endpoints).toEqual([]);
 });
 
+test('an import of this cluster travels with the pods of other members, which only the agent can name', () => {
+  const imported = slice('web', ['home-1']);
+  imported.endpoints?.push({ addresses: ['100.64.3.7'] });
+  const labels = { 'multicluster.kubernetes.io/source-cluster': 'c', 'app.kubernetes.io/managed-by': 'headcut' };
+  imported.metadata.labels = { ...imported.metadata.labels, ...labels };
+  const [web] = sent({ services: [service('web')], slices: [imported] });
+  expect(web?.endpoints[0]?.endpoints.map(({ address }) => address)).toEqual(['100.64.1.1', '100.64.3.7']);
+  delete imported.metadata.labels?.['app.kubernetes.io/managed-by'];
+  const [other] = sent({ services: [service('web')], slices: [imported] });
+  expect(other?.endpoints[0]?.endpoints.map(({ address }) => address)).toEqual(['100.64.1.1']);
+});
+
 test("the API server's own Service and what is being deleted do not travel", () => {
   const ending = service('web');
   ending.metadata.deletionTimestamp = '2026-01-01T00:00:00Z';

@@ -8,11 +8,12 @@ import { MEMBERSHIP_COMMANDS } from './commands/membership.ts';
 import { MOVE_COMMANDS } from './commands/move.ts';
 import { REBALANCE_COMMAND } from './commands/rebalance.ts';
 import { ROTATE_KEY_COMMAND } from './commands/rotate-key.ts';
+import { SERVICES_COMMAND } from './commands/services.ts';
 import { VOLUMES_COMMAND } from './commands/volumes.ts';
 
 /** All commands that work on a cluster, in the order of the help. */
 export const COMMAND_GROUPS: { title: string; commands: Command[] }[] = [
-  { title: 'Look', commands: [...LOOK_COMMANDS, CONSOLE_COMMAND] },
+  { title: 'Look', commands: [...LOOK_COMMANDS, SERVICES_COMMAND, CONSOLE_COMMAND] },
   { title: 'Understand', commands: EXPLAIN_COMMANDS },
   { title: 'Members', commands: [...MEMBERSHIP_COMMANDS, ...BAN_COMMANDS, ROTATE_KEY_COMMAND] },
   { title: 'Move pods', commands: [...MOVE_COMMANDS, REBALANCE_COMMAND] },

@@ -81,7 +81,63 @@ const LOST = {
   lastTransitionTime: ago(180),
 };
 
+const condition = (type: string, status: string, reason: string, message = '') => ({ type, status, reason, message });
+
+function shared(name: string, more: object, ours = true): KubeObject {
+  const labels = ours ? { 'app.kubernetes.io/managed-by': 'headcut' } : {};
+  return { metadata: { namespace: 'shop', name, labels }, ...more };
+}
+
+function importSlice(name: string, cluster: string, addresses: string[]): KubeObject {
+  const labels = {
+    'multicluster.kubernetes.io/service-name': name,
+    'multicluster.kubernetes.io/source-cluster': id(cluster),
+  };
+  return {
+    metadata: { namespace: 'shop', name: `${name}-${cluster}`, labels },
+    endpoints: addresses.map((address) => ({ addresses: [address], conditions: { ready: true } })),
+  };
+}
+
+/** `web` of this cluster and of b, `db` of c alone, which is out of contact, and `old`, whose Service is gone. */
+const SHARED = {
+  serviceexports: [
+    shared('web', {
+      status: {
+        conditions: [
+          condition('Valid', 'True', 'Valid'),
+          condition('Ready', 'True', 'Exported'),
+          condition('Conflict', 'True', 'PortConflict', 'the ports of b differ from those of a'),
+        ],
+      },
+    }),
+    shared('old', {
+      status: {
+        conditions: [
+          condition('Valid', 'False', 'NoService', 'there is no Service old in namespace shop'),
+          condition('Ready', 'False', 'Pending', 'the export is not valid'),
+        ],
+      },
+    }),
+  ],
+  serviceimports: [
+    shared('web', {
+      spec: { type: 'ClusterSetIP', ips: ['10.96.4.1'] },
+      status: {
+        clusters: [{ cluster: id('a') }, { cluster: id('b') }],
+        conditions: [condition('Ready', 'True', 'Ready')],
+      },
+    }),
+    shared('db', {
+      spec: { type: 'Headless' },
+      status: { clusters: [{ cluster: id('c') }], conditions: [condition('Ready', 'True', 'Ready')] },
+    }),
+  ],
+  endpointslices: [importSlice('web', 'a', ['10.244.0.4']), importSlice('web', 'b', ['100.64.2.5', '100.64.2.6'])],
+};
+
 export const OBJECTS: Record<string, KubeObject[]> = {
+  ...SHARED,
   federations: [
     {
       metadata: { name: 'headcut' },

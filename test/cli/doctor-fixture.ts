@@ -25,6 +25,8 @@ export interface Faults {
   oldKinds?: boolean;
   /** What the agent's page says of a controller after its other counts. */
   controller?: string;
+  /** The kinds of shared Services are of an earlier version, or the cluster's DNS does not know the names of imports. */
+  sharing?: 'old' | 'unnamed';
 }
 
 function diagnosisOf({ peer, dns = { ok: true } }: Faults): Diagnosis {
@@ -55,7 +57,7 @@ function definition(name: string): KubeObject | undefined {
 
 /** A cluster whose agent, policies and ports work as far as `faults` let them. */
 export function cluster(faults: Faults): FixedCluster {
-  const { aheadSeconds = 0, noPolicies = false, noPort = false, oldKinds = false, objects = {} } = faults;
+  const { aheadSeconds = 0, noPolicies = false, noPort = false, oldKinds = false, objects = {}, sharing } = faults;
   const { controller = 'errors=0' } = faults;
   const { peers: known = [] } = { ...OBJECTS, ...objects };
   const found = diagnosisOf(faults);
@@ -81,6 +83,14 @@ export function cluster(faults: Faults): FixedCluster {
       if (path.includes('admissionregistration') && noPolicies) throw new ApiError(404, { message: 'not found' });
       const [, kind] = /customresourcedefinitions\/(.*)/.exec(path) ?? [];
       if (kind !== undefined) return oldKinds ? { spec: { group: 'headcut.dev' } } : definition(kind);
+      if (path.includes('multicluster')) {
+        if (sharing === 'old' && path.endsWith('v1beta1')) throw new ApiError(404, { message: 'not found' });
+        return { resources: ['serviceexports', 'serviceimports'].map((name) => ({ name })) };
+      }
+      if (path.endsWith('/configmaps/coredns')) {
+        const option = sharing === 'unnamed' ? '' : '  multicluster clusterset.local\n';
+        return { data: { Corefile: `.:53 {\n kubernetes cluster.local clusterset.local {\n${option} }\n}` } };
+      }
       return { resources: ['federations', 'offloadings', 'peers', 'shadowpods'].map((name) => ({ name })) };
     },
     create: async (_type: unknown, pod: { spec: object }) => ({

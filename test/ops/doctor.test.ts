@@ -32,6 +32,19 @@ describe('doctor', () => {
       mtu: 'ok',
       dns: 'ok',
       certificates: 'skipped',
+      sharing: 'ok',
+    });
+  });
+
+  test.each([
+    ['old', /too old: v1beta1 is not served/],
+    ['unnamed', /CoreDNS does not answer for clusterset\.local/],
+  ] as const)('says what imports lack: %s', async (sharing, message) => {
+    const found = (await reports({ objects: healthy, sharing })).find(({ id }) => id === 'sharing');
+    expect(found?.findings).toContainEqual({
+      verdict: 'warning',
+      message: expect.stringMatching(message),
+      fix: expect.any(String),
     });
   });
 

@@ -12,6 +12,7 @@ import { readReleaseName } from '../../image/debian-packages.ts';
 import { hashFiles, hashOf } from '../../image/fingerprint.ts';
 import { readFingerprint, writeImageArchive } from '../../image/image-archive.ts';
 import { type Blob, createLayer, type ImageSettings, toBlob } from '../../image/oci-image.ts';
+import { libraryEntries } from '../../image/shared-libraries.ts';
 import type { TarEntry } from '../../image/tar-archive.ts';
 
 /** What the tests call inside of containers, beyond Debian's minimal system. */
@@ -65,6 +66,12 @@ const STAND_INS: readonly StandIn[] = [
     standsFor: /^(agnhost|perl)$/,
     settings: agnhostSettings,
     layers: async (context) => [await debianLayer(context), await agnhostLayer(context)],
+  },
+  {
+    name: 'socat',
+    standsFor: /^(socat|netshoot)$/,
+    settings: { Env: [PATH], Cmd: ['sh'] },
+    layers: async (context) => [await debianLayer(context), await socatLayer()],
   },
   {
     name: 'update-demo-nautilus',
@@ -169,6 +176,17 @@ async function debianLayer({ cache }: StandInContext): Promise<Blob> {
     await runCommand('mv', [tar, temporary]);
   });
   return toBlob(await readFile(path));
+}
+
+/** This machine's Debian package `socat`, for the minimal system below it, which has a loader and merged folders. */
+async function socatLayer(): Promise<Blob> {
+  const libraries = await libraryEntries('/usr/bin/socat', '/', parseArchitecture(process.arch));
+  return createLayer([
+    { kind: 'file', path: 'usr/bin/socat', data: await readFile('/usr/bin/socat'), mode: 0o755 },
+    ...libraries
+      .filter(({ path }) => path.startsWith('lib/'))
+      .map((entry) => ({ ...entry, path: `usr/${entry.path}` })),
+  ]);
 }
 
 async function agnhostLayer(context: StandInContext): Promise<Blob> {

@@ -3,24 +3,32 @@ import { counted } from '../../core/explain/age.ts';
 import { explainNamespace } from '../../core/explain/explain-namespace.ts';
 import { explainPeer } from '../../core/explain/explain-peer.ts';
 import { type ConsideredMember, type Explanation, explainPod } from '../../core/explain/explain-pod.ts';
+import { explainService } from '../../core/explain/shared-services.ts';
 import { type WhatIf, whatIfPeerDies } from '../../core/explain/what-if.ts';
 import type { World } from '../../core/explain/world.ts';
 import { readableQuantity } from '../../core/quantities/quantity.ts';
+import { readSharedObjects } from '../../ops/shared-objects.ts';
 import { networkPoliciesOf, readWorld } from '../../ops/world.ts';
 import { type Command, type CommandContext, UsageError } from '../command.ts';
 import { blocks, bullets, emit } from '../output.ts';
 import { renderTable } from '../table.ts';
 
-const KINDS = ['pod', 'namespace', 'peer'] as const;
+const KINDS = ['pod', 'namespace', 'peer', 'service'] as const;
 
 /** Why things are as they are, and what would become of them. */
 export const EXPLAIN_COMMANDS: Command[] = [
   {
     name: 'explain',
-    args: [{ name: 'pod|namespace|peer', completes: KINDS }, { name: 'NAME' }],
+    args: [{ name: 'pod|namespace|peer|service', completes: KINDS }, { name: 'NAME' }],
     flags: ['namespace', 'output'],
-    summary: 'say why a pod runs where it runs or why it waits, whether a namespace is offloaded, how a peer is',
-    examples: ['explain pod web-7d4b9 -n demo', 'explain namespace demo', 'explain peer b'],
+    summary:
+      'say why a pod runs where it runs or why it waits, whether a namespace is offloaded, how a peer is, from where a Service is imported',
+    examples: [
+      'explain pod web-7d4b9 -n demo',
+      'explain namespace demo',
+      'explain peer b',
+      'explain service web -n demo',
+    ],
     run: runExplain,
   },
   {
@@ -61,6 +69,12 @@ async function explanationOf(world: World, context: CommandContext, kind: string
       const explanation = explainPeer(world, name);
       if (explanation !== undefined) return explanation;
       throw new CodedError('NotFound', `there is no peer ${name}; headcut peers lists them`);
+    }
+    case 'service':
+    case 'services':
+    case 'svc': {
+      const objects = await readSharedObjects(context.client, context.namespace);
+      return explainService(world, objects, { namespace: context.namespace, name });
     }
     default:
       throw new UsageError(`headcut explain takes ${KINDS.join(', ')}, not "${kind}"`);

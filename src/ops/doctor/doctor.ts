@@ -8,9 +8,10 @@ import { CERTIFICATE_CHECKS } from './certificate-checks.ts';
 import { type Check, type CheckContext, type Finding, failed, type Verdict } from './check.ts';
 import { CLUSTER_CHECKS } from './cluster-checks.ts';
 import { PEER_CHECKS } from './peer-checks.ts';
+import { SHARING_CHECKS } from './sharing-checks.ts';
 
 /** All checks, in their order. */
-const CHECKS: Check[] = [...CLUSTER_CHECKS, ...PEER_CHECKS, ...AGENT_CHECKS, ...CERTIFICATE_CHECKS];
+const CHECKS: Check[] = [...CLUSTER_CHECKS, ...PEER_CHECKS, ...AGENT_CHECKS, ...CERTIFICATE_CHECKS, ...SHARING_CHECKS];
 
 export interface CheckReport {
   number: number;

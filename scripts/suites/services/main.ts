@@ -1,0 +1,90 @@
+/**
+ * Runs the conformance suite of the Multi-Cluster Services API, from a local copy of its sources, against two clusters of a lab. Called
+ * by `scripts/conformance services`, which says how.
+ */
+import { spawn } from 'node:child_process';
+import { mkdir, open } from 'node:fs/promises';
+import { join, resolve } from 'node:path';
+import { parseArgs } from 'node:util';
+import { openLab } from '../../../src/lab/open-lab.ts';
+import { createProgress } from '../../../src/lab/progress.ts';
+import { systemClock } from '../../../src/runtime/clock.ts';
+import { runCommand } from '../../../src/runtime/command.ts';
+import { labFolder, labName } from '../../../test/e2e/reach-lab.ts';
+import { readGinkgoReport } from '../kubernetes/ginkgo-report.ts';
+import { buildStandIns } from '../kubernetes/stand-in-images.ts';
+
+/** What the suite's pods are made of (conformance/k8s_objects.go there). */
+const IMAGES = ['alpine/socat:1.7.4.4', 'nicolaka/netshoot:v0.15'].map((image) => `docker.io/${image}`);
+/** The clusters; the suite exports from the first one. */
+const CONTEXTS = 'a,b';
+
+const tools = process.env.HEADCUT_TOOLS ?? '';
+const root = resolve(import.meta.dirname, '../../..');
+const out = join(root, 'dist', 'conformance');
+
+async function loadImages(): Promise<void> {
+  const context = { tools, cache: process.env.HEADCUT_CACHE ?? join(root, 'dist/cache'), out: join(out, 'images') };
+  const { archives } = await buildStandIns(IMAGES, context);
+  const lab = openLab(labName(), {
+    clock: systemClock,
+    progress: createProgress(systemClock, (line) => process.stderr.write(line)),
+    root,
+    toolsFolder: tools,
+    k0sBinary: process.env.HEADCUT_K0S || undefined,
+    kind: { run: runCommand, kind: 'kind', engine: undefined },
+    signal: new AbortController().signal,
+  });
+  for (const cluster of lab.topology.clusters)
+    for (const archive of archives) await lab.provider.loadImage(cluster, archive);
+}
+
+/** Compiles the suite with the versions that it names itself. */
+async function compile(suite: string): Promise<string> {
+  const program = join(out, 'services.test');
+  await runProgram(
+    'go',
+    ['test', '-c', '-o', program, '.'],
+    join(out, 'services-build.log'),
+    join(suite, 'conformance'),
+  );
+  return program;
+}
+
+/** Its output goes to a file. @returns the exit code */
+async function runProgram(program: string, args: readonly string[], logFile: string, folder = root): Promise<number> {
+  await using log = await open(logFile, 'w');
+  const env = { ...process.env, CGO_ENABLED: '0' };
+  return new Promise((done, fail) => {
+    const child = spawn(program, args, { cwd: folder, env, stdio: ['ignore', log.fd, log.fd] });
+    child.once('error', fail);
+    child.once('exit', (code) => done(code ?? 1));
+  });
+}
+
+async function main(): Promise<void> {
+  const { values } = parseArgs({
+    options: { suite: { type: 'string' }, focus: { type: 'string', multiple: true } },
+  });
+  if (values.suite === undefined) throw new Error('name the folder of the suite: --suite DIR');
+  await mkdir(join(out, 'images'), { recursive: true });
+  await loadImages();
+  const program = await compile(resolve(values.suite));
+  const report = join(out, 'services');
+  await runProgram(
+    program,
+    [
+      ...[`-kubeconfig=${join(labFolder, 'kubeconfig')}`, `-contexts=${CONTEXTS}`],
+      ...['-test.timeout=2h', '-ginkgo.no-color', `-ginkgo.json-report=${report}.json`],
+      ...(values.focus ?? []).map((expression) => `-ginkgo.focus=${expression}`),
+    ],
+    `${report}.log`,
+  );
+  const results = await readGinkgoReport(`${report}.json`);
+  const failed = results.filter(({ passed }) => !passed);
+  process.stdout.write(`${results.length - failed.length} of ${results.length} passed\n`);
+  for (const { name } of failed) process.stdout.write(`  failed: ${name}\n`);
+  if (results.length === 0 || failed.length > 0) process.exitCode = 1;
+}
+
+await main();

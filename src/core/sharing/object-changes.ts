@@ -66,7 +66,11 @@ export function toServiceImport(
     spec: {
       ...merged.spec,
       ...(merged.spec.type === 'Headless' ? {} : { ips: ipsOf(service) }),
-      ipFamilies: (service?.spec?.ipFamilies as string[] | undefined)?.slice(0, 2) ?? ['IPv4'],
+      // A headless Service without a selector has both by default, whatever its endpoints have, which are IPv4.
+      ipFamilies:
+        merged.spec.type === 'Headless'
+          ? ['IPv4']
+          : ((service?.spec?.ipFamilies as string[] | undefined)?.slice(0, 2) ?? ['IPv4']),
     },
   };
 }

@@ -141,6 +141,12 @@ describe('what is there already', () => {
     expect(made.spec).toMatchObject({ ips: ['10.96.0.9'], ipFamilies: ['IPv4'] });
   });
 
+  test('has the family of its endpoints where it is headless, not those that its Service got by default', () => {
+    const { merged } = wanted(planImport(observe({ exports: [source(A, { type: 'Headless' })] })));
+    const both: Service = { ...service, spec: { clusterIP: 'None', ipFamilies: ['IPv4', 'IPv6'] } };
+    expect(toServiceImport(NAME, merged, both).spec).toMatchObject({ type: 'Headless', ipFamilies: ['IPv4'] });
+  });
+
   test('loses labels and annotations that are exported no more, and keeps those that others gave it', () => {
     const present = { ...made, metadata: { ...made.metadata, labels: { ...made.metadata.labels, mine: '1' } } };
     const next = toServiceImport(NAME, wanted(planImport(observe({ exports: [source(A)] }))).merged, service);

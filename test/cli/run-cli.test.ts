@@ -64,7 +64,7 @@ describe('completion', () => {
     ],
     [
       ['explain', ''],
-      ['namespace', 'peer', 'pod'],
+      ['namespace', 'peer', 'pod', 'service'],
     ],
     [
       ['explain', 'pod', '-n', 'demo', 'web'],

@@ -38,7 +38,7 @@ export interface PodOfHome {
 export function hostsChange(spec: PodSpec, pod: PodOfHome): HostsChange | undefined {
   const subdomain = subdomainOf(spec);
   if (subdomain === undefined || (spec.os as { name?: unknown } | undefined)?.name === 'windows') return undefined;
-  if (spec.volumes?.some(({ name }) => name === HOSTS_VOLUME) === true) return undefined;
+  if (Array.isArray(spec.volumes) && spec.volumes.some((one) => one?.name === HOSTS_VOLUME)) return undefined;
   const domainIn = (namespace: string): string => `${subdomain}.${namespace}.svc.${pod.clusterDomain}`;
   const hostname = hostnameOf(spec, pod.name);
   return { path: `${GATE_FOLDER}/${FILE_NAME}`, from: domainIn(pod.twin), to: domainIn(pod.namespace), hostname };

@@ -73,10 +73,13 @@ export function gateContainer(
 const GATE_RESOURCES = { cpu: '50m', memory: '64Mi' };
 
 function isGuaranteed({ containers }: PodSpec): boolean {
-  return containers.every(({ resources }) => {
-    const { limits = {} } = (resources ?? {}) as { limits?: Record<string, unknown> };
-    return limits.cpu !== undefined && limits.memory !== undefined;
-  });
+  return (
+    Array.isArray(containers) &&
+    containers.every((container) => {
+      const { limits } = (container?.resources ?? {}) as { limits?: Record<string, unknown> | null };
+      return limits?.cpu !== undefined && limits.memory !== undefined;
+    })
+  );
 }
 
 /** The status as the pod's home knows the pod, which has no gate there, and nothing of it. */

@@ -39,7 +39,9 @@ export function guestAnnotations(pod: Pod, terms: GuestTerms): Record<string, st
 
 function annotationProblems(annotations: Record<string, string>): string[] {
   return Object.entries(annotations)
-    .filter(([name, value]) => name.startsWith(APP_ARMOR) && String(value).startsWith('localhost/'))
+    .filter(
+      ([name, value]) => name.startsWith(APP_ARMOR) && typeof value === 'string' && value.startsWith('localhost/'),
+    )
     .map(([name]) => `container ${name.slice(APP_ARMOR.length)} uses an AppArmor profile that lies on its node`);
 }
 

@@ -81,5 +81,7 @@ function withoutNetRaw(container: Container): Container {
 }
 
 function names(capabilities: readonly string[], wanted: readonly string[]): boolean {
-  return capabilities.some((one) => wanted.includes(String(one).toUpperCase().replace(/^CAP_/, '')));
+  return capabilities.some(
+    (one: unknown) => typeof one === 'string' && wanted.includes(one.toUpperCase().replace(/^CAP_/, '')),
+  );
 }

@@ -243,7 +243,7 @@ export const GUEST_SPEC: Extract<Rule, { kind: 'object' }> = {
     resources,
     runtimeClassName: {
       kind: 'refuse',
-      why: (name) => `asks for the runtime class ${String(name).slice(0, 64)}`,
+      why: (name) => `asks for the runtime class ${typeof name === 'string' ? name.slice(0, 64) : 'of no name'}`,
       unless: (name, terms) => terms.runtimeClasses.some((allowed) => allowed === name),
     },
     resourceClaims: refuse('uses resource claims'),

@@ -36,7 +36,7 @@ export function problemOfPodResources(pod: Pod): string | undefined {
   if (all.length > MAX_CONTAINERS) return `${all.length} containers, ${MAX_CONTAINERS} are allowed`;
   for (const container of all) {
     const problem = problemOfRequirements(container?.resources);
-    if (problem !== undefined) return `container ${String(container.name).slice(0, 63)}: ${problem}`;
+    if (problem !== undefined) return `container ${nameOf(container)}: ${problem}`;
   }
   return problemOfRequirements(resources) ?? problemOfResources(overhead);
 }
@@ -47,4 +47,9 @@ function problemOfRequirements(resources: ResourceRequirements | undefined): str
 
 function listOf(containers: Container[] | undefined): Container[] {
   return Array.isArray(containers) ? containers : [];
+}
+
+/** What is no text may be anything, also what cannot be made one. */
+function nameOf({ name }: { name?: unknown }): string {
+  return typeof name === 'string' ? name.slice(0, 63) : 'without a name';
 }

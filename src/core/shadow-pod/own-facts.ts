@@ -25,8 +25,13 @@ export function standingFacts({ spec }: ShadowPod): Record<string, string> {
     [ORIGIN_NAMESPACE_ANNOTATION]: spec.originNamespace,
     [ORIGIN_UID_ANNOTATION]: spec.originUID,
     [ORIGIN_NODE_ANNOTATION]: spec.virtualNode,
-    [ORIGIN_SERVICE_ACCOUNT_ANNOTATION]: String(spec.pod.spec.serviceAccountName ?? 'default'),
+    [ORIGIN_SERVICE_ACCOUNT_ANNOTATION]: accountOf(spec.pod.spec.serviceAccountName),
   };
+}
+
+/** What is no text, which another member may send, is no account. */
+function accountOf(name: unknown): string {
+  return typeof name === 'string' ? name : 'default';
 }
 
 /** Answers that were asked for while a pod was translated. */

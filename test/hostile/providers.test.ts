@@ -67,6 +67,16 @@ async function allRun(): Promise<void> {
   expect(phases).toEqual(expected.sort());
 }
 
+/** Pods that their provider ended, which it may, are made again, as controllers do. */
+async function madeAgain(provider: Provider): Promise<void> {
+  const { items } = await host.client.list<Pod>(PODS, { namespace: 'work' });
+  for (const { metadata, spec, status } of items) {
+    if (spec.nodeName !== provider.node || !['Failed', 'Succeeded'].includes(status?.phase ?? '')) continue;
+    await host.client.delete(PODS, { namespace: 'work', name: metadata.name }, { gracePeriodSeconds: 0 });
+    await createPod(metadata.name, provider.node);
+  }
+}
+
 /** What is held of others while one says what it likes: pods of the friend, its node, and an answer to its next pod. */
 async function othersGoOn(): Promise<void> {
   const node = await host.client.get<Node>(NODES, { name: friend.node });
@@ -147,6 +157,7 @@ describe('a provider that says whatever it likes harms nobody but those whose po
     );
     for (const pod of before) enemy.told.pods.set(pod.uid, pod);
     enemy.told.changed('pods');
+    await madeAgain(enemy);
     await eventually(allRun);
   });
 

@@ -16,6 +16,8 @@ export interface RefusedExport {
 interface Member {
   exports: Map<string, ToldExport>;
   endpoints: number;
+  /** JSON of all exports, in characters. */
+  chars: number;
   /** True once all was told, in this life of both agents. */
   complete: boolean;
   /** Keys that are not confirmed yet since it began anew; undefined when it is not at that. */
@@ -28,6 +30,8 @@ interface Member {
  */
 const CHANGES: RateLimit = { perSecond: 50, burst: 2_000 };
 const MAX_REFUSALS = 200;
+/** JSON of all exports of one member, in characters: more than the default limits come to, and a bound for ports and texts, which these do not count. */
+const MAX_CHARS = 4 * 1024 * 1024;
 
 /** What the other members export, as they say: bounded for each, and kept in memory alone. */
 export class KnownExports {
@@ -64,7 +68,9 @@ export class KnownExports {
   /** Takes what a member says. Throws ResourceExhausted while it changes too much. @returns those that are not taken */
   take(cluster: string, part: ExportsPart): RefusedExport[] {
     const member = this.#memberFor(cluster);
-    const changed = part.exports.filter((told) => !isEqual(member.exports.get(exportKey(told)), told));
+    const changed = part.exports
+      .map(withoutEmptyGroups)
+      .filter((told) => !isEqual(member.exports.get(exportKey(told)), told));
     this.#pay(cluster, changed.length + (part.gone?.length ?? 0));
     if (part.begins === true) member.unconfirmed = new Set(member.exports.keys());
     for (const told of part.exports) member.unconfirmed?.delete(exportKey(told));
@@ -91,7 +97,7 @@ export class KnownExports {
   #memberFor(cluster: string): Member {
     const known = this.#members.get(cluster);
     if (known !== undefined) return known;
-    const member: Member = { exports: new Map(), endpoints: 0, complete: false, unconfirmed: undefined };
+    const member: Member = { exports: new Map(), endpoints: 0, chars: 0, complete: false, unconfirmed: undefined };
     this.#members.set(cluster, member);
     return member;
   }
@@ -111,21 +117,17 @@ export class KnownExports {
     const key = exportKey(told);
     const before = member.exports.get(key);
     const endpoints = member.endpoints - countOf(before) + countOf(told);
-    const limits = this.#limits();
-    const short =
-      before === undefined && member.exports.size >= limits.services
-        ? 'services'
-        : endpoints > limits.endpoints
-          ? 'endpoints'
-          : undefined;
-    if (short !== undefined) {
+    const chars = member.chars - charsOf(before) + charsOf(told);
+    const isNew = before === undefined;
+    const problem = problemOf({ services: isNew ? member.exports.size + 1 : 0, endpoints }, this.#limits(), chars);
+    if (problem !== undefined) {
       // What it was before is not so any more.
       this.#remove(member, key);
-      const message = `there would be more than ${limits[short]} ${short} of this member there, which is the limit (guests.perMember.${short} of the Federation there)`;
-      return [{ namespace: told.namespace, name: told.name, reason: 'TooMany', message }];
+      return [{ namespace: told.namespace, name: told.name, reason: 'TooMany', message: problem }];
     }
     member.exports.set(key, told);
     member.endpoints = endpoints;
+    member.chars = chars;
     this.#tell(key);
     return [];
   }
@@ -136,6 +138,7 @@ export class KnownExports {
     if (before === undefined) return;
     member.exports.delete(key);
     member.endpoints -= countOf(before);
+    member.chars -= charsOf(before);
     this.#tell(key);
   }
 
@@ -154,4 +157,22 @@ export class KnownExports {
 
 function countOf(told: ToldExport | undefined): number {
   return (told?.endpoints ?? []).reduce((sum, { endpoints }) => sum + endpoints.length, 0);
+}
+
+function charsOf(told: ToldExport | undefined): number {
+  return told === undefined ? 0 : JSON.stringify(told).length;
+}
+
+/** Ports without endpoints lead nowhere, and no limit counts them. */
+function withoutEmptyGroups(told: ToldExport): ToldExport {
+  return { ...told, endpoints: told.endpoints.filter(({ endpoints }) => endpoints.length > 0) };
+}
+
+/** Why a member may not have so much here; undefined where it may. */
+function problemOf(used: ServiceLimits, limits: ServiceLimits, chars: number): string | undefined {
+  for (const what of ['services', 'endpoints'] as const)
+    if (used[what] > limits[what])
+      return `there would be more than ${limits[what]} ${what} of this member there, which is the limit (guests.perMember.${what} of the Federation there)`;
+  if (chars <= MAX_CHARS) return undefined;
+  return 'all exports of this member would be more than 4 MiB there, which is the limit; export fewer Services, or with fewer ports and annotations';
 }

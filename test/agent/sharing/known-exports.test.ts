@@ -77,6 +77,31 @@ test('one member has no more exports and endpoints here than its limit, and says
   expect(known.take(B, { exports: [withEndpoints('b', 4)] })).toEqual([]);
 });
 
+test('one member has no more than 4 MiB here, whatever its exports are full of', () => {
+  const { known } = start({ services: 1_000, endpoints: 20_000 });
+  const ports = Array.from({ length: 100 }, (_, i) => ({ ...tcp(i + 1), appProtocol: 'x'.repeat(320) }));
+  const full = (name: string, count: number): ToldExport =>
+    told({
+      name,
+      endpoints: Array.from({ length: count }, () => ({ ports, endpoints: [endpoint('100.64.1.1')] })),
+    });
+  const refused = known.take(A, { exports: ['a', 'b', 'c'].map((name) => full(name, 50)) });
+  expect(refused).toMatchObject([{ name: 'c', reason: 'TooMany', message: expect.stringContaining('4 MiB') }]);
+  expect(known.take(B, { exports: [full('a', 50)] })).toEqual([]);
+  known.take(A, { exports: [], gone: [{ namespace: 'shop', name: 'a' }] });
+  expect(known.take(A, { exports: [full('c', 50)] })).toEqual([]);
+});
+
+test('ports without endpoints are not kept, and cost nothing when they are told again', () => {
+  const { known, changes } = start();
+  const empty = told({ endpoints: Array.from({ length: 100 }, (_, i) => ({ ports: [tcp(i + 1)], endpoints: [] })) });
+  known.take(A, { exports: [empty] });
+  expect(known.of('shop/web')).toEqual([[A, told()]]);
+  changes();
+  known.take(A, { exports: [empty] });
+  expect(changes()).toEqual([]);
+});
+
 test('an export that grew over the limit is not kept as it was before', () => {
   const { known } = start();
   known.take(A, { exports: [withEndpoints('a', 3)] });

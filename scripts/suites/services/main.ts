@@ -15,7 +15,7 @@ import { readGinkgoReport } from '../kubernetes/ginkgo-report.ts';
 import { buildStandIns } from '../kubernetes/stand-in-images.ts';
 
 /** What the suite's pods are made of (conformance/k8s_objects.go there). */
-const IMAGES = ['alpine/socat:1.7.4.4', 'nicolaka/netshoot:v0.15'].map((image) => `docker.io/${image}`);
+const IMAGES = ['alpine/socat:1.7.4.4', 'nicolaka/netshoot:v0.15'];
 /** The clusters; the suite exports from the first one. */
 const CONTEXTS = 'a,b';
 
@@ -23,9 +23,11 @@ const tools = process.env.HEADCUT_TOOLS ?? '';
 const root = resolve(import.meta.dirname, '../../..');
 const out = join(root, 'dist', 'conformance');
 
-async function loadImages(): Promise<void> {
+/** @param hub the host that a container runtime puts before short names of images */
+async function loadImages(hub: string): Promise<void> {
   const context = { tools, cache: process.env.HEADCUT_CACHE ?? join(root, 'dist/cache'), out: join(out, 'images') };
-  const { archives } = await buildStandIns(IMAGES, context);
+  const names = IMAGES.map((image) => `${hub}/${image}`);
+  const { archives } = await buildStandIns(names, context);
   const lab = openLab(labName(), {
     clock: systemClock,
     progress: createProgress(systemClock, (line) => process.stderr.write(line)),
@@ -64,11 +66,13 @@ async function runProgram(program: string, args: readonly string[], logFile: str
 
 async function main(): Promise<void> {
   const { values } = parseArgs({
-    options: { suite: { type: 'string' }, focus: { type: 'string', multiple: true } },
+    options: { suite: { type: 'string' }, hub: { type: 'string' }, focus: { type: 'string', multiple: true } },
   });
   if (values.suite === undefined) throw new Error('name the folder of the suite: --suite DIR');
+  if (values.hub === undefined)
+    throw new Error('name the host that the container runtime puts before short names of images: --hub HOST');
   await mkdir(join(out, 'images'), { recursive: true });
-  await loadImages();
+  await loadImages(values.hub);
   const program = await compile(resolve(values.suite));
   const report = join(out, 'services');
   await runProgram(

@@ -4,13 +4,14 @@ import { networkInterfaces } from 'node:os';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { type HostsChange, toHomeHosts } from '../core/shadow-pod/hosts-file.ts';
 import { ADDRESS_FILE, OWN_ADDRESS_NAME, toAddressFile } from '../core/shadow-pod/own-address.ts';
+import { askAddress } from '../runtime/ask-address.ts';
 
 /**
- * `gate.mjs [--hosts CHANGE] [--address NAMESERVER] [NAMESERVER NAME]`: writes the pod's own hosts file and address, and ends once the name exists, which the agent decides
- * (core/shadow-pod/start-gate.ts).
+ * `gate.mjs [--hosts CHANGE] [--address NAMESERVER] [NAMESERVER NAME]`: writes the pod's own hosts file and address, for which it waits, and
+ * ends once the name exists, which the agent decides (core/shadow-pod/start-gate.ts).
  */
-/** Of half a second to one and a half. */
-const ADDRESS_TRIES = 60;
+
+const ASK_EVERY_MS = 500;
 
 const args = process.argv.slice(2);
 if (args[0] === '--hosts') {
@@ -25,19 +26,12 @@ if (args[0] === '--address') {
 const [nameserver, name = ''] = args;
 if (nameserver !== undefined) await consent(nameserver);
 
-/** The address by which others know this pod; that of its interface where others do not, or nobody says for long. */
+/** The address by which others know this pod; that of its interface where the agent says that others know it by none. */
 async function ownAddress(nameserver: string): Promise<string> {
-  const resolver = new Resolver({ timeout: 1_000, tries: 1 });
-  resolver.setServers([nameserver]);
-  for (let tries = 0; tries < ADDRESS_TRIES; tries += 1) {
-    try {
-      const [address] = await resolver.resolve4(OWN_ADDRESS_NAME);
-      if (address !== undefined) return address;
-    } catch (error) {
-      if ((error as { code?: string }).code === 'ENOTFOUND') break;
-    }
-    await sleep(500);
-  }
+  const onWait = (problem: string): void =>
+    console.log(`waiting until the agent tells the address of this pod: its nameserver ${nameserver} says ${problem}`);
+  const address = await askAddress(nameserver, OWN_ADDRESS_NAME, { everyMs: ASK_EVERY_MS, onWait });
+  if (address !== undefined) return address;
   const own = Object.values(networkInterfaces()).flatMap((all) => all ?? []);
   return own.find(({ family, internal }) => family === 'IPv4' && !internal)?.address ?? '';
 }
@@ -51,7 +45,7 @@ async function consent(nameserver: string): Promise<void> {
       return;
     } catch {
       if (!told) console.log('waiting until the cluster that this pod belongs to consents to its start');
-      await sleep(500);
+      await sleep(ASK_EVERY_MS);
     }
   }
 }

@@ -321,6 +321,7 @@ async function composeNetwork(
     slices: caches.mirrorSlices,
     ownServices: caches.ownServices,
     forAll: [DNS_SERVICE, HOME_API_SERVICE].map((name) => `${namespace}/${name}`),
+    twinOf: (name) => namespaces.twinOf(name),
   });
   const fence = new GuestFence({
     node,

@@ -1,6 +1,6 @@
 import { isDeepStrictEqual } from 'node:util';
 import { type KubeObject, objectKey } from '../../core/kube-objects.ts';
-import { ORIGIN_CLUSTER_LABEL } from '../../core/labels.ts';
+import { MANAGED_BY, MANAGED_BY_LABEL, ORIGIN_CLUSTER_LABEL } from '../../core/labels.ts';
 import type { HomeService } from '../../core/network/guest-homes.ts';
 import { homeServiceOf, isAnswered } from '../../core/service/home-service.ts';
 import { type EndpointSlice, SERVICE_NAME_LABEL, type Service } from '../../core/service/service-objects.ts';
@@ -15,11 +15,14 @@ export interface TwinServicesDeps {
   ownServices: Store<Service>;
   /** Those of them that are for pods of all peers, as NAMESPACE/NAME. */
   forAll: readonly string[];
+  /** The member of whose namespace this one is the twin: what the labels of a Service say counts there alone. */
+  twinOf(namespace: string): string | undefined;
 }
 
 /** What is known of one copy. */
 interface Known {
   member: string;
+  namespace: string;
   service: HomeService;
 }
 
@@ -49,7 +52,8 @@ export class TwinServices implements HomeServices {
   servicesOf(member: string): HomeService[] {
     const byAddress = new Map<string, HomeService>();
     for (const known of this.#known.values()) {
-      if (known.member !== member) continue;
+      // Whoever may make Services elsewhere would lead a member's pods to where they like.
+      if (known.member !== member || this.#deps.twinOf(known.namespace) !== member) continue;
       // Of two that say the same address, one was there before the other: what is answered counts.
       const other = byAddress.get(known.service.home);
       if (other === undefined || other.empty) byAddress.set(known.service.home, known.service);
@@ -86,10 +90,12 @@ export class TwinServices implements HomeServices {
   }
 
   #of(key: string): Known | undefined {
-    const service = this.#deps.services.get(key);
-    const member = service?.metadata.labels?.[ORIGIN_CLUSTER_LABEL];
-    const found = service === undefined ? undefined : homeServiceOf(service, this.#answered.has(key));
-    return member === undefined || found === undefined ? undefined : { member, service: found };
+    const copy = this.#deps.services.get(key);
+    if (copy === undefined || copy.metadata.labels?.[MANAGED_BY_LABEL] !== MANAGED_BY) return undefined;
+    const { namespace = '', labels } = copy.metadata;
+    const member = labels?.[ORIGIN_CLUSTER_LABEL];
+    const service = homeServiceOf(copy, this.#answered.has(key));
+    return member === undefined || service === undefined ? undefined : { member, namespace, service };
   }
 
   #tell(): void {

@@ -1,5 +1,6 @@
 import { type GuestSettings, type GuestTerms, guestTermsOf } from '../core/guest-pod/guest-terms.ts';
 import type { ResourceList } from '../core/kube-objects.ts';
+import { ORIGIN_CLUSTER_LABEL } from '../core/labels.ts';
 import { FEDERATION_NAME } from '../core/membership/peer-object.ts';
 import { offeredResources, whyClosed } from '../core/offer/compute-offer.ts';
 import { type PeerUse, stricterLevel, useOf } from '../core/offer/peer-terms.ts';
@@ -54,6 +55,7 @@ export function composeProvider(
       nameOf: (origin) => twinNameAmong(shadows.list(), origin),
       ensure: (twin) => shadowPods.ensureTwin(twin),
     },
+    clock,
   });
   const offers = new Offers({
     use,
@@ -95,7 +97,10 @@ export function composeProvider(
     clock,
     logger,
   });
-  caches.claims.onChange((_key, after, before) => shadowPods.noteVolume((after ?? before)?.metadata.namespace ?? ''));
+  caches.claims.onChange((_key, after, before) => {
+    const { namespace, labels } = (after ?? before)?.metadata ?? {};
+    if (namespace !== undefined && labels?.[ORIGIN_CLUSTER_LABEL] !== undefined) shadowPods.noteVolume(namespace);
+  });
   const source: SessionSource = {
     offerFor: (peerId) => offers.offerFor(peerId),
     podsFor: (peerId) => shadowPods.podsFor(peerId),

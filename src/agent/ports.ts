@@ -234,6 +234,8 @@ export interface KnownNames {
 export interface GuestVolumeDesk {
   /** A twin namespace with data in it is not removed. */
   holdsData(twin: string): boolean;
+  /** Twin namespaces of a member that hold data. */
+  twinsOf(peerId: string): string[];
   /** Why a pod cannot have these claims here; undefined when it can. */
   refusalOf(
     peerId: string,

@@ -53,6 +53,7 @@ async function startProvider(limits: Partial<MemberLimits> = {}) {
     // Of each member's claims one was made here.
     volumes: {
       holdsData: () => false,
+      twinsOf: () => [],
       refusalOf: (_peerId, _twin, { claims }) =>
         claims.every(({ uid }) => uid === 'claim-1')
           ? undefined

@@ -154,8 +154,10 @@ function startSides(client: KubeClient, signal: AbortSignal) {
         await client.create(NAMESPACES, toTwinNamespace(twin, 'baseline')).catch((error) => {
           if (!isAlreadyExists(error)) throw error;
         });
+        return undefined;
       },
     },
+    clock,
   });
   const peer = new LoopbackPeer(guests);
   const links: PeerLinks = {

@@ -1,7 +1,7 @@
 import { CodedError, messageOf } from '../../core/coded-error.ts';
 import type { PodVerdict } from '../../core/exchange/pod-submission.ts';
 import type { OfferedClass, PodClaim, VolumeAnswer, VolumeRequest } from '../../core/exchange/volume.ts';
-import type { Node } from '../../core/kube-objects.ts';
+import { type Node, objectKey } from '../../core/kube-objects.ts';
 import { ORIGIN_CLUSTER_LABEL } from '../../core/labels.ts';
 import { usableNodes } from '../../core/offer/compute-offer.ts';
 import type { Origin, Twin } from '../../core/reflection/reflected-object.ts';
@@ -10,6 +10,7 @@ import {
   answerFor,
   isClaimOf,
   judgeVolume,
+  ownerOf,
   refusalOfMore,
   refused,
   type StorageSettings,
@@ -29,7 +30,9 @@ import type { KubeClient } from '../../kube/client.ts';
 import { PERSISTENT_VOLUME_CLAIMS } from '../../kube/resources.ts';
 import type { Store } from '../../kube/store.ts';
 import type { CallHandlers } from '../../peering/serving.ts';
+import type { Clock } from '../../runtime/clock.ts';
 import { latestEventOf } from './claim-events.ts';
+import { PromisedClaims } from './promised-claims.ts';
 
 export interface GuestVolumesDeps {
   client: Pick<KubeClient, 'get' | 'list' | 'create' | 'patch' | 'delete'>;
@@ -43,17 +46,20 @@ export interface GuestVolumesDeps {
   twins: {
     /** Where pods of that namespace are, or would be. */
     nameOf(origin: Origin): string;
-    /** Makes the namespace, at a pace for each member. */
-    ensure(twin: Twin): Promise<void>;
+    /** Makes the namespace, at a pace for each member; gives why it cannot have one more. */
+    ensure(twin: Twin): Promise<{ reason: string; message: string } | undefined>;
   };
+  clock: Pick<Clock, 'monotonic'>;
 }
 
 /** The provider's side of volumes: claims in twin namespaces, one for each claim of a member that it asked a volume for. */
 export class GuestVolumes {
   readonly #deps: GuestVolumesDeps;
+  readonly #promised: PromisedClaims;
 
   constructor(deps: GuestVolumesDeps) {
     this.#deps = deps;
+    this.#promised = new PromisedClaims(deps.clock);
   }
 
   /** What peers ask. Whose a volume is, is part of its place: the twin namespace of a member, and the UID of its claim. */
@@ -84,6 +90,12 @@ export class GuestVolumes {
     return !claims.synced || claims.list().some((claim) => isOfGuest(claim) && claim.metadata.namespace === twin);
   }
 
+  /** Twin namespaces of a member that hold data. */
+  twinsOf(peerId: string): string[] {
+    const own = this.#deps.claims.list().filter((claim) => ownerOf(claim) === peerId);
+    return [...new Set(own.map(({ metadata }) => metadata.namespace ?? ''))];
+  }
+
   async put(peerId: string, uid: string, request: VolumeRequest): Promise<VolumeAnswer> {
     const { claims, classes, twins } = this.#deps;
     if (!claims.synced || !classes.synced) throw new CodedError('Unavailable', 'the agent is starting');
@@ -99,11 +111,22 @@ export class GuestVolumes {
         'FormerTwin',
         'pods of an earlier version are in the way on the provider; end them first',
       );
+    // Asked a second time while the first is under way.
+    if (this.#promised.has(`${twin.name}/${twinClaimName(uid)}`)) return { state: 'Pending', message: '' };
     const verdict = judgeVolume(peerId, request, this.#view());
     if (!('class' in verdict)) return verdict;
     const node = usableNodes(this.#deps.nodes.list())[0]?.metadata.name;
-    await twins.ensure(twin);
     const wanted = toTwinClaim({ ...origin, uid }, request, { namespace: twin.name, class: verdict.class, node });
+    return this.#promised.during(
+      wanted,
+      () => this.#make(wanted, twin),
+      ({ state }) => state !== 'Refused',
+    );
+  }
+
+  async #make(wanted: PersistentVolumeClaim, twin: Twin): Promise<VolumeAnswer> {
+    const refusal = await this.#deps.twins.ensure(twin);
+    if (refusal !== undefined) return refused('room', refusal.reason, refusal.message);
     try {
       return answerFor(await this.#deps.client.create(PERSISTENT_VOLUME_CLAIMS, wanted), '');
     } catch (error) {
@@ -152,7 +175,8 @@ export class GuestVolumes {
   ): Promise<VolumeAnswer> {
     if (claim.metadata.namespace !== twin.name || !isClaimOf(claim, { ...twin.origin, uid }))
       throw new CodedError('Conflict', `another claim of this member has the UID ${uid} on the provider`);
-    const more = request.bytes - requestedBytes(claim);
+    const known = this.#known().find((one) => objectKey(one) === objectKey(claim)) ?? claim;
+    const more = request.bytes - requestedBytes(known);
     if (more > 0 && claim.metadata.deletionTimestamp === undefined) {
       const refusal = refusalOfMore(peerId, more, this.#view()) ?? (await this.#expand(claim, request.bytes));
       if (refusal !== undefined) return refusal;
@@ -162,15 +186,21 @@ export class GuestVolumes {
     return answerFor(claim, message);
   }
 
-  async #expand({ metadata: { namespace, name } }: PersistentVolumeClaim, bytes: number) {
-    const patch = { spec: { resources: { requests: { storage: storageQuantity(bytes) } } } };
-    try {
-      await this.#deps.client.patch(PERSISTENT_VOLUME_CLAIMS, { namespace, name }, patch);
-      return undefined;
-    } catch (error) {
-      if (isForbidden(error) || isInvalid(error)) return refused('policy', 'CannotExpand', messageOf(error));
-      throw error;
-    }
+  #expand(claim: PersistentVolumeClaim, bytes: number): Promise<ReturnType<typeof refused> | undefined> {
+    const { namespace, name } = claim.metadata;
+    const requests = { storage: storageQuantity(bytes) };
+    const patch = async () => {
+      try {
+        const spec = { resources: { requests } };
+        await this.#deps.client.patch(PERSISTENT_VOLUME_CLAIMS, { namespace, name }, { spec });
+        return undefined;
+      } catch (error) {
+        if (isForbidden(error) || isInvalid(error)) return refused('policy', 'CannotExpand', messageOf(error));
+        throw error;
+      }
+    };
+    const wanted = { ...claim, spec: { ...claim.spec, resources: { ...claim.spec.resources, requests } } };
+    return this.#promised.during(wanted, patch, (refusal) => refusal === undefined);
   }
 
   #find(peerId: string, uid: string): PersistentVolumeClaim | undefined {
@@ -181,8 +211,13 @@ export class GuestVolumes {
   }
 
   #view(): StorageView {
-    const { claims, classes, settings } = this.#deps;
-    return { claims: claims.list().filter(isOfGuest), classes: classes.list(), settings: settings() };
+    const { classes, settings } = this.#deps;
+    return { claims: this.#known(), classes: classes.list(), settings: settings() };
+  }
+
+  /** All claims of guests, those that are being made included. */
+  #known(): PersistentVolumeClaim[] {
+    return this.#promised.with(this.#deps.claims.list().filter(isOfGuest));
   }
 }
 

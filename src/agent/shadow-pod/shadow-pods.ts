@@ -203,15 +203,23 @@ export class ShadowPods implements PodProvider {
     await this.#objects.remove(unwanted, twin);
   }
 
-  /** Makes the namespace for pods, or volumes, of a peer. */
-  ensureTwin(twin: Twin): Promise<void> {
+  /** Makes the namespace for volumes of a peer; gives why the peer cannot have one more. Without a volume it goes again. */
+  async ensureTwin(twin: Twin): Promise<{ reason: string; message: string } | undefined> {
+    const refusal = this.#submissions.refusalOfTwin(twin);
+    if (refusal !== undefined) return refusal;
     this.#pace.take(twin.origin.cluster, 1);
-    return this.#twins.ensure(twin);
+    this.#emptySince.set(twin.name, this.#deps.clock.monotonic());
+    try {
+      await this.#twins.ensure(twin);
+    } finally {
+      this.controller.enqueue(twin.name);
+    }
+    return undefined;
   }
 
   /** A volume in this twin namespace came or went: without any the namespace may go. */
   noteVolume(twin: string): void {
-    if (this.#emptySince.has(twin)) this.controller.enqueue(twin);
+    this.controller.enqueue(twin);
   }
 
   locate(peerId: string, uid: string): { namespace: string; name: string } {

@@ -1,11 +1,11 @@
 import { CodedError } from '../../core/coded-error.ts';
 import type { PodSubmission, PodVerdict } from '../../core/exchange/pod-submission.ts';
 import type { GuestTerms } from '../../core/guest-pod/guest-terms.ts';
-import { type ConfigObject, objectKey, type Pod } from '../../core/kube-objects.ts';
+import { type ConfigObject, objectKey, type Pod, parseObjectKey } from '../../core/kube-objects.ts';
 import { isTokenSecretName, type Twin, toNoCredentials } from '../../core/reflection/reflected-object.ts';
 import { fromSentState } from '../../core/service/sent-service.ts';
 import { SentAhead } from '../../core/shadow-pod/ahead.ts';
-import { type LimitPlan, type MemberLimits, planLimits } from '../../core/shadow-pod/member-limits.ts';
+import { type LimitPlan, type MemberLimits, planLimits, refusalOfTwin } from '../../core/shadow-pod/member-limits.ts';
 import { refusalByPolicy } from '../../core/shadow-pod/policy.ts';
 import {
   absentFrom,
@@ -40,7 +40,7 @@ export interface SubmissionsDeps {
   leases: Pick<PodLeases, 'ensure'>;
   /** For each consumer. */
   limits(): MemberLimits;
-  volumes?: Pick<GuestVolumeDesk, 'refusalOf'>;
+  volumes?: Pick<GuestVolumeDesk, 'refusalOf' | 'twinsOf'>;
   clock: Clock;
   /** What guests may have here. */
   terms(): GuestTerms;
@@ -194,10 +194,25 @@ export class Submissions {
   #planLimits(shadow: ShadowPod): LimitPlan {
     const { originCluster: peerId } = shadow.spec;
     const shadows = this.#deps.shadowPods.list().filter(({ spec }) => spec.originCluster === peerId);
-    const submitting = [...this.#running].filter(([key]) => key.startsWith(`${peerId}/`)).map(([, { name }]) => name);
-    const twins = [...shadows.map(({ metadata }) => metadata.namespace ?? ''), ...this.#parts.twins.of(peerId)];
+    const twins = [...new Set(this.#twinsOf(peerId, shadows))];
     const [limits, now] = [this.#deps.limits(), this.#deps.clock.now()];
-    return planLimits({ shadows, shadow, submitting, twins: [...new Set(twins)], limits, now });
+    return planLimits({ shadows, shadow, submitting: this.#submittingOf(peerId), twins, limits, now });
+  }
+
+  /** Why a member cannot have this twin namespace, for pods or volumes; undefined when it can. */
+  refusalOfTwin({ name, origin: { cluster } }: Twin): ReturnType<typeof refusalOfTwin> {
+    const shadows = this.#deps.shadowPods.list().filter(({ spec }) => spec.originCluster === cluster);
+    const submitting = this.#submittingOf(cluster).map((key) => parseObjectKey(key).namespace);
+    return refusalOfTwin(name, [...this.#twinsOf(cluster, shadows), ...submitting], this.#deps.limits());
+  }
+
+  #submittingOf(peerId: string): string[] {
+    return [...this.#running].filter(([key]) => key.startsWith(`${peerId}/`)).map(([, { name }]) => name);
+  }
+
+  #twinsOf(peerId: string, shadows: readonly ShadowPod[]): string[] {
+    const ofPods = shadows.map(({ metadata }) => metadata.namespace ?? '');
+    return [...ofPods, ...this.#parts.twins.of(peerId), ...(this.#deps.volumes?.twinsOf(peerId) ?? [])];
   }
 
   #giveUp(shadow: ShadowPod): void {

@@ -64,13 +64,8 @@ export function planLimits(member: LimitedMember): LimitPlan {
   const submitted = member.submitting
     .filter((name) => name !== objectKey(shadow))
     .map((name) => parseObjectKey(name).namespace);
-  const twins = new Set([...member.twins, ...submitted]);
-  if (!twins.has(shadow.metadata.namespace ?? '') && twins.size >= limits.namespaces)
-    return refused(
-      'TooManyNamespaces',
-      `pods of ${twins.size} namespaces of this cluster are on the provider`,
-      'namespaces',
-    );
+  const namespace = refusalOfTwin(shadow.metadata.namespace ?? '', [...member.twins, ...submitted], limits);
+  if (namespace !== undefined) return namespace;
   const objects = new Set([...member.shadows, shadow].flatMap(objectsOf));
   if (objects.size > limits.objects)
     return refused(
@@ -79,6 +74,18 @@ export function planLimits(member: LimitedMember): LimitPlan {
       'objects',
     );
   return planPods(member);
+}
+
+/** Why a member cannot have this twin namespace besides those that it has; undefined when it can. */
+export function refusalOfTwin(
+  twin: string,
+  present: readonly string[],
+  limits: Pick<MemberLimits, 'namespaces'>,
+): Extract<PodVerdict, { accepted: false }> | undefined {
+  const twins = new Set(present);
+  if (twins.has(twin) || twins.size < limits.namespaces) return undefined;
+  const what = `pods and volumes of ${twins.size} namespaces of this cluster are on the provider`;
+  return refused('TooManyNamespaces', what, 'namespaces');
 }
 
 function planPods({ shadows, shadow, submitting, limits, now }: LimitedMember): LimitPlan {

@@ -12,6 +12,7 @@ import { ActionTickets } from './action-tickets.ts';
 import { type ActionRequest, isSubject, runAction } from './actions.ts';
 import { ClusterWatch } from './cluster-watch.ts';
 import { LiveSections, type Viewer } from './live-sections.ts';
+import { LiveStream } from './live-stream.ts';
 import { readPageFiles } from './page-files.ts';
 import { openPodLog } from './pod-log.ts';
 import { ANSWER_HEADERS, refusalOf, SECRET_BYTES, type Session } from './request-guard.ts';
@@ -108,13 +109,14 @@ function serveLive({ sections, session, version, signal }: Parts, request: Fasti
     throw new CodedError('ResourceExhausted', `${MAX_VIEWERS} pages look already; close some of them`);
   const raw = openStream(reply, 'text/event-stream');
   raw.write(`event: hello\ndata: ${JSON.stringify({ csrfToken: session.csrfToken, version })}\n\n`);
+  const stream = new LiveStream(raw);
   const viewer: Viewer = {
     pod: textOf(request.query, 'pod'),
-    // A page that does not read gets the next state instead of all that were between.
-    send: (section, json) => void (raw.writableNeedDrain || raw.write(`event: ${section}\ndata: ${json}\n\n`)),
+    send: (section, json) => stream.send(section, json),
   };
   sections.add(viewer);
   const end = (): void => {
+    signal.removeEventListener('abort', end);
     sections.remove(viewer);
     raw.end();
   };

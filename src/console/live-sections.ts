@@ -25,7 +25,7 @@ export type SectionName = keyof Sections;
 export interface Viewer {
   /** `namespace/name` of the pod that it shows. */
   pod: string | undefined;
-  /** @param json one line */
+  /** The newest of a section reaches the page, however slowly it reads: what is the same is not sent again. @param json one line */
   send(section: SectionName, json: string): void;
 }
 

@@ -1,4 +1,5 @@
 import { randomBytes } from 'node:crypto';
+import { getEventListeners } from 'node:events';
 import { mkdir, mkdtemp, rm, writeFile } from 'node:fs/promises';
 import { request } from 'node:http';
 import { tmpdir } from 'node:os';
@@ -6,6 +7,7 @@ import { join } from 'node:path';
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, test } from 'vitest';
 import { type Console, startConsole } from '../../src/console/console-server.ts';
 import { PAGE_FILES } from '../../src/console/page-files.ts';
+import type { KubeObject } from '../../src/core/kube-objects.ts';
 import type { PeerObject } from '../../src/core/membership/peer-object.ts';
 import { systemClock } from '../../src/runtime/clock.ts';
 import { silentLogger } from '../../src/runtime/logger.ts';
@@ -192,6 +194,30 @@ describe('the server of the console', () => {
     const answer = (await (await fetch(`${served.url}what-if?peer=bergen`)).json()) as { displaced: unknown[] };
     expect(answer.displaced.length).toBeGreaterThan(0);
     expect((await fetch(`${served.url}what-if?peer=nobody`)).status).toBe(404);
+  });
+
+  test('gives a page all there is, though its workloads are more than a socket takes at once', async () => {
+    const web = cluster.find<KubeObject>('deployments', 'shop/web');
+    for (let at = 0; at < 1_000; at += 1) {
+      const name = `${'long-'.repeat(40)}${at}`;
+      cluster.set('deployments', { ...web, metadata: { ...web.metadata, name, uid: name } });
+    }
+    const isLong = ({ workloads }: Record<string, Json>): boolean => JSON.stringify(workloads).length > 200_000;
+    const all = ['federation', 'workloads', 'time', 'rights', 'pod'];
+    await sections(all, 'live?pod=shop/gone', isLong);
+    const again = await sections(all, 'live?pod=shop/gone', isLong);
+    expect(again.pod).toBe(null);
+  });
+
+  test('keeps nothing of pages that are closed', async () => {
+    const ofServer = getEventListeners(stop.signal, 'abort').length;
+    const gone = new AbortController();
+    await Promise.all(Array.from({ length: 20 }, () => fetch(`${served.url}live`, { signal: gone.signal })));
+    const listeners = (): number => getEventListeners(stop.signal, 'abort').length;
+    expect(listeners()).toBeGreaterThanOrEqual(ofServer + 19);
+    gone.abort();
+    // One more or less is that of a wait.
+    await expect.poll(listeners).toBeLessThanOrEqual(ofServer + 1);
   });
 
   test('has room for so many pages', async () => {

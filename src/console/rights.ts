@@ -12,6 +12,8 @@ import type { Clock } from '../runtime/clock.ts';
 const REVIEWS = '/apis/authorization.k8s.io/v1/selfsubjectaccessreviews';
 /** Roles change rarely; what is done is decided by the API server in any case. */
 const KNOWN_FOR_MS = 60_000;
+/** Answers kept; more are asked again sooner. */
+const MAX_KNOWN = 1_000;
 /** Of so many namespaces it is asked one by one what may be done there. */
 const MAX_NAMESPACES = 40;
 
@@ -19,6 +21,7 @@ const MAX_NAMESPACES = 40;
 export class Rights {
   readonly #client: Pick<KubeClient, 'request'>;
   readonly #clock: Clock;
+  /** The oldest first: all are kept equally long. */
   readonly #known = new Map<string, { allowed: Promise<boolean>; until: number }>();
 
   constructor(client: Pick<KubeClient, 'request'>, clock: Clock) {
@@ -26,17 +29,24 @@ export class Rights {
     this.#clock = clock;
   }
 
+  /** How many answers are kept now. */
+  get known(): number {
+    return this.#known.size;
+  }
+
   /** Whether the API server would let the user make such a request. */
   may(attributes: AccessAttributes): Promise<boolean> {
     const key = JSON.stringify(attributes);
     const now = this.#clock.monotonic();
+    this.#dropWhile(({ until }) => until <= now);
     const known = this.#known.get(key);
-    if (known !== undefined && known.until > now) return known.allowed;
-    const allowed = this.#ask(attributes);
+    if (known !== undefined) return known.allowed;
+    const answer = { allowed: this.#ask(attributes), until: now + KNOWN_FOR_MS };
     // An answer that did not come is asked for again.
-    allowed.catch(() => this.#known.delete(key));
-    this.#known.set(key, { allowed, until: now + KNOWN_FOR_MS });
-    return allowed;
+    answer.allowed.catch(() => this.#known.get(key) === answer && this.#known.delete(key));
+    this.#dropWhile(() => this.#known.size >= MAX_KNOWN);
+    this.#known.set(key, answer);
+    return answer.allowed;
   }
 
   /** Whether all that an action takes is allowed. */
@@ -73,6 +83,13 @@ export class Rights {
     const byNamespace: Record<string, ActionName[]> = {};
     for (const name of namespaces.slice(0, MAX_NAMESPACES)) byNamespace[name] = await allowed(NAMESPACE_ACTIONS, name);
     return { actions, namespaces: byNamespace };
+  }
+
+  #dropWhile(isOld: (answer: { until: number }) => boolean): void {
+    for (const [key, answer] of this.#known) {
+      if (!isOld(answer)) return;
+      this.#known.delete(key);
+    }
   }
 
   async #ask(attributes: AccessAttributes): Promise<boolean> {

@@ -146,6 +146,52 @@ describe('what changes of pods mean', () => {
     expect(change('four', pod('four', { node: 'a', ready: true }), 9)).toEqual([]);
   });
 
+  /** The same pod, of another controller. */
+  const of = (controller: string, one: Pod): Pod => ({
+    ...one,
+    metadata: {
+      ...one.metadata,
+      ownerReferences: [
+        { apiVersion: 'apps/v1', kind: 'ReplicaSet', name: controller, uid: controller, controller: true },
+      ],
+    },
+  });
+
+  test('a controller that vanishes during its failover is told ten minutes later, once', () => {
+    const told = history(() => []);
+    const lost = of('gone', pod('one', { superseded: true }));
+    expect(told.note(of('gone', pod('one')), lost, NOW)).toEqual([]);
+    expect(told.note(lost, undefined, NOW)).toEqual([]);
+    const other = of('other', pod('else', { ready: true }));
+    expect(told.note(undefined, other, NOW + 599_000)).toEqual([]);
+    expect(told.note(undefined, other, NOW + 600_000)).toEqual([
+      {
+        ...{ at: at(600), kind: 'failover', peer: 'b', namespace: 'shop', workload: 'ReplicaSet/gone' },
+        ...{ pods: 1, text: '1 not replaced' },
+      },
+    ]);
+    expect(told.note(other, undefined, NOW + 601_000)).toEqual([]);
+  });
+
+  test('thousands of controllers that vanish do not hide the failover of another', () => {
+    let pods: Pod[] = [];
+    const told = history(() => pods);
+    const early: Moment[] = [];
+    for (let count = 0; count < 2_500; count += 1) {
+      const name = `gone-${count}`;
+      early.push(...told.note(of(name, pod(name)), of(name, pod(name, { superseded: true })), NOW));
+    }
+    // The oldest are told as they are: what is kept is bounded.
+    expect(early).toHaveLength(1_500);
+    expect(told.note(pod('one'), pod('one', { superseded: true }), NOW + 1_000)).toHaveLength(1);
+    pods = [pod('two', { node: 'a', ready: true })];
+    expect(told.note(undefined, pods[0], NOW + 5_000)).toMatchObject([
+      { kind: 'failover', workload: 'Deployment/web', pods: 1, seconds: 8 },
+    ]);
+    expect(told.note(pods[0], pods[0], NOW + 3_600_000)).toHaveLength(999);
+    expect(told.note(pods[0], pods[0], NOW + 3_600_000)).toEqual([]);
+  });
+
   test('a refusal is told once, with its reason', () => {
     const refused = pod('one', { reason: 'RefusedByProvider' });
     const told = history(() => [refused]);

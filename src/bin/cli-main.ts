@@ -2,6 +2,7 @@ import { randomBytes } from 'node:crypto';
 import { once } from 'node:events';
 import { writeFile } from 'node:fs/promises';
 import { runCli } from '../cli/run-cli.ts';
+import { CodedError } from '../core/coded-error.ts';
 import { systemClock } from '../runtime/clock.ts';
 import { VERSION } from '../runtime/version.ts';
 
@@ -36,7 +37,21 @@ export function main(): Promise<number> {
     },
     error: (text) => void process.stderr.write(`${text}\n`),
     runLab: async (args) => (await import('../lab/lab-of-tree.ts')).runLabOfTree(process.argv[1] ?? '', args),
-    serveConsole: async (options) => (await import('./console.ts')).serveConsole(process.argv[1] ?? '', options),
+    serveConsole: async (options) => (await loadConsole()).serveConsole(process.argv[1] ?? '', options),
     writeFile: (path, data) => writeFile(path, data, { mode: 0o600 }),
   });
+}
+
+/** The agent's image has the command without a console: nobody's browser reaches the loopback of a pod. */
+async function loadConsole(): Promise<typeof import('./console.ts')> {
+  try {
+    return await import('./console.ts');
+  } catch (error) {
+    if (!['ERR_MODULE_NOT_FOUND', 'MODULE_NOT_FOUND'].includes((error as NodeJS.ErrnoException).code ?? ''))
+      throw error;
+    throw new CodedError(
+      'FailedPrecondition',
+      'this headcut has no console beside it, as the one in the agent’s image: run headcut console on your own machine, with the command from its package (npx headcut console) or from the source tree',
+    );
+  }
 }

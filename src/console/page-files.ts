@@ -28,7 +28,7 @@ export async function readPageFiles(folder: string): Promise<Map<string, PageFil
   } catch (error) {
     throw new CodedError(
       'FailedPrecondition',
-      'the page of the console is not beside this command: use the command from its package, or from the source tree',
+      'the page of the console is not beside this command: run headcut console on your own machine, with the command from its package (npx headcut console) or from the source tree',
       error,
     );
   }

@@ -97,4 +97,17 @@ describe('the bundle of the command line', () => {
     const words = ['--kubeconfig', join(folder, 'kubeconfig'), 'status', '--context', ''];
     expect(await node('headcut.mjs', '__complete', '--', ...words)).toBe('left\nright\n');
   });
+
+  it('says what to do where no console is beside it, as in the image', async () => {
+    const clusters = [{ name: 'one', cluster: { server: 'https://127.0.0.1:1' } }];
+    const contexts = [{ name: 'left', context: { cluster: 'one', user: 'me' } }];
+    const config = { apiVersion: 'v1', kind: 'Config', clusters, contexts, users: [{ name: 'me', user: {} }] };
+    await writeFile(join(folder, 'kubeconfig'), JSON.stringify({ ...config, 'current-context': 'left' }));
+    await expect(node('headcut.mjs', 'console', '--kubeconfig', join(folder, 'kubeconfig'))).rejects.toMatchObject({
+      code: 1,
+      stderr: expect.stringMatching(
+        /^error: this headcut has no console beside it.*with the command from its package \(npx headcut console\)[^:\n]*\n$/,
+      ),
+    });
+  });
 });

@@ -58,19 +58,31 @@ export class ImportObjects {
     return this.#exports.get(key);
   }
 
-  /** Makes the derived Service and the slices what they are to be. Gives the Service as it is; undefined where it may not be. */
+  /**
+   * Makes the derived Service and the slices what they are to be, the slices also where the Service stays as it was. Gives the
+   * Service; undefined where it may not be so.
+   */
   async put(
     { namespace, name }: { namespace: string; name: string },
     { service: wanted, slices }: WantedImport,
   ): Promise<Service | undefined> {
     const present = this.of(namespace, name);
     const service = await this.#putService(present.service, wanted);
-    if (service === undefined) return undefined;
-    const names = new Set(slices.map(({ metadata }) => metadata.name));
-    const there = new Map(present.slices.map((slice) => [slice.metadata.name, slice]));
-    for (const slice of slices) await this.#putSlice(there.get(slice.metadata.name), slice);
+    const isThere = service !== undefined || this.of(namespace, name).service?.metadata.labels?.[IMPORT_LABEL] === name;
+    const written = isThere ? slices : [];
+    const names = new Set(written.map(({ metadata }) => metadata.name));
+    await this.putSlices({ namespace, name }, written);
     await this.deleteSlices(present.slices.filter(({ metadata }) => !names.has(metadata.name)));
     return service;
+  }
+
+  /** Makes these slices what they are to be, and no others. */
+  async putSlices(
+    { namespace, name }: { namespace: string; name: string },
+    slices: readonly EndpointSlice[],
+  ): Promise<void> {
+    const there = new Map(this.of(namespace, name).slices.map((slice) => [slice.metadata.name, slice]));
+    for (const slice of slices) await this.#putSlice(there.get(slice.metadata.name), slice);
   }
 
   /** @returns the import as it is; undefined where it may not be */
@@ -199,9 +211,8 @@ export class ImportObjects {
       return after;
     } catch (error) {
       written.forget(present);
-      if (isNotFound(error)) this.#stale(present);
-      if (error instanceof ApiError && (error.status === 403 || error.status === 404 || error.status === 422))
-        return undefined;
+      if (error instanceof ApiError && (error.status === 403 || error.status === 422)) return undefined;
+      // Also where it is gone meanwhile: it is made anew as soon as that is known here.
       throw error;
     }
   }

@@ -14,11 +14,12 @@ import {
 import { type ImportPlan, planImport, type WantedImport } from '../../core/sharing/plan-import.ts';
 import {
   IMPORT_LABEL,
+  isOurs,
   type ServiceExport,
   type ServiceImport,
   SHARED_NAME_LABEL,
 } from '../../core/sharing/sharing-objects.ts';
-import type { SourceExport } from '../../core/sharing/told-export.ts';
+import { exportKey, type SourceExport } from '../../core/sharing/told-export.ts';
 import type { KubeClient } from '../../kube/client.ts';
 import { SERVICE_EXPORTS } from '../../kube/resources.ts';
 import type { Store } from '../../kube/store.ts';
@@ -68,6 +69,8 @@ export class ServiceImports {
   readonly #objects: ImportObjects;
   /** The running pods here by address: of guests, and of this cluster's own. */
   readonly #podsByAddress = new Map<string, Pod>();
+  /** Imports that the API server refused, by key: what was to be, and until when (monotonic ms) it is not tried again. */
+  readonly #refused = new Map<string, { text: string; until: number }>();
 
   constructor(deps: ServiceImportsDeps) {
     this.#deps = deps;
@@ -229,11 +232,13 @@ export class ServiceImports {
 
   async #apply(key: string, plan: ImportPlan): Promise<ReconcileResult> {
     const { namespace, name } = parseObjectKey(key);
+    if (plan.type !== 'keep') this.#refused.delete(key);
     switch (plan.type) {
       case 'blocked':
         await this.#objects.removeDerived(namespace, name);
         return { requeueAfterMs: BLOCKED_RETRY_MS };
       case 'withdraw':
+        await this.#objects.putSlices({ namespace, name }, plan.written);
         await this.#objects.deleteSlices(plan.slices);
         return undefined;
       case 'remove':
@@ -245,15 +250,32 @@ export class ServiceImports {
   }
 
   async #keep(address: { namespace: string; name: string }, wanted: WantedImport): Promise<ReconcileResult> {
+    const key = exportKey(address);
+    const { text, waitMs } = this.#lastRefusal(key, wanted);
+    if (waitMs > 0) return { requeueAfterMs: waitMs };
     const service = await this.#objects.put(address, wanted);
     if (service === undefined) return { requeueAfterMs: BLOCKED_RETRY_MS };
     const made = await this.#objects.putImport(toServiceImport(address, wanted.merged, service));
     if (made === undefined) {
+      const { serviceImport } = this.#objects.of(address.namespace, address.name);
+      // One that only cannot be changed stays as it was.
+      if (serviceImport !== undefined && isOurs(serviceImport)) return { requeueAfterMs: BLOCKED_RETRY_MS };
+      // What is taken away again comes back as an event, which is no reason to try once more.
+      this.#refused.set(key, { text, until: this.#deps.clock.monotonic() + BLOCKED_RETRY_MS });
       await this.#objects.removeDerived(address.namespace, address.name);
       return { requeueAfterMs: BLOCKED_RETRY_MS };
     }
+    this.#refused.delete(key);
     await this.#sayOfImport(made, wanted, service);
     return undefined;
+  }
+
+  /** How long an import that was refused is not tried again, unless it is to be another. @returns what it is to be, as a text */
+  #lastRefusal(key: string, { merged }: WantedImport): { text: string; waitMs: number } {
+    const text = JSON.stringify(merged);
+    const last = this.#refused.get(key);
+    const waitMs = last?.text === text ? Math.max(0, last.until - this.#deps.clock.monotonic()) : 0;
+    return { text, waitMs };
   }
 
   async #sayOfImport(made: ServiceImport, { merged }: WantedImport, service: Service): Promise<void> {

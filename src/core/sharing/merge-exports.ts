@@ -1,5 +1,6 @@
 import { isEqual } from '../is-equal.ts';
 import type { SentServicePort } from '../service/sent-service.ts';
+import { isDnsLabel, isQualifiedName } from './kube-names.ts';
 import type { ImportPort, ServiceImportSpec } from './sharing-objects.ts';
 import type { SourceExport, ToldExport } from './told-export.ts';
 
@@ -38,6 +39,8 @@ export function byAge(exports: readonly SourceExport[]): SourceExport[] {
 
 /** The most that one Service of Kubernetes can have by far, and the most that an import gets. */
 const MAX_UNITED_PORTS = 100;
+/** The values that an API server takes; an exporter may be of another age, or make them up. */
+const DISTRIBUTIONS: readonly unknown[] = ['PreferClose', 'PreferSameZone', 'PreferSameNode'];
 
 /**
  * Unites exports: ports are united, and where two contradict each other, as in all else, the oldest export decides. The order of
@@ -55,7 +58,9 @@ export function mergeExports(exports: readonly [SourceExport, ...SourceExport[]]
       ...(headless || told.internalTrafficPolicy === undefined
         ? {}
         : { internalTrafficPolicy: told.internalTrafficPolicy }),
-      ...(headless || told.trafficDistribution === undefined ? {} : { trafficDistribution: told.trafficDistribution }),
+      ...(headless || !DISTRIBUTIONS.includes(told.trafficDistribution)
+        ? {}
+        : { trafficDistribution: told.trafficDistribution }),
     },
     labels: told.labels,
     annotations: told.annotations,
@@ -74,15 +79,20 @@ function affinityOf({ affinitySeconds }: ToldExport) {
 
 /**
  * The ports of all, those of the oldest first. Names are unique, and so are number and protocol together; a later port that
- * contradicts an earlier one is left out. One without a name gets one as soon as it is not the only one.
+ * contradicts an earlier one is left out, and so is one that no API server takes: it would refuse the Service for all. One without a name gets one as soon as it is not the only one.
  */
 export function unitePorts(exports: readonly Pick<ToldExport, 'ports'>[]): ImportPort[] {
   const united: SentServicePort[] = [];
-  for (const port of exports.flatMap(({ ports }) => ports)) {
+  for (const port of exports.flatMap(({ ports }) => ports.filter(isFit))) {
     const isTaken = united.some((one) => nameOf(one) === nameOf(port) || numberOf(one) === numberOf(port));
     if (!isTaken && united.length < MAX_UNITED_PORTS) united.push(port);
   }
   return united.map((port) => ({ ...port, ...(united.length > 1 && port.name === undefined ? named(port) : {}) }));
+}
+
+/** Whether an API server takes a port: of a Service, or of its endpoints. */
+export function isFit({ name, appProtocol }: Pick<ImportPort, 'name' | 'appProtocol'>): boolean {
+  return (name === undefined || isDnsLabel(name)) && (appProtocol === undefined || isQualifiedName(appProtocol));
 }
 
 /**

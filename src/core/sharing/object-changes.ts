@@ -4,7 +4,7 @@ import { MANAGED_BY, MANAGED_BY_LABEL } from '../labels.ts';
 import type { EndpointSlice, Service } from '../service/service-objects.ts';
 import type { ExportConflict, MergedExports } from './merge-exports.ts';
 import { EXPORTED_KEYS_ANNOTATION, type ServiceImport } from './sharing-objects.ts';
-import { mayBeExported } from './to-told-export.ts';
+import { exportableAnnotations, exportableLabels } from './to-told-export.ts';
 
 /** The changes that make objects of an import what they are to be; undefined where nothing differs. */
 
@@ -53,8 +53,8 @@ export function toServiceImport(
   merged: MergedExports,
   service: Service | undefined,
 ): ServiceImport {
-  const labels = exportable(merged.labels);
-  const annotations = exportable(merged.annotations);
+  const labels = exportableLabels(merged.labels);
+  const annotations = exportableAnnotations(merged.annotations);
   const keys = [...Object.keys(labels).map((key) => `l:${key}`), ...Object.keys(annotations).map((key) => `a:${key}`)];
   return {
     metadata: {
@@ -73,10 +73,6 @@ export function toServiceImport(
           : ((service?.spec?.ipFamilies as string[] | undefined)?.slice(0, 2) ?? ['IPv4']),
     },
   };
-}
-
-function exportable(all: Record<string, string>): Record<string, string> {
-  return Object.fromEntries(Object.entries(all).filter(([name]) => mayBeExported(name)));
 }
 
 /** The addresses that a Service has on this cluster. */

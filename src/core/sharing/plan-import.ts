@@ -12,13 +12,14 @@ import {
   SLICE_MANAGER,
   SLICE_MANAGER_LABEL,
 } from '../service/service-objects.ts';
-import { type MergedExports, mergeExports, portFor } from './merge-exports.ts';
+import { isFit, type MergedExports, mergeExports, portFor } from './merge-exports.ts';
 import {
   derivedName,
   IMPORT_LABEL,
   type ImportPort,
   isOurs,
   type ServiceImport,
+  type ServiceImportSpec,
   SHARED_NAME_LABEL,
   SOURCE_CLUSTER_LABEL,
 } from './sharing-objects.ts';
@@ -52,9 +53,11 @@ export type ImportPlan =
   | { type: 'remove' }
   /** Somebody else has this name. */
   | { type: 'blocked'; message: string }
-  /** Of what is known: only what is out of contact goes. */
-  | { type: 'withdraw'; slices: EndpointSlice[] }
+  /** Not all exporters were heard: the import stays, these slices go, and those of the exporters that were heard are written. */
+  | { type: 'withdraw'; slices: EndpointSlice[]; written: EndpointSlice[] }
   | { type: 'keep'; wanted: WantedImport };
+
+type ImportShape = Pick<ServiceImportSpec, 'type' | 'ports'>;
 
 /** The API server's own limit for one EndpointSlice. */
 const ENDPOINTS_PER_SLICE = 1_000;
@@ -63,22 +66,33 @@ const ID_LENGTH = 10;
 
 /** What an import is to be. The same input gives the same plan, and planning again after it was applied changes nothing. */
 export function planImport(observed: ImportObservation): ImportPlan {
-  const { present, isUnheard, isReachable } = observed;
+  const { present, isUnheard } = observed;
   const blocked = whatIsInTheWay(observed);
   if (blocked !== undefined) return { type: 'blocked', message: blocked };
   const [first, ...rest] = observed.exports;
   const unheard = (present.serviceImport?.status?.clusters ?? []).filter(({ cluster }) => isUnheard(cluster));
   // Before all were heard nothing is united anew: a port could go that comes back a moment later.
   if (unheard.length > 0) {
-    const gone = present.slices.filter((slice) => !isReachable(sourceOf(slice)) && (slice.endpoints ?? []).length > 0);
-    return { type: 'withdraw', slices: gone };
+    return { type: 'withdraw', ...whatCounts(observed) };
   }
   if (first === undefined) return { type: 'remove' };
   const merged = mergeExports([first, ...rest]);
   return {
     type: 'keep',
-    wanted: { merged, service: toDerivedService(observed, merged), slices: toSlices(observed, merged) },
+    wanted: { merged, service: toDerivedService(observed, merged), slices: toSlices(observed, merged.spec) },
   };
+}
+
+/** The slices while somebody was not heard: what stands of those stays, all else is as it is said, with the ports that the import has. */
+function whatCounts(observed: ImportObservation): { slices: EndpointSlice[]; written: EndpointSlice[] } {
+  const { present, exports, isUnheard, isReachable } = observed;
+  const spec = present.serviceImport?.spec;
+  const heard = exports.filter(({ cluster }) => !isUnheard(cluster));
+  const written = spec === undefined ? [] : toSlices({ ...observed, exports: heard }, spec);
+  const names = new Set(written.map(({ metadata }) => metadata.name));
+  const isOver = (slice: EndpointSlice): boolean =>
+    !isReachable(sourceOf(slice)) || (spec !== undefined && !isUnheard(sourceOf(slice)));
+  return { slices: present.slices.filter((one) => !names.has(one.metadata.name) && isOver(one)), written };
 }
 
 function whatIsInTheWay({ namespace, name, present }: ImportObservation): string | undefined {
@@ -117,22 +131,21 @@ function toDerivedService({ namespace, name }: ImportObservation, { spec }: Merg
   };
 }
 
-function toSlices(observed: ImportObservation, merged: MergedExports): EndpointSlice[] {
+/** @param spec of the import: whether it is headless, and its ports */
+function toSlices(observed: ImportObservation, spec: ImportShape): EndpointSlice[] {
   return observed.exports
     .filter(({ cluster }) => observed.isReachable(cluster))
-    .flatMap((source) =>
-      source.told.endpoints.flatMap((group) => toSlicesOfGroup(observed, { source, group, merged })),
-    );
+    .flatMap((source) => source.told.endpoints.flatMap((group) => toSlicesOfGroup(observed, { source, group, spec })));
 }
 
 function toSlicesOfGroup(
   observed: ImportObservation,
-  { source, group, merged }: { source: SourceExport; group: SentEndpoints; merged: MergedExports },
+  { source, group, spec }: { source: SourceExport; group: SentEndpoints; spec: ImportShape },
 ): EndpointSlice[] {
   const { namespace, name, toEndpoint } = observed;
-  const ports = merged.spec.ports.flatMap((wanted) => toSlicePort(wanted, source, group));
+  const ports = spec.ports.flatMap((wanted) => toSlicePort(wanted, source, group));
   // Ports that the oldest export contradicts get no traffic; a headless Service may have none at all.
-  if (ports.length === 0 && (merged.spec.ports.length > 0 || merged.spec.type !== 'Headless')) return [];
+  if (ports.length === 0 && (spec.ports.length > 0 || spec.type !== 'Headless')) return [];
   const endpoints = group.endpoints.flatMap((endpoint) => toEndpoint(source.cluster, endpoint) ?? []);
   const hash = createHash('sha256').update(JSON.stringify(ports)).digest('hex').slice(0, 8);
   return chunks(endpoints, ENDPOINTS_PER_SLICE).map((part, index) => ({
@@ -145,7 +158,7 @@ function toSlicesOfGroup(
         [SERVICE_NAME_LABEL]: derivedName(name),
         [SHARED_NAME_LABEL]: name,
         [SOURCE_CLUSTER_LABEL]: source.cluster,
-        ...(merged.spec.type === 'Headless' ? { [HEADLESS_LABEL]: '' } : {}),
+        ...(spec.type === 'Headless' ? { [HEADLESS_LABEL]: '' } : {}),
       },
     },
     addressType: 'IPv4',
@@ -157,7 +170,7 @@ function toSlicesOfGroup(
 function toSlicePort(wanted: ImportPort, { told }: SourceExport, group: SentEndpoints) {
   const own = portFor(told.ports, wanted);
   const target = own && group.ports.find(({ name, protocol }) => name === own.name && protocol === own.protocol);
-  if (target === undefined) return [];
+  if (target === undefined || !isFit(target)) return [];
   const { port, protocol, appProtocol } = target;
   return [{ name: wanted.name ?? '', port, protocol, ...(appProtocol === undefined ? {} : { appProtocol }) }];
 }

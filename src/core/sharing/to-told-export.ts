@@ -1,6 +1,7 @@
 import { RESERVED_PREFIX } from '../labels.ts';
 import { isHeadless, type Service } from '../service/service-objects.ts';
 import { type NamespaceServices, toSentServices } from '../service/to-sent-services.ts';
+import { isLabelValue, isQualifiedName } from './kube-names.ts';
 import type { ServiceExport } from './sharing-objects.ts';
 import {
   type IpFamily,
@@ -54,8 +55,8 @@ export function toOwnExport(
       ...(internalTrafficPolicy === undefined ? {} : { internalTrafficPolicy }),
       ...(trafficDistribution === undefined ? {} : { trafficDistribution }),
       ipFamilies: [...(ipFamilies ?? ['IPv4'])].slice(0, 2),
-      labels: exported(spec.exportedLabels, MAX_EXPORTED_LABELS),
-      annotations: exported(spec.exportedAnnotations, MAX_EXPORTED_ANNOTATIONS),
+      labels: exported(exportableLabels(spec.exportedLabels), MAX_EXPORTED_LABELS),
+      annotations: exported(exportableAnnotations(spec.exportedAnnotations), MAX_EXPORTED_ANNOTATIONS),
       endpoints: sent.endpoints,
     },
   };
@@ -68,14 +69,25 @@ interface ServiceFields {
 }
 
 /** Sorted, so that equal states are equal texts. */
-function exported(all: Record<string, string> = {}, most: number): Record<string, string> {
-  const kept = Object.entries(all)
-    .filter(([name, value]) => mayBeExported(name) && value.length <= MAX_ANNOTATION_CHARS)
-    .sort(([a], [b]) => (a < b ? -1 : 1));
+function exported(all: Record<string, string>, most: number): Record<string, string> {
+  const kept = Object.entries(all).sort(([a], [b]) => (a < b ? -1 : 1));
   return Object.fromEntries(kept.slice(0, most));
 }
 
-/** Whether a label or annotation may come from an export to an import. */
-export function mayBeExported(name: string): boolean {
-  return !name.startsWith(RESERVED_PREFIX) && !NOT_EXPORTED.test(name);
+/** Those labels that may come from an export to an import: one that an API server refuses would keep all else from being there. */
+export function exportableLabels(all: Record<string, string> = {}): Record<string, string> {
+  return only(all, (name, value) => mayBeExported(name) && isLabelValue(value));
+}
+
+/** The same of annotations. */
+export function exportableAnnotations(all: Record<string, string> = {}): Record<string, string> {
+  return only(all, (name, value) => mayBeExported(name) && value.length <= MAX_ANNOTATION_CHARS);
+}
+
+function only(all: Record<string, string>, isFit: (name: string, value: string) => boolean): Record<string, string> {
+  return Object.fromEntries(Object.entries(all).filter(([name, value]) => isFit(name, value)));
+}
+
+function mayBeExported(name: string): boolean {
+  return isQualifiedName(name) && !name.startsWith(RESERVED_PREFIX) && !NOT_EXPORTED.test(name);
 }

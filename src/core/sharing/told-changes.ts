@@ -1,4 +1,4 @@
-import type { ToldExport } from './told-export.ts';
+import { exportKey, type ToldExport } from './told-export.ts';
 
 /** What a member is told next, in parts that a call can carry. */
 export interface ExportsPart {
@@ -13,6 +13,8 @@ export interface PartBounds {
   count: number;
   /** JSON of them, in characters; one that is longer travels alone. */
   chars: number;
+  /** Values in that JSON, as core/json-bounds counts them. */
+  values: number;
 }
 
 /**
@@ -31,15 +33,20 @@ export function partsFor(
   if (told !== undefined && changed.length === 0 && gone.length === 0) return [];
   const parts: ExportsPart[] = [{ exports: [] }];
   let chars = 0;
+  let values = 0;
   for (const { told: one, text } of changed) {
     const last = parts.at(-1);
-    const isFull = last === undefined || last.exports.length >= bounds.count || chars + text.length > bounds.chars;
+    const more = valuesIn(text);
+    const isLarge = chars + text.length > bounds.chars || values + more > bounds.values;
+    const isFull = last === undefined || last.exports.length >= bounds.count || isLarge;
     if (isFull && chars > 0) {
       parts.push({ exports: [one] });
       chars = text.length;
+      values = more;
     } else {
       last?.exports.push(one);
       chars += text.length;
+      values += more;
     }
   }
   const [first] = parts;
@@ -53,7 +60,33 @@ export function partsFor(
   return parts;
 }
 
-function toName(key: string): { namespace: string; name: string } {
+/**
+ * The same as a part that a member could not read, in parts of half as many exports, so that what it cannot read is found; of one
+ * with a single export that one is left out, and what the member knew of it goes, which is not so any more.
+ */
+export function smallerParts({ exports, begins, ends, gone = [] }: ExportsPart): ExportsPart[] {
+  const middle = Math.ceil(exports.length / 2);
+  const halves: ExportsPart[] =
+    exports.length > 1
+      ? [{ exports: exports.slice(0, middle) }, { exports: exports.slice(middle) }]
+      : [{ exports: [], gone: exports.map((one) => toName(exportKey(one))) }];
+  const isFirst = begins === true || gone.length > 0;
+  return [
+    ...(isFirst ? [{ exports: [], ...(begins ? { begins } : {}), ...(gone.length === 0 ? {} : { gone }) }] : []),
+    ...halves,
+    ...(ends ? [{ exports: [], ends }] : []),
+  ];
+}
+
+/** No fewer values than a text has: what looks like one in names and texts counts too. */
+function valuesIn(text: string): number {
+  let values = 0;
+  for (const character of text) if (',:{['.includes(character)) values += 1;
+  return values;
+}
+
+/** Of the key of an export. */
+export function toName(key: string): { namespace: string; name: string } {
   const [namespace = '', name = ''] = key.split('/');
   return { namespace, name };
 }

@@ -127,6 +127,27 @@ test('a headless import has nothing that belongs to an address', () => {
   expect(spec).toEqual({ type: 'Headless', ports: [tcp(80, 'http')] });
 });
 
+test.each([
+  ['name', { ...tcp(81), name: 'A B!' }],
+  ['name', { ...tcp(81), name: 'x'.repeat(64) }],
+  ['name', { ...tcp(81), name: '' }],
+  ['application protocol', { ...tcp(81, 'x'), appProtocol: 'a b' }],
+  ['application protocol', { ...tcp(81, 'x'), appProtocol: '-.-/a' }],
+  ['application protocol', { ...tcp(81, 'x'), appProtocol: 'x'.repeat(64) }],
+])('one exporter gives nobody a port whose %s an API server refuses', (_what, port) => {
+  const { spec } = merged(source(A, { ports: [port] }), source(B, { since: 2_000 }));
+  expect(spec.ports).toEqual([tcp(80, 'http')]);
+});
+
+test('an application protocol of a domain is kept', () => {
+  const port = { ...tcp(81, 'x'), appProtocol: 'kubernetes.io/h2c' };
+  expect(merged(source(A, { ports: [port] })).spec.ports).toEqual([port]);
+});
+
+test('a traffic distribution that no API server knows is none', () => {
+  expect(merged(source(A, { trafficDistribution: 'Anywhere' })).spec.trafficDistribution).toBeUndefined();
+});
+
 test('traffic for a port goes to exporters that have its number, by whatever name', () => {
   expect(portFor([tcp(80, 'web'), tcp(81, 'http')], tcp(80, 'http'))).toEqual(tcp(80, 'web'));
   expect(portFor([tcp(81, 'http')], tcp(80, 'http'))).toBeUndefined();

@@ -96,11 +96,40 @@ describe('an import', () => {
     };
     const present = { serviceImport: ours([A, B]), slices: [slice] };
     const isUnheard = (cluster: string) => cluster === A;
-    expect(planImport(observe({ present, isUnheard }))).toEqual({ type: 'withdraw', slices: [] });
+    expect(planImport(observe({ present, isUnheard }))).toEqual({ type: 'withdraw', slices: [], written: [] });
     expect(planImport(observe({ present, isUnheard, isReachable: () => false }))).toEqual({
       type: 'withdraw',
       slices: [slice],
+      written: [],
     });
+  });
+
+  test('has the endpoints of the exporters that were heard meanwhile, by the ports that it has', () => {
+    const exports = [source(B, { since: 2_000, ...backed(B, 1) })];
+    const spec = { type: 'ClusterSetIP' as const, ports: [tcp(80, 'http')] };
+    const sliceOf = (cluster: string): EndpointSlice => ({
+      metadata: {
+        name: `old-${cluster.slice(0, 1)}`,
+        labels: { 'multicluster.kubernetes.io/source-cluster': cluster },
+      },
+      addressType: 'IPv4',
+      endpoints: [{ addresses: ['100.64.9.9'] }],
+    });
+    const present = { serviceImport: { ...ours([A, B]), spec }, slices: [sliceOf(A), sliceOf(B)] };
+    const plan = planImport(observe({ exports, present, isUnheard: (cluster) => cluster === A }));
+    if (plan.type !== 'withdraw') throw new Error(`it is to ${plan.type}`);
+    expect(addressesOf(plan.written)).toEqual(['100.64.2.1']);
+    expect(plan.written[0]?.ports).toEqual([{ name: 'http', port: 8080, protocol: 'TCP' }]);
+    expect(plan.slices.map(({ metadata }) => metadata.name)).toEqual(['old-b']);
+  });
+
+  test('has no port of endpoints that an API server refuses', () => {
+    const endpoints = [
+      { ports: [{ ...tcp(8080, 'http'), appProtocol: 'a b' }], endpoints: [endpoint('100.64.1.1')] },
+      { ports: [tcp(8081, 'http')], endpoints: [endpoint('100.64.1.2')] },
+    ];
+    const { slices } = wanted(planImport(observe({ exports: [source(A, { endpoints })] })));
+    expect(addressesOf(slices)).toEqual(['100.64.1.2']);
   });
 
   test.each([
@@ -170,4 +199,14 @@ test('an exporter cannot give an import labels that say whose it is', () => {
     'app.kubernetes.io/managed-by': 'headcut',
     ok: '1',
   });
+});
+
+test.each([
+  ['labels', { 'a b': 'x', '-.-/a': 'x', 'x..y/a': 'x', a: 'has space', b: 'y'.repeat(64), ok: '1' }],
+  ['annotations', { 'a b': 'x', '-.-/a': 'x', 'x..y/a': 'x', ok: '1' }],
+])('an exporter cannot give an import %s that the API server refuses it for', (what, given) => {
+  const { merged } = wanted(planImport(observe({ exports: [source(A, { [what]: given })] })));
+  const { labels = {}, annotations = {} } = toServiceImport(NAME, merged, undefined).metadata;
+  const kept = Object.keys(what === 'labels' ? labels : annotations);
+  expect(kept.filter((name) => name in given)).toEqual(['ok']);
 });

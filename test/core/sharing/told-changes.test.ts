@@ -1,10 +1,10 @@
 import fc from 'fast-check';
 import { expect, test } from 'vitest';
-import { partsFor } from '../../../src/core/sharing/told-changes.ts';
+import { partsFor, smallerParts } from '../../../src/core/sharing/told-changes.ts';
 import { exportKey, type ToldExport } from '../../../src/core/sharing/told-export.ts';
 import { told } from './sharing-fixture.ts';
 
-const BOUNDS = { count: 3, chars: 100_000 };
+const BOUNDS = { count: 3, chars: 100_000, values: 10_000 };
 const wanting = (all: readonly ToldExport[]) =>
   new Map(all.map((one) => [exportKey(one), { told: one, text: JSON.stringify(one) }]));
 const texts = (all: readonly ToldExport[]) => new Map(all.map((one) => [exportKey(one), JSON.stringify(one)]));
@@ -35,8 +35,29 @@ test('an export that is longer than a part travels alone', () => {
   const parts = partsFor(undefined, wanting([told({ name: 'a' }), long, told({ name: 'c' })]), {
     count: 9,
     chars: 700,
+    values: 10_000,
   });
   expect(parts.map(({ exports }) => exports.map(({ name }) => name))).toEqual([['a'], ['b'], ['c']]);
+});
+
+test('no part has more values than its reader takes', () => {
+  const all = named('a', 'b', 'c', 'd');
+  const parts = partsFor(undefined, wanting(all), { count: 9, chars: 100_000, values: 100 });
+  for (const { exports } of parts) expect(JSON.stringify(exports).match(/[,:{[]/g)?.length).toBeLessThan(110);
+  expect(parts.flatMap(({ exports }) => exports)).toEqual(all);
+  expect(parts.length).toBeGreaterThan(1);
+});
+
+test('what cannot be read is found by halves, and only that is left out', () => {
+  const gone = [{ namespace: 'shop', name: 'z' }];
+  const [a, b, c] = named('a', 'b', 'c') as [ToldExport, ToldExport, ToldExport];
+  expect(smallerParts({ begins: true, ends: true, exports: [a, b, c], gone })).toEqual([
+    { begins: true, exports: [], gone },
+    { exports: [a, b] },
+    { exports: [c] },
+    { ends: true, exports: [] },
+  ]);
+  expect(smallerParts({ exports: [a] })).toEqual([{ exports: [], gone: [{ namespace: 'shop', name: 'a' }] }]);
 });
 
 test('whoever follows the parts knows what is wanted', () => {

@@ -4,6 +4,7 @@ import { ORIGIN_CLUSTER_LABEL } from '../labels.ts';
 import { isTerminal } from '../pod-phase.ts';
 import type { NetworkClaim } from './network-claim.ts';
 import { contains, formatPrefix, mapAddress, type Prefix, parseIpv4, parsePrefix } from './prefix.ts';
+import { shareOut } from './share-out.ts';
 
 /** What the addresses of another member mean to its pods that run here: what they mean there. */
 export interface GuestHome {
@@ -25,9 +26,13 @@ export interface HomeService {
   empty: boolean;
 }
 
+/** What the node takes, within the size of what is asked of it: what a member has more of goes without, and nobody else does. */
 const MAX_HOMES = 1_000;
+/** Of all homes. */
 const MAX_GUESTS = 4_000;
-const MAX_SERVICES = 4_000;
+const MAX_SERVICES = 8_000;
+/** Of one home. */
+const MAX_SERVICES_OF_HOME = 4_000;
 
 /** What is known on this node of the pods of others, and of where they come from. */
 export interface HomesObservation {
@@ -53,9 +58,26 @@ export function guestHomes(observed: HomesObservation): Map<string, GuestHome> {
     if (claim === undefined) return [];
     const { podCidr, prefix } = claim;
     const addresses = [...(guests.get(member) ?? [])].sort();
-    return [[member, { guests: addresses, podCidr, prefix, services: [...observed.servicesOf(member)] }]];
+    const services = observed.servicesOf(member).slice(0, MAX_SERVICES_OF_HOME);
+    return [[member, { guests: addresses, podCidr, prefix, services }]];
   });
-  return new Map(homes);
+  return new Map(withinLimits(homes.slice(0, MAX_HOMES)));
+}
+
+function withinLimits(homes: readonly [string, GuestHome][]): [string, GuestHome][] {
+  const all = homes.map(([, home]) => home);
+  const guests = shareOut(
+    all.map((home) => home.guests),
+    MAX_GUESTS,
+  );
+  const services = shareOut(
+    all.map((home) => home.services),
+    MAX_SERVICES,
+  );
+  return homes.map(([member, home], index) => [
+    member,
+    { ...home, guests: guests[index] ?? [], services: services[index] ?? [] },
+  ]);
 }
 
 /** What an address is called by the pods of a home, and the other way round. */
@@ -105,12 +127,13 @@ export function parseGuestHomes(value: unknown): GuestHome[] {
   const homes = (value as GuestHome[]).map(parseGuestHome);
   const guests = homes.flatMap((home) => home.guests);
   check(guests.length <= MAX_GUESTS && new Set(guests).size === guests.length, 'guests');
+  check(homes.reduce((sum, home) => sum + home.services.length, 0) <= MAX_SERVICES, 'services');
   return homes;
 }
 
 function parseGuestHome({ guests, podCidr, prefix, services }: GuestHome): GuestHome {
   check(Array.isArray(guests) && guests.every(isAddress), 'guests');
-  check(Array.isArray(services) && services.length <= MAX_SERVICES, 'services');
+  check(Array.isArray(services) && services.length <= MAX_SERVICES_OF_HOME, 'services');
   check(
     services.every(({ home, here, empty }) => isAddress(home) && isAddress(here) && typeof empty === 'boolean'),
     'services',

@@ -5,11 +5,13 @@ import {
   type GuestHome,
   guestHomes,
   type HomesObservation,
+  parseGuestHomes,
   toHereAddress,
   toHomeAddress,
 } from '../../../src/core/network/guest-homes.ts';
 import type { NetworkClaim } from '../../../src/core/network/network-claim.ts';
 import { parsePrefix } from '../../../src/core/network/prefix.ts';
+import { NETWORK_PATHS } from '../../../src/wire/beside-paths.ts';
 
 const claim = (podCidr: string, prefix: string): NetworkClaim => ({
   publicKey: 'K',
@@ -75,6 +77,42 @@ describe('the homes of the pods here', () => {
   test('do not share an address that two of them show', () => {
     const homes = homesOf([pod('10.244.0.9', 'red'), pod('10.244.0.9', 'blue'), pod('10.244.0.8', 'blue')]);
     expect([...homes].map(([member, { guests }]) => [member, guests])).toEqual([['blue', ['10.244.0.8']]]);
+  });
+
+  test('fit into what the node takes, however much a member has, and of one with little nothing is missing', () => {
+    const large = ['grey', 'lime', 'pink', 'teal'];
+    const address = (network: string, index: number): string => `${network}.${index >> 8}.${index & 255}`;
+    const pods = large.flatMap((member, of) =>
+      Array.from({ length: 2_000 }, (_, index) => pod(address('10.244', of * 2_000 + index), member)),
+    );
+    const services = Array.from({ length: 5_000 }, (_, index) => ({ ...WEB, home: address('10.43', index) }));
+    const homes = homesOf([...pods, pod('10.244.99.9', 'red')], {
+      podCidr: parsePrefix('10.244.0.0/16'),
+      claimOf: () => CLAIMS.get('red'),
+      servicesOf: (member) => (member === 'red' ? [WEB] : services),
+    });
+    expect(homes.get('red')).toMatchObject({ guests: ['10.244.99.9'], services: [WEB] });
+    const asked = [...homes.values()];
+    expect(parseGuestHomes(asked)).toEqual(asked);
+    // Of all that is asked at once, peers are told too.
+    expect(JSON.stringify(asked).length).toBeLessThan(0.7 * NETWORK_PATHS.network.bodyBytes);
+    for (const member of large) {
+      expect([999, 1_000]).toContain(homes.get(member)?.guests.length);
+      expect([1_999, 2_000]).toContain(homes.get(member)?.services.length);
+    }
+    expect(homesOf([pod('10.244.0.9', 'red')], { servicesOf: () => services }).get('red')?.services).toHaveLength(
+      4_000,
+    );
+  });
+
+  test('are not more than the node takes', () => {
+    const members = Array.from({ length: 1_100 }, (_, index) => `m${index}`);
+    const homes = homesOf(
+      members.map((member, index) => pod(`10.244.${index >> 8}.${index & 255}`, member)),
+      { podCidr: parsePrefix('10.244.0.0/16'), claimOf: () => CLAIMS.get('red') },
+    );
+    expect(() => parseGuestHomes([...homes.values()])).not.toThrow();
+    expect(homes.size).toBe(1_000);
   });
 
   test('are not known of members without a part in the pod network', () => {

@@ -188,12 +188,21 @@ export interface ExportedAddresses {
   onChange(listener: () => void): void;
 }
 
-/** Addresses as pods of a peer that run here know them from their home. Implemented by the network feature. */
+/** A pod of a peer that runs here, by its address here. */
+export interface GuestAddress {
+  member: string;
+  address: string;
+}
+
+/**
+ * Addresses as pods of a peer that run here know them from their home, as far as packets of that pod are led by them now. Implemented by
+ * the network feature.
+ */
 export interface HomeAddresses {
   /** The address there of what has this one here; the same one where it means the same, or where nothing is translated. */
-  toHome(member: string, here: string): string;
+  toHome(guest: GuestAddress, here: string): string;
   /** The address here of what has this one there. */
-  toHere(member: string, there: string): string;
+  toHere(guest: GuestAddress, there: string): string;
 }
 
 /** The Services of peers by the addresses that they have at home. Implemented by the service feature, used by the network. */

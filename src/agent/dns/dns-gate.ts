@@ -203,6 +203,7 @@ export class DnsGate {
   #viewOf({ client, pod: { cluster } }: { client: string; pod: OffloadedPod }): OriginView {
     const { pods, clusterDomain, homeApi, addresses } = this.#deps;
     const own = plainAddress(client);
+    const guest = { member: cluster, address: own };
     return {
       clusterDomain,
       twinOf: (namespace) => pods.twinOf(cluster, namespace),
@@ -210,10 +211,10 @@ export class DnsGate {
       homeApi: homeApi(),
       // A pod at home may have the address that the asking one has on its own interface, which would ask itself by that.
       toHome: (here) => {
-        const there = addresses.toHome(cluster, here);
+        const there = addresses.toHome(guest, here);
         return there === own ? here : there;
       },
-      toHere: (there) => (there === own ? there : addresses.toHere(cluster, there)),
+      toHere: (there) => (there === own ? there : addresses.toHere(guest, there)),
     };
   }
 }

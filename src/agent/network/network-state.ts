@@ -6,7 +6,7 @@ import type { PacketPath } from '../../core/network/path.ts';
 import type { PeerNetwork } from '../../core/network/plan-network.ts';
 import { contains, mapAddress, parseIpv4, parsePrefix } from '../../core/network/prefix.ts';
 import type { Refusal } from '../../core/network/refusal.ts';
-import type { HomeAddresses, PeerAddresses, PodAddresses } from '../ports.ts';
+import type { GuestAddress, HomeAddresses, PeerAddresses, PodAddresses } from '../ports.ts';
 
 export interface NetworkStateDeps {
   /** The claim in the own record. */
@@ -32,6 +32,8 @@ export class NetworkState implements PodAddresses, PeerAddresses, HomeAddresses 
   peers: ReadonlyMap<string, PeerNetwork> = new Map();
   /** Of the members whose pods run here, as the node holds it: what their addresses mean to these. */
   homes: ReadonlyMap<string, GuestHome> = new Map();
+  /** The networks here that mean to them what they mean here, as the node holds them. */
+  local: readonly string[] = [];
   readonly #deps: NetworkStateDeps;
   readonly #listeners: ((peerId: string) => void)[] = [];
   /** WireGuard keys of peers whose tunnel has worked. */
@@ -68,19 +70,21 @@ export class NetworkState implements PodAddresses, PeerAddresses, HomeAddresses 
     return claim === undefined ? undefined : mapAddress(image, parsePrefix(claim.prefix), parsePrefix(claim.podCidr));
   }
 
-  toHome(member: string, here: string): string {
-    const addressing = this.#addressingOf(member);
+  toHome(guest: GuestAddress, here: string): string {
+    const addressing = this.#addressingOf(guest);
     return addressing === undefined ? here : toHomeAddress(here, addressing);
   }
 
-  toHere(member: string, there: string): string {
-    const addressing = this.#addressingOf(member);
+  toHere(guest: GuestAddress, there: string): string {
+    const addressing = this.#addressingOf(guest);
     return addressing === undefined ? there : toHereAddress(there, addressing);
   }
 
-  #addressingOf(member: string): HomeAddressing | undefined {
+  /** By guest: the rules follow a moment after its address is seen, and one may be left out. */
+  #addressingOf({ member, address }: GuestAddress): HomeAddressing | undefined {
     const [home, own] = [this.homes.get(member), this.#ownClaim()];
-    return home === undefined || own === undefined ? undefined : { home, own, bridged: this.report?.bridged === true };
+    if (own === undefined || home?.guests.includes(address) !== true) return undefined;
+    return { home, own, bridged: this.report?.bridged === true, local: this.local };
   }
 
   imageOf(peerId: string, local: string): string | null | undefined {

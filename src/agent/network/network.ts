@@ -257,9 +257,11 @@ export class Network {
       ),
     );
     const homes = claim === undefined ? new Map<string, GuestHome>() : this.#homes(claim, usable);
-    await this.#make(claim === undefined ? undefined : this.#wanted({ claim, usable, settings, homes }));
+    const wanted = claim === undefined ? undefined : this.#wanted({ claim, usable, settings, homes });
+    await this.#make(wanted);
     state.peers = withProblems(planned, state.report);
     state.homes = homes;
+    state.local = wanted?.local ?? [];
   }
 
   /** Who holds what is known over restarts; a store that does not answer stops nothing. */

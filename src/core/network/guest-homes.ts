@@ -87,20 +87,31 @@ export interface HomeAddressing {
   own: Pick<NetworkClaim, 'podCidr' | 'prefix'>;
   /** Where pods of others are bridged, pods have the addresses here that they have. */
   bridged?: boolean;
+  /** Networks that mean to pods of others what they mean here (core/network/plan-homes). */
+  local?: readonly string[];
 }
 
 /** The address by which pods of a home know what has this one here; the same one where it means the same to them. */
-export function toHomeAddress(here: string, { home, own, bridged }: HomeAddressing): string {
+export function toHomeAddress(here: string, { home, own, bridged = false, local = [] }: HomeAddressing): string {
   const service = home.services.find((one) => one.here === here)?.home;
-  if (bridged === true) return service ?? here;
-  return service ?? moved(here, own.podCidr, own.prefix) ?? moved(here, home.prefix, home.podCidr) ?? here;
+  const there = service ?? (bridged ? undefined : moved(here, home.prefix, home.podCidr));
+  if (there !== undefined) return isWithin(local, there) ? here : there;
+  // By its image everybody reaches a pod here, whatever else means what.
+  return bridged ? here : (moved(here, own.podCidr, own.prefix) ?? here);
 }
 
 /** The address here of what pods of a home know by this one. */
-export function toHereAddress(there: string, { home, own, bridged }: HomeAddressing): string {
+export function toHereAddress(there: string, { home, own, bridged = false, local = [] }: HomeAddressing): string {
+  const image = bridged ? undefined : moved(there, own.prefix, own.podCidr);
+  if (image !== undefined) return image;
+  if (isWithin(local, there)) return there;
   const service = home.services.find((one) => one.home === there)?.here;
-  if (bridged === true) return service ?? there;
-  return service ?? moved(there, home.podCidr, home.prefix) ?? moved(there, own.prefix, own.podCidr) ?? there;
+  return service ?? (bridged ? there : (moved(there, home.podCidr, home.prefix) ?? there));
+}
+
+function isWithin(networks: readonly string[], address: string): boolean {
+  const number = parseIpv4(address);
+  return number !== undefined && networks.some((network) => contains(parsePrefix(network), number));
 }
 
 function moved(address: string, from: string, to: string): string | undefined {

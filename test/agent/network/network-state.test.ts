@@ -1,5 +1,6 @@
 import { describe, expect, it } from 'vitest';
 import { NetworkState } from '../../../src/agent/network/network-state.ts';
+import type { GuestHome } from '../../../src/core/network/guest-homes.ts';
 import type { NetworkClaim } from '../../../src/core/network/network-claim.ts';
 
 const own: NetworkClaim = { publicKey: 'A', port: 1, podCidr: '10.244.0.0/24', prefix: '100.64.1.0/24', since: 1 };
@@ -68,6 +69,54 @@ describe('addresses', () => {
     made.refused = { reason: 'Disabled', message: '' };
     expect(made.toImage('10.244.0.7')).toBeUndefined();
     expect(made.imageOf('c', '10.244.0.7')).toBeNull();
+  });
+});
+
+describe('addresses as a guest knows them from its home', () => {
+  const guest = { member: 'b', address: '10.244.0.9' };
+  const home: GuestHome = {
+    guests: [guest.address],
+    podCidr: '10.42.0.0/24',
+    prefix: '100.64.2.0/24',
+    services: [
+      { home: '10.43.0.7', here: '10.96.0.9', empty: false },
+      { home: '172.20.0.7', here: '10.96.0.10', empty: false },
+    ],
+  };
+  function applied(local: string[] = []): NetworkState {
+    const { made } = state();
+    made.homes = new Map([['b', home]]);
+    made.local = local;
+    return made;
+  }
+
+  it.each([
+    ['10.96.0.9', '10.43.0.7'],
+    ['100.64.2.5', '10.42.0.5'],
+    ['10.244.0.5', '100.64.1.5'],
+  ])('are told and understood: %s is %s', (here, there) => {
+    expect(applied().toHome(guest, here)).toBe(there);
+    expect(applied().toHere(guest, there)).toBe(here);
+  });
+
+  it.each([
+    ['whose packets are not led by them yet', { ...guest, address: '10.244.0.8' }],
+    ['whose address was last of another member', { ...guest, member: 'c' }],
+  ])('are not told to one %s', (_which, other) => {
+    expect(applied().toHome(other, '10.96.0.9')).toBe('10.96.0.9');
+    expect(applied().toHere(other, '10.43.0.7')).toBe('10.43.0.7');
+  });
+
+  it('mean what they mean here within networks that are open to guests as they are here', () => {
+    const made = applied(['10.43.0.0/16', '10.42.0.5/32']);
+    expect(made.toHome(guest, '10.96.0.9')).toBe('10.96.0.9');
+    expect(made.toHere(guest, '10.43.0.7')).toBe('10.43.0.7');
+    expect(made.toHome(guest, '100.64.2.5')).toBe('100.64.2.5');
+    expect(made.toHere(guest, '10.42.0.5')).toBe('10.42.0.5');
+    // Others are told as before.
+    expect(made.toHome(guest, '10.96.0.10')).toBe('172.20.0.7');
+    expect(made.toHere(guest, '172.20.0.7')).toBe('10.96.0.10');
+    expect(made.toHome(guest, '100.64.2.6')).toBe('10.42.0.6');
   });
 });
 

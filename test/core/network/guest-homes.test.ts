@@ -135,6 +135,21 @@ describe('an address', () => {
     expect(toHereAddress(there, addressing)).toBe(here);
   });
 
+  test.each([
+    ['of a Service at home', '10.96.0.9', '10.43.0.7'],
+    ['of a pod at home', '100.64.1.5', '10.42.0.5'],
+  ])('%s is not told where guests do not reach it by that', (_what, here, there) => {
+    const local = { ...addressing, local: ['10.42.0.0/15'] };
+    expect(toHomeAddress(here, local)).toBe(here);
+    expect(toHereAddress(there, local)).toBe(there);
+  });
+
+  test('of a pod here is its image whatever is open to guests', () => {
+    const local = { ...addressing, local: ['100.64.0.0/10'] };
+    expect(toHomeAddress('10.244.0.9', local)).toBe('100.64.7.9');
+    expect(toHereAddress('100.64.7.9', local)).toBe('10.244.0.9');
+  });
+
   test('of a pod is the same where guests are bridged', () => {
     for (const address of ['100.64.1.5', '10.244.0.9'])
       expect(toHomeAddress(address, { ...addressing, bridged: true })).toBe(address);

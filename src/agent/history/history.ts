@@ -77,15 +77,21 @@ export class History {
   }
 
   #notePod(key: string, before: Pod | undefined, after: Pod | undefined): void {
-    const uid = controllerOf(after ?? before ?? { metadata: { name: '' }, spec: { containers: [] } })?.uid;
-    if (uid !== undefined) {
-      const siblings = this.#byController.get(uid) ?? new Map<string, Pod>();
-      if (after === undefined) siblings.delete(key);
-      else siblings.set(key, after);
-      if (siblings.size === 0) this.#byController.delete(uid);
-      else this.#byController.set(uid, siblings);
-    }
+    this.#file(key, before, after);
     if (this.#deps.pods.synced) this.#note(this.#pods.note(before, after, this.#deps.clock.now()));
+  }
+
+  /** A pod may leave its controller and live on: by `kubectl delete --cascade=orphan`, or another label. */
+  #file(key: string, before: Pod | undefined, after: Pod | undefined): void {
+    const [left, uid] = [before, after].map((pod) => pod && controllerOf(pod)?.uid);
+    if (left !== undefined && left !== uid) {
+      const siblings = this.#byController.get(left);
+      siblings?.delete(key);
+      if (siblings?.size === 0) this.#byController.delete(left);
+    }
+    if (uid === undefined || after === undefined) return;
+    const siblings = this.#byController.get(uid) ?? new Map<string, Pod>();
+    this.#byController.set(uid, siblings.set(key, after));
   }
 
   #peerOf(nodeName: string | undefined): string | undefined {

@@ -1,4 +1,5 @@
 import { stopAfterSeconds } from '../core/consumer-lost/consumer-lost-rule.ts';
+import { failoverMsOf } from '../core/failover/failover-rule.ts';
 import type { Pod } from '../core/kube-objects.ts';
 import { lossSettingsFor } from '../core/loss-settings.ts';
 import { FEDERATION_NAME } from '../core/membership/peer-object.ts';
@@ -134,7 +135,14 @@ export function composeConsumer(
     clock,
     logger,
   };
-  const travellingVolumes = new TravellingVolumes({ ...ofStorage, claims, volumes, nodes });
+  const travellingVolumes = new TravellingVolumes({
+    ...ofStorage,
+    failoverMs: (of) => {
+      const { namespace, federation } = lossSettingsFor(of, caches);
+      return failoverMsOf(namespace.failover, federation.failover);
+    },
+    ...{ claims, volumes, nodes },
+  });
   const capacities = createStorageCapacities({
     ...ofStorage,
     onSettings: (listener) => federations.onChange(listener),

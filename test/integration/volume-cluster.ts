@@ -167,7 +167,7 @@ function startSides(client: KubeClient, signal: AbortSignal) {
     onChange: (listener) => peer.listeners.push(listener),
   };
   const ofStorage = { ...common, classes, links, namespace: NAMESPACE, settings: () => settings.now };
-  const travelling = new TravellingVolumes({ ...ofStorage, claims, volumes, nodes });
+  const travelling = new TravellingVolumes({ ...ofStorage, failoverMs: () => undefined, claims, volumes, nodes });
   const capacities = createStorageCapacities({
     ...ofStorage,
     onSettings: (listener) => settings.listeners.push(listener),

@@ -7,9 +7,13 @@ import type { StorageSettings } from '../../core/volume/guest-volume.ts';
 import { toPeerVolume, toRequest } from '../../core/volume/peer-volume.ts';
 import {
   HOME_PLACE,
+  LEFT_PLACES_ANNOTATION,
+  leftPlacesOf,
+  leftVolumeName,
   type PersistentVolume,
   type PersistentVolumeClaim,
   PLACE_ANNOTATION,
+  placeOfVolume,
   SELECTED_NODE_ANNOTATION,
   type StorageClass,
   storageQuantity,
@@ -26,6 +30,7 @@ import type { Logger } from '../../runtime/logger.ts';
 import type { PeerLink, PeerLinks } from '../ports.ts';
 import { recordClaimEvent } from './claim-event.ts';
 import { HomeVolumes } from './home-volumes.ts';
+import { LostPeers } from './lost-peers.ts';
 
 export interface TravellingVolumesDeps {
   client: KubeClient;
@@ -35,6 +40,8 @@ export interface TravellingVolumesDeps {
   nodes: Store<Node>;
   links: PeerLinks;
   settings(): StorageSettings | undefined;
+  /** How long (ms) what is in a namespace waits for a peer out of contact; undefined: for ever. */
+  failoverMs(namespace: string): number | undefined;
   /** The agent's own namespace. */
   namespace: string;
   clock: Clock;
@@ -46,6 +53,9 @@ const LOOK_AGAIN_MS = 1_000;
 /** After a refusal the scheduler tries at its own pace; it is not to be sent to the same place at once. */
 const REFUSED_MS = 5_000;
 
+/** Steps after which a claim is as it was, or is changed by its volume alone. */
+const WITHDRAWS_AFTER: readonly ClaimStep['type'][] = ['none', 'ask-peer', 'make-at-home', 'expand'];
+
 /**
  * The home's side of volumes that travel: has a claim of our class served where the scheduler chose, keeps the volume that stands for
  * it, and has the data deleted when that is due. Keyed by `NAMESPACE/NAME` of claims, and names of volumes.
@@ -54,12 +64,14 @@ export class TravellingVolumes {
   readonly controller: Controller;
   readonly #deps: TravellingVolumesDeps;
   readonly #home: HomeVolumes;
+  readonly #lost: LostPeers;
   /** What a claim was told last, by its UID. */
   readonly #told = new Map<string, string>();
 
   constructor(deps: TravellingVolumesDeps) {
     this.#deps = deps;
     this.#home = new HomeVolumes(deps);
+    this.#lost = new LostPeers(deps.links, deps.clock);
     const { clock, logger } = deps;
     this.controller = createController({
       name: 'volumes',
@@ -114,8 +126,34 @@ export class TravellingVolumes {
       storageClass: classes.get(claim.spec.storageClassName ?? ''),
       volume: volumes.get(volumeName(claim.metadata.uid ?? '')),
       placeOf: (node) => this.#placeOf(node),
+      isLost: (peerId) => this.#lostInMs(claim, peerId) === 0,
     });
-    return this.#take(step, claim);
+    const result = await this.#take(step, claim);
+    // Not together with what changes the claim, which is seen first.
+    return WITHDRAWS_AFTER.includes(step.type) ? sooner(result, await this.#withdrawLeft(claim)) : result;
+  }
+
+  /** Never where its data is, whoever says so. */
+  #toWithdraw(claim: PersistentVolumeClaim): string[] {
+    const { uid = '', annotations = {} } = claim.metadata;
+    const volume = this.#deps.volumes.get(volumeName(uid));
+    const kept = [annotations[PLACE_ANNOTATION], volume && placeOfVolume(volume)?.peerId];
+    return leftPlacesOf(claim).filter((id) => this.#isMember(id) && !kept.includes(id));
+  }
+
+  #lostInMs({ metadata }: PersistentVolumeClaim, peerId: string): number | undefined {
+    const afterMs = this.#deps.failoverMs(metadata.namespace ?? '');
+    return afterMs === undefined ? undefined : this.#lost.lostInMs(peerId, afterMs);
+  }
+
+  /** What peers may have made that were lost meanwhile goes when they are back; nothing waits for it. */
+  async #withdrawLeft(claim: PersistentVolumeClaim): Promise<ReconcileResult> {
+    const left = leftPlacesOf(claim);
+    const rest: string[] = [];
+    for (const peerId of this.#toWithdraw(claim))
+      if (!(await this.#deleteData(peerId, claim.metadata.uid ?? '').catch(() => false))) rest.push(peerId);
+    if (rest.length < left.length) return this.#patchClaim(claim, { left: rest });
+    return rest.some((id) => this.#linkOf(id) !== undefined) ? { requeueAfterMs: LOOK_AGAIN_MS } : undefined;
   }
 
   async #take(step: ClaimStep, claim: PersistentVolumeClaim): Promise<ReconcileResult> {
@@ -123,19 +161,28 @@ export class TravellingVolumes {
       case 'none':
         return undefined;
       case 'note-place':
-        return this.#patchClaim(claim, { place: step.place, held: true });
+        return this.#patchClaim(claim, { place: step.place, left: without(claim, step.place) });
       case 'ask-peer':
         return this.#ask(claim, step.peerId);
       case 'make-at-home':
         return this.#makeAtHome(claim, step.node);
       case 'withdraw':
         return this.#withdraw(claim, step.place);
+      case 'leave-place': {
+        const message = `${this.#nameOf(step.place)} is out of contact: the volume is made elsewhere`;
+        await this.#tell(claim, 'Warning', 'PeerLost', message);
+        const left = [...without(claim, step.place), step.place];
+        return this.#patchClaim(claim, { place: null, left, ...(step.isChosen ? { node: null } : {}) });
+      }
+      case 'leave-volumes':
+        for (const peerId of this.#toWithdraw(claim)) await this.#rememberLeft(claim, peerId);
+        return this.#patchClaim(claim, { left: [] });
       case 'leave-volume':
         await this.#createVolume(claim, step.peerId, 1);
         return { requeueAfterMs: LOOK_AGAIN_MS };
       case 'let-go':
         this.#told.delete(claim.metadata.uid ?? '');
-        return this.#patchClaim(claim, { place: null, held: false });
+        return this.#patchClaim(claim, { place: null });
       case 'choose-again':
         return this.#patchClaim(claim, { node: null });
       case 'expand':
@@ -148,7 +195,7 @@ export class TravellingVolumes {
 
   async #ask(claim: PersistentVolumeClaim, peerId: string): Promise<ReconcileResult> {
     const answer = await this.#put(claim, peerId);
-    if (answer === undefined) return undefined;
+    if (answer === undefined) return requeueIn(this.#lostInMs(claim, peerId));
     switch (answer.state) {
       case 'Bound':
         await this.#createVolume(claim, peerId, answer.bytes);
@@ -179,6 +226,19 @@ export class TravellingVolumes {
   async #createVolume(claim: PersistentVolumeClaim, peerId: string, bytes: number): Promise<void> {
     const storageClass = this.#deps.classes.get(claim.spec.storageClassName ?? '');
     const volume = toPeerVolume(claim, storageClass, { peerId, peerName: this.#nameOf(peerId), bytes });
+    await this.#write(volume);
+  }
+
+  /** Nobody has written into it, whatever the class says of data. */
+  async #rememberLeft(claim: PersistentVolumeClaim, peerId: string): Promise<void> {
+    const storageClass = this.#deps.classes.get(claim.spec.storageClassName ?? '');
+    const volume = toPeerVolume(claim, storageClass, { peerId, peerName: this.#nameOf(peerId), bytes: 1 });
+    const name = leftVolumeName(claim.metadata.uid ?? '', peerId);
+    const spec = { ...volume.spec, persistentVolumeReclaimPolicy: 'Delete' };
+    await this.#write({ ...volume, metadata: { ...volume.metadata, name }, spec });
+  }
+
+  async #write(volume: PersistentVolume): Promise<void> {
     await this.#deps.client.create(PERSISTENT_VOLUMES, volume).catch((error) => {
       if (!isAlreadyExists(error)) throw error;
     });
@@ -186,7 +246,7 @@ export class TravellingVolumes {
 
   async #makeAtHome(claim: PersistentVolumeClaim, node: string): Promise<ReconcileResult> {
     const result = await this.#home.step(claim, node);
-    if (result.type === 'done') return this.#patchClaim(claim, { place: null, held: false });
+    if (result.type === 'done') return this.#patchClaim(claim, { place: null });
     if (result.type === 'problem') {
       await this.#tell(claim, 'Warning', 'ProvisioningFailed', result.message);
       return { requeueAfterMs: REFUSED_MS };
@@ -195,14 +255,13 @@ export class TravellingVolumes {
   }
 
   async #withdraw(claim: PersistentVolumeClaim, place: string): Promise<ReconcileResult> {
-    const { links } = this.#deps;
     const isGone =
       place === HOME_PLACE
         ? (await this.#home.withdraw(claim)).type === 'done'
         : // Nobody can be asked any more; what a former member has there, it deletes by itself.
-          (links.synced && links.get(place) === undefined) || (await this.#deleteData(place, claim.metadata.uid ?? ''));
+          !this.#isMember(place) || (await this.#deleteData(place, claim.metadata.uid ?? ''));
     if (!isGone) return { requeueAfterMs: LOOK_AGAIN_MS };
-    return this.#patchClaim(claim, { place: null, held: false });
+    return this.#patchClaim(claim, { place: null });
   }
 
   async #expand(claim: PersistentVolumeClaim, step: Extract<ClaimStep, { type: 'expand' }>): Promise<ReconcileResult> {
@@ -222,12 +281,12 @@ export class TravellingVolumes {
   }
 
   async #reconcileVolume(name: string): Promise<ReconcileResult> {
-    const { volumes, links, client } = this.#deps;
+    const { volumes, client } = this.#deps;
     const volume = volumes.get(name);
     if (volume === undefined) return undefined;
     await this.#home.restorePolicy(volume);
     const at = volume.spec.csi?.volumeHandle.split('/')[0] ?? '';
-    const step = nextVolumeStep(volume, !links.synced || links.get(at) !== undefined);
+    const step = nextVolumeStep(volume, this.#isMember(at));
     if (step.type === 'none' || volume.metadata.finalizers?.includes(VOLUME_FINALIZER) !== true) return undefined;
     if (step.type === 'delete-data' && !(await this.#deleteData(step.peerId, step.uid)))
       return { requeueAfterMs: LOOK_AGAIN_MS };
@@ -252,6 +311,12 @@ export class TravellingVolumes {
     return link?.state === 'Unreachable' ? undefined : link;
   }
 
+  /** Also one of which it is not known yet. */
+  #isMember(peerId: string): boolean {
+    const { links } = this.#deps;
+    return !links.synced || links.get(peerId) !== undefined;
+  }
+
   #nameOf(peerId: string): string {
     return this.#deps.links.get(peerId)?.name ?? peerId.slice(0, 12);
   }
@@ -263,16 +328,21 @@ export class TravellingVolumes {
 
   async #patchClaim(
     claim: PersistentVolumeClaim,
-    { place, held, node }: { place?: string | null; held?: boolean; node?: null },
+    { place, left, node }: { place?: string | null; left?: readonly string[]; node?: null },
   ): Promise<undefined> {
     const { namespace, name, uid, resourceVersion } = claim.metadata;
+    const placeThen = place === undefined ? claim.metadata.annotations?.[PLACE_ANNOTATION] : place;
+    // While somebody makes a volume for it, or may have made one.
+    const isHeld = (placeThen ?? null) !== null || (left ?? leftPlacesOf(claim)).length > 0;
+    const isOfNode = place === undefined && left === undefined;
     const metadata = {
       uid,
       // Finalizers are written as a whole list.
       resourceVersion,
-      ...(held === undefined ? {} : { finalizers: finalizersWith(claim.metadata, held) }),
+      ...(isOfNode ? {} : { finalizers: finalizersWith(claim.metadata, isHeld) }),
       annotations: {
         ...(place === undefined ? {} : { [PLACE_ANNOTATION]: place }),
+        ...(left === undefined ? {} : { [LEFT_PLACES_ANNOTATION]: left.length === 0 ? null : left.join() }),
         ...(node === undefined ? {} : { [SELECTED_NODE_ANNOTATION]: node }),
       },
     };
@@ -295,4 +365,17 @@ export class TravellingVolumes {
       logger.warn({ claim: objectKey(claim), message: messageOf(error) }, 'an event of a claim was not recorded'),
     );
   }
+}
+
+function without(claim: PersistentVolumeClaim, peerId: string): string[] {
+  return leftPlacesOf(claim).filter((id) => id !== peerId);
+}
+
+function requeueIn(ms: number | undefined): ReconcileResult {
+  return ms === undefined ? undefined : { requeueAfterMs: ms };
+}
+
+function sooner(one: ReconcileResult, other: ReconcileResult): ReconcileResult {
+  if (one === undefined || other === undefined) return one ?? other;
+  return one.requeueAfterMs < other.requeueAfterMs ? one : other;
 }

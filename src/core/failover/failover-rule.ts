@@ -47,6 +47,15 @@ export function failoverRuleOf(
   return { move: true, afterMs: parseDuration(after), ...(stoppedInMs === undefined ? {} : { stoppedInMs }) };
 }
 
+/** How long (ms) what is no pod waits for a lost peer: as the pods of its namespace; undefined where these wait for ever. */
+export function failoverMsOf(
+  namespace: FailoverSettings | undefined,
+  federation: FailoverSettings | undefined,
+): number | undefined {
+  const after = [namespace?.after, federation?.after].find(isSetting) ?? DEFAULT_AFTER;
+  return after === NEVER ? undefined : parseDuration(after);
+}
+
 /** An annotation is checked by nobody: what cannot be read does not count. */
 function isSetting(text: string | undefined): text is string {
   return text !== undefined && (text === NEVER || isDuration(text));

@@ -3,6 +3,7 @@ import {
   bytesOf,
   HOME_PLACE,
   isTravelling,
+  leftPlacesOf,
   type PersistentVolume,
   type PersistentVolumeClaim,
   PLACE_ANNOTATION,
@@ -23,6 +24,8 @@ export interface ClaimObservation {
   volume: PersistentVolume | undefined;
   /** What a node is: the ID of the peer that it stands for, `home`, or undefined when there is no such node. */
   placeOf(node: string): string | undefined;
+  /** Whether a peer has been out of contact for so long that what waits for it goes elsewhere. */
+  isLost(peerId: string): boolean;
 }
 
 export type ClaimStep =
@@ -34,6 +37,10 @@ export type ClaimStep =
   | { type: 'make-at-home'; node: string }
   /** The scheduler changed its mind: what was made at the former place goes. */
   | { type: 'withdraw'; place: string }
+  /** The peer is lost while it makes the volume: that is for later, and the scheduler chooses again. */
+  | { type: 'leave-place'; place: string; isChosen: boolean }
+  /** The claim goes, and peers that were lost may still have some of it: volumes remember what is to be deleted. */
+  | { type: 'leave-volumes' }
   /** The claim goes while its volume is on its way: a volume of its own remembers what is to be deleted. */
   | { type: 'leave-volume'; peerId: string }
   /** Others look after it from here on. */
@@ -53,9 +60,11 @@ export function nextClaimStep(observed: ClaimObservation): ClaimStep {
   const isHeld = metadata.finalizers?.includes(VOLUME_FINALIZER) === true;
   if (!isOurs && !isHeld) return NONE;
   const place = metadata.annotations?.[PLACE_ANNOTATION];
-  if (metadata.deletionTimestamp !== undefined) return isHeld ? stepOfGoing(place, volume) : NONE;
+  const left = leftPlacesOf(claim);
+  if (metadata.deletionTimestamp !== undefined) return isHeld ? stepOfGoing(place, left, volume) : NONE;
   if ((spec.volumeName ?? '') !== '') {
-    if (!isHeld) return stepOfBound(observed);
+    // One that is held for what is left of it elsewhere is served like any other.
+    if (!isHeld || (place === undefined && left.length > 0)) return stepOfBound(observed);
     return place === HOME_PLACE ? { type: 'make-at-home', node: '' } : { type: 'let-go' };
   }
   if (!isOurs) return NONE;
@@ -69,18 +78,24 @@ export function nextClaimStep(observed: ClaimObservation): ClaimStep {
   return stepOfWaiting(observed, place);
 }
 
-function stepOfWaiting({ claim, volume, placeOf }: ClaimObservation, place: string | undefined): ClaimStep {
+function stepOfWaiting({ claim, volume, placeOf, isLost }: ClaimObservation, place: string | undefined): ClaimStep {
   const node = claim.metadata.annotations?.[SELECTED_NODE_ANNOTATION] ?? '';
   const selected = node === '' ? undefined : placeOf(node);
+  if (place !== undefined && place !== HOME_PLACE && volume === undefined && isLost(place))
+    return { type: 'leave-place', place, isChosen: selected === place };
   if (node !== '' && selected === undefined) return { type: 'choose-again' };
   if (place !== undefined && place !== selected) return { type: 'withdraw', place };
   if (selected === undefined) return NONE;
-  if (place === undefined) return { type: 'note-place', place: selected };
+  if (place === undefined)
+    return selected !== HOME_PLACE && isLost(selected)
+      ? { type: 'choose-again' }
+      : { type: 'note-place', place: selected };
   if (selected === HOME_PLACE) return { type: 'make-at-home', node };
   return volume === undefined ? { type: 'ask-peer', peerId: selected } : NONE;
 }
 
-function stepOfGoing(place: string | undefined, volume: PersistentVolume | undefined): ClaimStep {
+function stepOfGoing(place: string | undefined, left: string[], volume: PersistentVolume | undefined): ClaimStep {
+  if (left.length > 0) return { type: 'leave-volumes' };
   if (place === HOME_PLACE) return { type: 'withdraw', place };
   if (place === undefined || volume !== undefined) return { type: 'let-go' };
   return { type: 'leave-volume', peerId: place };

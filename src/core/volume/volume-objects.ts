@@ -20,6 +20,8 @@ const DEFAULT_CLASS_ANNOTATIONS = [
 export const VOLUME_FINALIZER = 'headcut.dev/volume';
 /** Of a claim whose volume is on its way: the ID of the member that makes it, or `home`. */
 export const PLACE_ANNOTATION = 'headcut.dev/volume-place';
+/** Of a claim: IDs, divided by commas, of members that were lost while they made its volume, and that may have some of it. */
+export const LEFT_PLACES_ANNOTATION = 'headcut.dev/volume-left-places';
 export const HOME_PLACE = 'home';
 /** Of a volume that was made at home: the UID of the claim that it is for. */
 export const FOR_CLAIM_ANNOTATION = 'headcut.dev/for-claim';
@@ -82,6 +84,12 @@ export function defaultClassOf(classes: readonly StorageClass[]): StorageClass |
   return newest;
 }
 
+/** Members that are still to be asked to delete what they may have made for a claim. */
+export function leftPlacesOf({ metadata }: PersistentVolumeClaim): string[] {
+  const text = metadata.annotations?.[LEFT_PLACES_ANNOTATION] ?? '';
+  return [...new Set(text.split(',').filter((id) => id !== ''))];
+}
+
 /** Whole bytes of a quantity, rounded up; 0 for what is none. At most what a number holds exactly. */
 export function bytesOf(quantity: string | undefined): number {
   const milli = quantityFrom(quantity ?? '') ?? 0n;
@@ -122,6 +130,11 @@ export function placeOfVolume({ spec }: PersistentVolume): { peerId: string; uid
 /** The name of the volume at home of a claim whose data is on a peer. */
 export function volumeName(claimUid: string): string {
   return `headcut-${claimUid}`;
+}
+
+/** The name of a volume at home that only remembers what a peer is to delete. */
+export function leftVolumeName(claimUid: string, peerId: string): string {
+  return `${volumeName(claimUid)}-${peerId.slice(0, 16).toLowerCase()}`;
 }
 
 /** The name that a claim of a member has in its twin namespace: by its UID, so that a new claim of an old name is another one. */

@@ -5,6 +5,7 @@ import { nextHomeStep, withdrawHomeStep } from '../../../src/core/volume/home-st
 import {
   FOR_CLAIM_ANNOTATION,
   HOME_PLACE,
+  LEFT_PLACES_ANNOTATION,
   type PersistentVolume,
   type PersistentVolumeClaim,
   PLACE_ANNOTATION,
@@ -22,6 +23,9 @@ const placeOf = (node: string): string | undefined => ({ 'headcut-b': PEER, a: H
 interface Given {
   node?: string;
   place?: string;
+  /** Out of contact for long. */
+  lost?: string;
+  left?: string;
   held?: boolean;
   going?: boolean;
   spec?: Partial<PersistentVolumeClaim['spec']>;
@@ -31,7 +35,8 @@ interface Given {
 function claim({
   node,
   place,
-  held = place !== undefined,
+  left,
+  held = (place ?? left) !== undefined,
   going = false,
   spec,
   granted,
@@ -43,6 +48,7 @@ function claim({
     annotations: {
       ...(node === undefined ? {} : { [SELECTED_NODE_ANNOTATION]: node }),
       ...(place === undefined ? {} : { [PLACE_ANNOTATION]: place }),
+      ...(left === undefined ? {} : { [LEFT_PLACES_ANNOTATION]: left }),
     },
     finalizers: held ? [VOLUME_FINALIZER] : [],
     ...(going ? { deletionTimestamp: '2026-01-01T00:00:00Z' } : {}),
@@ -69,12 +75,24 @@ const volume = (
 });
 
 const step = (given: Given, has?: PersistentVolume) =>
-  nextClaimStep({ claim: claim(given), storageClass: OURS, volume: has, placeOf });
+  nextClaimStep({
+    claim: claim(given),
+    storageClass: OURS,
+    volume: has,
+    placeOf,
+    isLost: (peerId) => peerId === given.lost,
+  });
 
 describe('what is done next for a claim', () => {
   test('of another class is nothing', () => {
     expect(
-      nextClaimStep({ claim: claim({ node: 'headcut-b' }), storageClass: OTHER, volume: undefined, placeOf }).type,
+      nextClaimStep({
+        claim: claim({ node: 'headcut-b' }),
+        storageClass: OTHER,
+        volume: undefined,
+        placeOf,
+        isLost: () => false,
+      }).type,
     ).toBe('none');
   });
 
@@ -90,10 +108,24 @@ describe('what is done next for a claim', () => {
     ['is finished at home once it is bound', { place: HOME_PLACE, spec: { volumeName: 'v' } }, 'make-at-home'],
     ['is remembered by a volume when it goes on its way', { place: PEER, going: true }, 'leave-volume'],
     ['is taken back at home when it goes on its way', { place: HOME_PLACE, going: true }, 'withdraw'],
+    [
+      'is placed anew when the peer that makes it is lost',
+      { node: 'headcut-b', place: PEER, lost: PEER },
+      'leave-place',
+    ],
+    ['is not taken back first from a peer that is lost', { node: 'a', place: PEER, lost: PEER }, 'leave-place'],
+    ['is not begun on a peer that is lost', { node: 'headcut-b', lost: PEER }, 'choose-again'],
+    ['is made elsewhere, whatever is left behind', { node: 'a', left: PEER }, 'note-place'],
+    ['is served once it is bound, whatever is left behind', { left: PEER, spec: { volumeName: 'v' } }, 'none'],
+    ['is remembered by volumes when it goes and something is left', { left: PEER, going: true }, 'leave-volumes'],
     ['is nobody’s business when it goes without us', { going: true }, 'none'],
     ['is refused with a source', { node: 'a', spec: { dataSource: { name: 'x' } } }, 'refuse'],
   ])('that %s', (_name, given, type) => {
     expect(step(given).type).toBe(type);
+  });
+
+  test('is nothing else while Kubernetes binds it, also where the peer is lost', () => {
+    expect(step({ node: 'headcut-b', place: PEER, lost: PEER }, volume()).type).toBe('none');
   });
 
   test('is nothing while Kubernetes binds it, and to let it go when it goes meanwhile', () => {

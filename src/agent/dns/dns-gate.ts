@@ -160,9 +160,11 @@ export class DnsGate {
     if (usableInMs > 0) await this.#deps.clock.sleep(usableInMs);
     if (cluster === undefined) return this.#ask(query, question, name, view);
     const answer = await this.#answerTo(query, name);
+    const all = answer.answers ?? [];
     const isOf = (record: DnsRecord): boolean => record.type !== 'A' || this.#deps.clusterOf(record.data) === cluster;
-    const answers = (answer.answers ?? []).filter(isOf);
-    if (answers.length === 0) return { rcode: RCODE.nameError };
+    const answers = all.filter(isOf);
+    // A name without addresses of this kind, or of which nothing is known now, is not one that is not there: resolvers would believe that.
+    if (answers.length === 0 && all.length > 0) return { rcode: RCODE.nameError };
     return toOriginAnswer(question, name, { ...answer, answers }, view);
   }
 

@@ -3,6 +3,7 @@ import { afterEach, describe, expect, test } from 'vitest';
 import { DnsGate } from '../../../src/agent/dns/dns-gate.ts';
 import type { KnownNames, OffloadedPods } from '../../../src/agent/ports.ts';
 import { gateName } from '../../../src/core/shadow-pod/start-gate.ts';
+import { derivedName } from '../../../src/core/sharing/sharing-objects.ts';
 import { systemClock } from '../../../src/runtime/clock.ts';
 import { askDns, type DnsListener, type DnsTransport, listenForDns } from '../../../src/runtime/dns-transport.ts';
 import { silentLogger } from '../../../src/runtime/logger.ts';
@@ -42,9 +43,26 @@ async function startCluster(answers = 1): Promise<DnsListener & { asked: string[
   return { ...listener, asked };
 }
 
+/** Answers all with this. */
+async function startAnswering(flags: number, addresses: string[]): Promise<DnsListener> {
+  const listener = await listenForDns(HOST, 0, (_client, message) => {
+    const { id = 0, questions = [] } = dnsPacket.decode(message);
+    const name = questions[0]?.name ?? '.';
+    const answers = addresses.map((data) => ({ type: 'A' as const, name, data }));
+    return Promise.resolve(dnsPacket.encode({ type: 'response', id, flags, questions, answers }));
+  });
+  running.push(listener);
+  return listener;
+}
+
 /** `web` has been there for long, `new` appeared a moment ago. */
 const services: KnownNames = {
-  usableInMs: (service) => (service === 'demo-1/web' ? 0 : service === 'demo-1/new' ? NEW_FOR_MS : undefined),
+  usableInMs: (service) =>
+    service === 'demo-1/web' || service === `demo-1/${derivedName('db')}`
+      ? 0
+      : service === 'demo-1/new'
+        ? NEW_FOR_MS
+        : undefined,
 };
 
 async function startGate(ports: number[], pods = podOf): Promise<number> {
@@ -70,8 +88,8 @@ async function startGate(ports: number[], pods = podOf): Promise<number> {
   return gate.listen(HOST, 0);
 }
 
-async function ask(port: number, name: string, transport: DnsTransport = 'udp') {
-  const bytes = dnsPacket.encode({ type: 'query', id: 5, flags: 256, questions: [{ type: 'A', name }] });
+async function ask(port: number, name: string, transport: DnsTransport = 'udp', type: 'A' | 'AAAA' = 'A') {
+  const bytes = dnsPacket.encode({ type: 'query', id: 5, flags: 256, questions: [{ type, name }] });
   const answer = dnsPacket.decode(await askDns({ host: HOST, port }, bytes, transport, AbortSignal.timeout(5_000)));
   return { ...answer, code: (answer.flags ?? 0) & 0xf };
 }
@@ -152,6 +170,29 @@ describe('the nameserver of offloaded pods', () => {
     const port = await startGate([cluster.port]);
     expect(await ask(port, 'db.prod.svc.cluster.local')).toMatchObject({ code: 3, answers: [] });
     expect(cluster.asked).toEqual([]);
+  });
+
+  describe('of the name of one pod among those that members share', () => {
+    const ofPod = (cluster: string): string => `db-0.${cluster}.db.demo.svc.clusterset.local`;
+
+    test('tells the addresses that are of its cluster, and that there is none without any', async () => {
+      const port = await startGate([(await startAnswering(0, ['10.96.0.5', '10.96.0.6'])).port]);
+      expect(await ask(port, ofPod('b'))).toMatchObject({
+        code: 0,
+        answers: [{ name: ofPod('b'), data: '10.96.0.5' }],
+      });
+      expect(await ask(port, ofPod('d'))).toMatchObject({ code: 3, answers: [] });
+    });
+
+    test('says of a kind of address that it does not have that it has none, not that it is not there', async () => {
+      const port = await startGate([(await startAnswering(0, [])).port]);
+      expect(await ask(port, ofPod('b'), 'udp', 'AAAA')).toMatchObject({ code: 0, answers: [] });
+    });
+
+    test.each([2, 3, 5])("passes on the code %i of the cluster's DNS", async (code) => {
+      const port = await startGate([(await startAnswering(code, [])).port]);
+      expect(await ask(port, ofPod('b'))).toMatchObject({ code, answers: [] });
+    });
   });
 
   test("leads to the API server of the pod's home", async () => {

@@ -93,6 +93,7 @@ export function composeProvider(
     client,
     claims: caches.claims,
     homes,
+    membersKnown: () => caches.peers.whenSynced(),
     keepMs: () => storageTermsOf(settings().storage as StorageSettings | undefined).keepMs,
     clock,
     logger,

@@ -162,7 +162,7 @@ export async function composeAgent(parts: AgentParts): Promise<Agent> {
     network.status.controller,
     network.fence.controller,
     provider.shadowPods.controller,
-    provider.keptVolumes,
+    provider.keptVolumes.controller,
     guardRights,
     offloaded.mirrors.controller,
     consumer.services.controller,

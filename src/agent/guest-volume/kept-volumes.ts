@@ -17,13 +17,18 @@ export interface KeptVolumesDeps {
   homes: Pick<HomeContact, 'goneForMs' | 'onChange'>;
   /** How long data stays whose home is no member any more. */
   keepMs(): number;
+  /** Resolves when the stored members were read. */
+  membersKnown(): Promise<void>;
   clock: Clock;
   logger: Logger;
 }
 
 /** Data of members that left stays for a set time, which a restart of the agent does not begin anew. Keyed by claim. */
-export function createKeptVolumes(deps: KeptVolumesDeps): Controller {
-  const { claims, homes, clock, logger } = deps;
+export function createKeptVolumes(deps: KeptVolumesDeps): {
+  controller: Controller;
+  run(signal: AbortSignal): Promise<void>;
+} {
+  const { claims, homes, membersKnown, clock, logger } = deps;
   const controller = createController({
     name: 'kept-volumes',
     clock,
@@ -37,7 +42,15 @@ export function createKeptVolumes(deps: KeptVolumesDeps): Controller {
   homes.onChange((cluster) => {
     for (const claim of claims.list()) if (ownerOf(claim) === cluster) controller.enqueue(objectKey(claim));
   });
-  return controller;
+  return {
+    controller,
+    async run(signal) {
+      // Until then each home looks like a member, and since when it has been none would be forgotten.
+      await Promise.all([claims.whenSynced(), membersKnown()]);
+      for (const claim of claims.list()) if (ownerOf(claim) !== undefined) controller.enqueue(objectKey(claim));
+      await controller.run(signal);
+    },
+  };
 }
 
 async function reconcile(

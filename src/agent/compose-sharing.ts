@@ -22,6 +22,7 @@ import { KnownExports } from './sharing/known-exports.ts';
 import { OwnExports } from './sharing/own-exports.ts';
 import { ServiceImports } from './sharing/service-imports.ts';
 import { createSharingCalls } from './sharing/sharing-calls.ts';
+import { ToldExports } from './sharing/told-exports.ts';
 import { whenKindsServed } from './sharing/when-served.ts';
 
 interface ComposedParts {
@@ -39,7 +40,7 @@ interface ComposedParts {
 export function composeSharing(parts: AgentParts, composed: ComposedParts) {
   const { clock, logger } = parts;
   const { client, caches, peers: links, addresses, exported, self, limits } = composed;
-  const { namespaces, pods, federations } = caches;
+  const { namespaces, nodes, pods, federations } = caches;
   const common = { client, clock, logger };
   const exports = new Reflector<ServiceExport>({ ...common, type: SERVICE_EXPORTS });
   const imports = new Reflector<ServiceImport>({ ...common, type: SERVICE_IMPORTS });
@@ -53,17 +54,18 @@ export function composeSharing(parts: AgentParts, composed: ComposedParts) {
   };
   const isOffloaded = (pod: Pod): boolean =>
     caches.nodes.get(pod.spec.nodeName ?? '')?.metadata.labels?.[PEER_LABEL] !== undefined;
-  const own = new OwnExports({ ...common, exports, namespaces, pods, isOffloaded, addresses, exported });
+  const own = new OwnExports({ ...common, exports, namespaces, nodes, pods, isOffloaded, addresses, exported });
   const known = new KnownExports(clock, limits);
   const mayTell = (namespace: string, link: PeerLink): boolean => may('export', namespace, link);
-  const teller = new ExportTeller({ own, mayTell, links, clock, logger });
+  const told = new ToldExports(own);
+  const teller = new ExportTeller({ own: told, mayTell, links, clock, logger });
   const mayImport = (namespace: string, link: PeerLink): boolean => may('import', namespace, link);
   const computed = new ServiceImports({
     ...common,
     ...{ own, known, exports, imports, services, slices, namespaces, pods, links, addresses, self, mayImport },
     problemOf: (key) => teller.problemOf(key),
   });
-  teller.onProblem((key) => computed.controller.enqueue(key));
+  teller.onProblem((key) => computed.look(key));
   const lookAgain = (): void => {
     teller.lookAgain();
     computed.lookAgain();
@@ -74,13 +76,17 @@ export function composeSharing(parts: AgentParts, composed: ComposedParts) {
   caches.peers.onChange((_name, after, before) => {
     if (JSON.stringify(after?.metadata.labels) !== JSON.stringify(before?.metadata.labels)) lookAgain();
   });
-  const working = [exports, imports, services, slices, own, teller, computed];
+  const working = [exports, imports, services, slices, own, computed];
   return {
     calls: createSharingCalls(known),
     controllers: [own.controller, teller.controller, computed.controller],
     run: async (signal: AbortSignal): Promise<void> => {
-      await whenKindsServed(common, signal);
-      if (!signal.aborted) await Promise.all(working.map((one) => one.run(signal)));
+      const served = whenKindsServed({ ...common, onMissing: () => told.becomeNone() }, signal);
+      const work = served.then(async () => {
+        told.becomeOwn();
+        if (!signal.aborted) await Promise.all(working.map((one) => one.run(signal)));
+      });
+      await Promise.all([teller.run(signal), work]);
     },
   };
 }

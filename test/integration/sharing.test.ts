@@ -4,7 +4,7 @@ import { ExportedPods } from '../../src/agent/sharing/exported-pods.ts';
 import { KnownExports } from '../../src/agent/sharing/known-exports.ts';
 import { OwnExports } from '../../src/agent/sharing/own-exports.ts';
 import { ServiceImports } from '../../src/agent/sharing/service-imports.ts';
-import type { KubeObject, Pod } from '../../src/core/kube-objects.ts';
+import type { KubeObject, Node, Pod } from '../../src/core/kube-objects.ts';
 import type { EndpointSlice, Service } from '../../src/core/service/service-objects.ts';
 import { derivedName, type ServiceExport, type ServiceImport } from '../../src/core/sharing/sharing-objects.ts';
 import type { ToldExport } from '../../src/core/sharing/told-export.ts';
@@ -22,6 +22,7 @@ import { sharingKinds } from '../../src/ops/install-objects.ts';
 import { systemClock as clock } from '../../src/runtime/clock.ts';
 import { silentLogger as logger } from '../../src/runtime/logger.ts';
 import { A, B, C, endpoint, tcp, told } from '../core/sharing/sharing-fixture.ts';
+import { FakeStore } from '../fake-store.ts';
 import { freshNamespace } from './cluster.ts';
 
 const { server, ca, token } = inject('apiServer');
@@ -117,8 +118,9 @@ async function startMember(namespace?: string) {
   const known = new KnownExports(clock, () => ({ services: 1_000, endpoints: 20_000 }));
   const isOffloaded = (): boolean => false;
   const exported = new ExportedPods();
+  const nodes = new FakeStore<Node>([{ metadata: { name: 'n' }, spec: { podCIDR: '10.244.0.0/24' } }]);
   const own = new OwnExports({
-    ...{ client, exports, namespaces, pods, isOffloaded, addresses, exported, clock, logger },
+    ...{ client, exports, namespaces, nodes, pods, isOffloaded, addresses, exported, clock, logger },
   });
   const computed = new ServiceImports({
     ...{ client, own, known, exports, imports, services, slices, namespaces, pods, links, addresses, clock, logger },

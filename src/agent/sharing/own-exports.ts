@@ -1,7 +1,11 @@
 import { isEqual } from '../../core/is-equal.ts';
-import { type KubeObject, objectKey, type Pod, parseObjectKey } from '../../core/kube-objects.ts';
+import { type KubeObject, type Node, objectKey, type Pod, parseObjectKey } from '../../core/kube-objects.ts';
+import { findPodCidr } from '../../core/network/plan-network.ts';
+import { type Prefix, parsePrefix } from '../../core/network/prefix.ts';
+import { isTerminal } from '../../core/pod-phase.ts';
 import type { SentEndpoints } from '../../core/service/sent-service.ts';
 import { type EndpointSlice, SERVICE_NAME_LABEL } from '../../core/service/service-objects.ts';
+import { exportedAddresses } from '../../core/sharing/exported-addresses.ts';
 import { type ServiceExport, SHARE_ANNOTATION } from '../../core/sharing/sharing-objects.ts';
 import { isShared } from '../../core/sharing/sharing-rule.ts';
 import { type InvalidExport, toOwnExport } from '../../core/sharing/to-told-export.ts';
@@ -20,6 +24,7 @@ export interface OwnExportsDeps {
   client: Pick<KubeClient, 'list' | 'stream'>;
   exports: Store<ServiceExport>;
   namespaces: Store<KubeObject>;
+  nodes: Store<Node>;
   /** All pods of this cluster. */
   pods: Store<Pod>;
   /** True for a pod that runs on a peer. */
@@ -67,8 +72,11 @@ export class OwnExports {
   }
 
   async run(signal: AbortSignal): Promise<void> {
-    const { exports, pods, namespaces } = this.#deps;
-    await Promise.race([Promise.all([exports, pods, namespaces].map((one) => one.whenSynced())), aborted(signal)]);
+    const { exports, pods, namespaces, nodes } = this.#deps;
+    await Promise.race([
+      Promise.all([exports, pods, namespaces, nodes].map((one) => one.whenSynced())),
+      aborted(signal),
+    ]);
     await this.controller.run(signal);
     this.#watch.unfollow();
   }
@@ -97,7 +105,7 @@ export class OwnExports {
   }
 
   #listen(): void {
-    const { exports, namespaces, pods, addresses } = this.#deps;
+    const { exports, namespaces, nodes, pods, addresses } = this.#deps;
     exports.onChange((_key, after, before) => {
       // Its status is ours.
       if (after !== undefined && before !== undefined && isEqual(after.spec, before.spec)) return;
@@ -113,8 +121,12 @@ export class OwnExports {
       // A slice may name a pod before it was seen here.
       if (this.#known.has(namespace) && addressOf(after) !== addressOf(before)) this.controller.enqueue(namespace);
     });
-    addresses.onChange(() => {
+    const lookAgain = (): void => {
       for (const namespace of this.#known.keys()) this.controller.enqueue(namespace);
+    };
+    addresses.onChange(lookAgain);
+    nodes.onChange((_name, after, before) => {
+      if (!isEqual(after?.spec, before?.spec)) lookAgain();
     });
   }
 
@@ -129,19 +141,30 @@ export class OwnExports {
     }
     this.#watch.follow(namespace);
     const found = this.#watch.of(namespace);
-    if (found === undefined || !addresses.synced) return { requeueAfterMs: LOOK_AGAIN_MS };
+    if (found === undefined) return { requeueAfterMs: LOOK_AGAIN_MS };
     const services = new Map(found.services.map((one) => [one.metadata.name, one]));
     const slices = Map.groupBy(found.slices, ({ metadata }) => metadata.labels?.[SERVICE_NAME_LABEL] ?? '');
     const now = here.map((one): [string, OwnExport] => {
       const { name } = one.metadata;
       return [name, this.#toOwn(one, services.get(name), slices.get(name) ?? [])];
     });
-    exported.set(
-      namespace,
-      now.flatMap(([, own]) => ('told' in own ? addressesIn(own.local) : [])),
-    );
+    // Also before images are known: what was open before the agent started is not closed for as long.
+    exported.set(namespace, this.#openIn(namespace, now));
+    if (!addresses.synced) return { requeueAfterMs: LOOK_AGAIN_MS };
     this.#become(namespace, new Map(now));
     return undefined;
+  }
+
+  #openIn(namespace: string, now: readonly [string, OwnExport][]): string[] {
+    const { pods, isOffloaded } = this.#deps;
+    const local = now.flatMap(([, own]) => ('told' in own ? own.local : []));
+    const here = pods.list().filter(({ metadata }) => metadata.namespace === namespace);
+    return exportedAddresses(local, { pods: here, isOffloaded, podNetwork: this.#podNetwork() });
+  }
+
+  #podNetwork(): Prefix | undefined {
+    const found = findPodCidr(this.#deps.nodes.list());
+    return 'refused' in found ? undefined : parsePrefix(found.podCidr);
   }
 
   #toOwn(one: ServiceExport, service: Parameters<typeof toOwnExport>[1], slices: readonly EndpointSlice[]): OwnExport {
@@ -172,10 +195,6 @@ function notShared(namespace: string): InvalidExport {
   return { reason: 'NotShared', message };
 }
 
-function addressesIn(groups: readonly SentEndpoints[]): string[] {
-  return groups.flatMap(({ endpoints }) => endpoints.map(({ address }) => address));
-}
-
 function addressOf(pod: Pod | undefined): string {
-  return `${pod?.spec.nodeName ?? ''} ${pod?.status?.podIP ?? ''}`;
+  return `${pod?.spec.nodeName ?? ''} ${pod?.status?.podIP ?? ''} ${isTerminal(pod?.status)}`;
 }

@@ -69,13 +69,14 @@ export class ServiceImports {
   readonly #objects: ImportObjects;
   /** The running pods here by address: of guests, and of this cluster's own. */
   readonly #podsByAddress = new Map<string, Pod>();
+  #isRunning = false;
   /** Imports that the API server refused, by key: what was to be, and until when (monotonic ms) it is not tried again. */
   readonly #refused = new Map<string, { text: string; until: number }>();
 
   constructor(deps: ServiceImportsDeps) {
     this.#deps = deps;
     const { client, services, slices, imports, exports, clock, logger } = deps;
-    const onStale = (key: string): void => this.controller.enqueue(key);
+    const onStale = (key: string): void => this.look(key);
     this.#objects = new ImportObjects({ client, services, slices, imports, exports, onStale });
     this.controller = createController({
       name: 'service-imports',
@@ -92,13 +93,20 @@ export class ServiceImports {
     const synced = Promise.all([exports, imports, services, slices, namespaces, pods].map((one) => one.whenSynced()));
     await Promise.race([synced, aborted(signal)]);
     if (signal.aborted) return;
+    this.#isRunning = true;
     this.lookAgain();
     await this.controller.run(signal);
   }
 
+  /** What is to be under this key may be another by now. Before all is known here nothing waits for that: all is looked at then. */
+  look(key: string): void {
+    if (this.#isRunning) this.controller.enqueue(key);
+  }
+
   /** Who may share what may be another by now. */
   lookAgain(): void {
-    for (const key of this.#keys()) this.controller.enqueue(key);
+    if (!this.#isRunning) return;
+    for (const key of this.#keys()) this.look(key);
   }
 
   /** Names of all that is exported anywhere, and of what was imported and may have to go. */
@@ -116,14 +124,14 @@ export class ServiceImports {
 
   #listen(): void {
     const { own, known, exports, imports, services, slices, namespaces, pods, links, addresses } = this.#deps;
-    own.onChange((key) => this.controller.enqueue(key));
-    known.onChange((key) => (key === '' ? this.lookAgain() : this.controller.enqueue(key)));
-    exports.onChange((key) => this.controller.enqueue(key));
-    imports.onChange((key) => this.controller.enqueue(key));
+    own.onChange((key) => this.look(key));
+    known.onChange((key) => (key === '' ? this.lookAgain() : this.look(key)));
+    exports.onChange((key) => this.look(key));
+    imports.onChange((key) => this.look(key));
     const enqueue = (label: string) => (_key: string, after?: KubeObject, before?: KubeObject) => {
       const { namespace = '', labels } = (after ?? before)?.metadata ?? {};
       const name = labels?.[label];
-      if (name !== undefined) this.controller.enqueue(`${namespace}/${name}`);
+      if (name !== undefined) this.look(`${namespace}/${name}`);
     };
     services.onChange(enqueue(IMPORT_LABEL));
     slices.onChange(enqueue(SHARED_NAME_LABEL));
@@ -134,11 +142,14 @@ export class ServiceImports {
         one?.metadata.deletionTimestamp,
       ];
       if (isEqual(facts(after), facts(before))) return;
-      for (const key of this.#keys()) if (key.startsWith(`${name}/`)) this.controller.enqueue(key);
+      for (const key of this.#keys()) if (key.startsWith(`${name}/`)) this.look(key);
     });
     pods.onChange((_key, after, before) => this.#onPod(after, before));
     links.onChange((id, change) => {
-      if (change === 'removed') known.forget(id);
+      const link = links.get(id);
+      // A build that knows nothing of exports takes none back either.
+      const isSilent = link?.state === 'Connected' && !link.speaks(EXPORTS_PROTOCOL);
+      if (change === 'removed' || isSilent) known.forget(id);
       if (change === 'state' || change === 'removed' || change === 'pods') this.lookAgain();
     });
     addresses.onChange(() => this.lookAgain());

@@ -4,7 +4,7 @@ import { ExportedPods } from '../../../src/agent/sharing/exported-pods.ts';
 import { KnownExports } from '../../../src/agent/sharing/known-exports.ts';
 import { OwnExports } from '../../../src/agent/sharing/own-exports.ts';
 import { ServiceImports } from '../../../src/agent/sharing/service-imports.ts';
-import { type KubeObject, objectKey, type Pod } from '../../../src/core/kube-objects.ts';
+import { type KubeObject, type Node, objectKey, type Pod } from '../../../src/core/kube-objects.ts';
 import type { EndpointSlice, Service } from '../../../src/core/service/service-objects.ts';
 import { derivedName, type ServiceExport, type ServiceImport } from '../../../src/core/sharing/sharing-objects.ts';
 import { ApiError } from '../../../src/kube/api-error.ts';
@@ -78,6 +78,7 @@ function start() {
   const known = new KnownExports(clock, () => ({ services: 5_000, endpoints: 5_000 }));
   const own = new OwnExports({
     ...{ client: client as never, exports, namespaces, pods, isOffloaded: () => false, addresses, clock, logger },
+    nodes: new FakeStore<Node>(),
     exported: new ExportedPods(),
   });
   const computed = new ServiceImports({
@@ -121,4 +122,24 @@ test('endpoints are as they are said also where the API server refuses to change
   known.take(B, { exports: [told({ affinitySeconds: 9, endpoints })] });
   await vi.waitFor(() => expect(shown()).toEqual(['100.64.2.9']));
   expect(services.get(`shop/${derivedName('web')}`)).toBeDefined();
+});
+
+test('what a member exported goes when it comes back as a build that knows nothing of exports', async () => {
+  const { run, tell, shown, known, peer, say } = start();
+  tell(1);
+  run();
+  await vi.waitFor(() => expect(shown()).toEqual(['100.64.2.1']));
+  peer.speaks = false;
+  say();
+  expect(known.keys(B)).toEqual([]);
+  await vi.waitFor(() => expect(shown()).toEqual([]));
+});
+
+test('nothing waits for a cluster that does not serve the kinds, and all is imported once it does', async () => {
+  const { run, tell, shown, computed, say } = start();
+  tell(1);
+  say();
+  expect(computed.controller.stats().queued).toBe(0);
+  run();
+  await vi.waitFor(() => expect(shown()).toEqual(['100.64.2.1']));
 });

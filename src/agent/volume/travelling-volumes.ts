@@ -1,4 +1,3 @@
-import { messageOf } from '../../core/coded-error.ts';
 import { takenAnswer, type VolumeAnswer } from '../../core/exchange/volume.ts';
 import { type Node, objectKey } from '../../core/kube-objects.ts';
 import { PEER_LABEL } from '../../core/labels.ts';
@@ -28,7 +27,7 @@ import type { Clock } from '../../runtime/clock.ts';
 import { type Controller, createController, type ReconcileResult } from '../../runtime/controller.ts';
 import type { Logger } from '../../runtime/logger.ts';
 import type { PeerLink, PeerLinks } from '../ports.ts';
-import { recordClaimEvent } from './claim-event.ts';
+import { ClaimEvents } from './claim-events.ts';
 import { HomeVolumes } from './home-volumes.ts';
 import { LostPeers } from './lost-peers.ts';
 
@@ -65,12 +64,12 @@ export class TravellingVolumes {
   readonly #deps: TravellingVolumesDeps;
   readonly #home: HomeVolumes;
   readonly #lost: LostPeers;
-  /** What a claim was told last, by its UID. */
-  readonly #told = new Map<string, string>();
+  readonly #events: ClaimEvents;
 
   constructor(deps: TravellingVolumesDeps) {
     this.#deps = deps;
     this.#home = new HomeVolumes(deps);
+    this.#events = new ClaimEvents(deps);
     this.#lost = new LostPeers(deps.links, deps.clock);
     const { clock, logger } = deps;
     this.controller = createController({
@@ -93,6 +92,7 @@ export class TravellingVolumes {
     const { claims, volumes, classes, nodes, links } = this.#deps;
     claims.onChange((key, after, before) => {
       this.controller.enqueue(key);
+      if (after?.metadata.uid !== before?.metadata.uid) this.#events.forget(before);
       const owner = this.#home.ownerOf(after ?? before);
       if (owner !== undefined) this.controller.enqueue(owner);
     });
@@ -170,7 +170,7 @@ export class TravellingVolumes {
         return this.#withdraw(claim, step.place);
       case 'leave-place': {
         const message = `${this.#nameOf(step.place)} is out of contact: the volume is made elsewhere`;
-        await this.#tell(claim, 'Warning', 'PeerLost', message);
+        await this.#events.tell(claim, 'Warning', 'PeerLost', message);
         const left = [...without(claim, step.place), step.place];
         return this.#patchClaim(claim, { place: null, left, ...(step.isChosen ? { node: null } : {}) });
       }
@@ -181,14 +181,13 @@ export class TravellingVolumes {
         await this.#createVolume(claim, step.peerId, 1);
         return { requeueAfterMs: LOOK_AGAIN_MS };
       case 'let-go':
-        this.#told.delete(claim.metadata.uid ?? '');
         return this.#patchClaim(claim, { place: null });
       case 'choose-again':
         return this.#patchClaim(claim, { node: null });
       case 'expand':
         return this.#expand(claim, step);
       case 'refuse':
-        await this.#tell(claim, 'Warning', step.reason, step.message);
+        await this.#events.tell(claim, 'Warning', step.reason, step.message);
         return undefined;
     }
   }
@@ -199,15 +198,20 @@ export class TravellingVolumes {
     switch (answer.state) {
       case 'Bound':
         await this.#createVolume(claim, peerId, answer.bytes);
-        await this.#tell(claim, 'Normal', 'ProvisioningSucceeded', `the volume is on ${this.#nameOf(peerId)}`);
+        await this.#events.tell(claim, 'Normal', 'ProvisioningSucceeded', `the volume is on ${this.#nameOf(peerId)}`);
         return undefined;
       case 'Pending': {
         const said = answer.message === '' ? 'its provisioner is at work' : answer.message;
-        await this.#tell(claim, 'Normal', 'ProvisioningOnPeer', `${this.#nameOf(peerId)} makes the volume: ${said}`);
+        await this.#events.tell(
+          claim,
+          'Normal',
+          'ProvisioningOnPeer',
+          `${this.#nameOf(peerId)} makes the volume: ${said}`,
+        );
         return { requeueAfterMs: LOOK_AGAIN_MS };
       }
       case 'Refused':
-        await this.#tell(claim, 'Warning', 'ProvisioningFailed', `${this.#nameOf(peerId)}: ${answer.message}`);
+        await this.#events.tell(claim, 'Warning', 'ProvisioningFailed', `${this.#nameOf(peerId)}: ${answer.message}`);
         if (answer.kind === 'later') return { requeueAfterMs: REFUSED_MS };
         await this.#deps.clock.sleep(LOOK_AGAIN_MS);
         // Without the node the scheduler chooses again, and what was noted is withdrawn.
@@ -248,7 +252,7 @@ export class TravellingVolumes {
     const result = await this.#home.step(claim, node);
     if (result.type === 'done') return this.#patchClaim(claim, { place: null });
     if (result.type === 'problem') {
-      await this.#tell(claim, 'Warning', 'ProvisioningFailed', result.message);
+      await this.#events.tell(claim, 'Warning', 'ProvisioningFailed', result.message);
       return { requeueAfterMs: REFUSED_MS };
     }
     return { requeueAfterMs: LOOK_AGAIN_MS };
@@ -268,7 +272,12 @@ export class TravellingVolumes {
     const answer = await this.#put(claim, step.peerId);
     if (answer === undefined) return undefined;
     if (answer.state === 'Refused') {
-      await this.#tell(claim, 'Warning', 'VolumeResizeFailed', `${this.#nameOf(step.peerId)}: ${answer.message}`);
+      await this.#events.tell(
+        claim,
+        'Warning',
+        'VolumeResizeFailed',
+        `${this.#nameOf(step.peerId)}: ${answer.message}`,
+      );
       return { requeueAfterMs: 60_000 };
     }
     if (answer.state === 'Pending' || answer.bytes < step.bytes) return { requeueAfterMs: LOOK_AGAIN_MS };
@@ -348,22 +357,6 @@ export class TravellingVolumes {
     };
     await this.#deps.client.patch(PERSISTENT_VOLUME_CLAIMS, { namespace, name }, { metadata }).catch(ignoreGone);
     return undefined;
-  }
-
-  /** Each text once in a row. */
-  async #tell(
-    claim: PersistentVolumeClaim,
-    type: 'Normal' | 'Warning',
-    reason: string,
-    message: string,
-  ): Promise<void> {
-    const { uid = '' } = claim.metadata;
-    if (this.#told.get(uid) === message) return;
-    this.#told.set(uid, message);
-    const { client, clock, logger } = this.#deps;
-    await recordClaimEvent(client, claim, { type, reason, message, at: clock.now() }).catch((error) =>
-      logger.warn({ claim: objectKey(claim), message: messageOf(error) }, 'an event of a claim was not recorded'),
-    );
   }
 }
 

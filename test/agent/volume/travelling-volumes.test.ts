@@ -156,3 +156,19 @@ describe('a claim whose peer is lost while it makes the volume', () => {
     await home.stop();
   });
 });
+
+test('a peer that says something else each time has no event written for each', async () => {
+  const home = startHome();
+  let count = 0;
+  home.answers({
+    state: 'Pending',
+    get message() {
+      count += 1;
+      return `at work, ${count}`;
+    },
+  });
+  const asked = () => home.calls.filter((call) => call === 'putVolume b').length;
+  await expect.poll(asked, { timeout: 5_000 }).toBeGreaterThan(1);
+  expect(home.events).toHaveLength(1);
+  await home.stop();
+});

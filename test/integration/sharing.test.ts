@@ -419,6 +419,35 @@ describe('a hostile member', () => {
     await eventually(async () => expect((await look(namespace)).addresses).toEqual(['100.64.2.1']));
   });
 
+  test('keeps nobody from an import by ports, labels and settings that the API server refuses', async () => {
+    const { namespace, tells } = await startMember();
+    const ports = [
+      { ...tcp(81), name: 'A B!' },
+      { ...tcp(82, 'a'), appProtocol: 'a b' },
+      { ...tcp(83, 'b'), appProtocol: 'x'.repeat(320) },
+    ];
+    const labels = { '-.-/a': 'x', 'a..b/c': 'x', tier: 'x' };
+    tells(B, exportOf(B, namespace, [1], { ports, labels, annotations: labels, trafficDistribution: 'Anywhere' }));
+    tells(C, exportOf(C, namespace, [1], { since: 2_000 }));
+    await eventually(async () => {
+      const { serviceImport, addresses: all } = await look(namespace);
+      expect(all).toEqual(['100.64.3.1']);
+      expect(serviceImport?.spec?.ports).toEqual([tcp(80, 'http')]);
+      expect(serviceImport?.metadata.labels).toMatchObject({ tier: 'x' });
+    });
+  });
+
+  test.each(['PreferClose', 'PreferSameZone', 'PreferSameNode'])(
+    'may ask for each traffic distribution that there is: %s',
+    async (trafficDistribution) => {
+      const { namespace, tells } = await startMember();
+      tells(B, exportOf(B, namespace, [1], { trafficDistribution }));
+      await eventually(async () =>
+        expect((await look(namespace)).serviceImport?.spec).toMatchObject({ trafficDistribution }),
+      );
+    },
+  );
+
   test('makes no namespace by exporting from one', async () => {
     const { namespace, tells, known } = await startMember();
     tells(B, exportOf(B, `${namespace}-x`, [1]), exportOf(B, namespace, [1]));

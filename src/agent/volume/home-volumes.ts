@@ -4,13 +4,13 @@ import {
   forgottenPolicy,
   type HomeStep,
   isCompanionOf,
+  isStillFor,
   nextHomeStep,
   toCompanion,
   withdrawHomeStep,
 } from '../../core/volume/home-step.ts';
 import {
   CLAIM_NAME_ANNOTATION,
-  FOR_CLAIM_ANNOTATION,
   type PersistentVolume,
   type PersistentVolumeClaim,
   type StorageClass,
@@ -30,7 +30,8 @@ export interface HomeVolumesDeps {
   namespace: string;
 }
 
-type HomeResult = { type: 'done' } | { type: 'working' } | { type: 'problem'; message: string };
+/** `elsewhere`: nothing can be made on that node. */
+type HomeResult = { type: 'done' } | { type: 'working' } | { type: 'problem' | 'elsewhere'; message: string };
 
 /** Makes volumes of this cluster's own for claims of ours that stay here (core/volume/home-step). */
 export class HomeVolumes {
@@ -93,12 +94,14 @@ export class HomeVolumes {
     switch (step.type) {
       case 'done':
         return step;
-      case 'delete-companion': {
-        const { namespace, name = '', uid } = companion?.metadata ?? {};
-        await client
-          .delete(PERSISTENT_VOLUME_CLAIMS, { namespace, name }, uid === undefined ? {} : { uid })
-          .catch(ignoreGone);
+      case 'delete-companion':
+        await this.#delete(companion);
         return { type: 'working' };
+      case 'give-up': {
+        await this.#delete(companion);
+        const { namespace, name } = companion?.metadata ?? {};
+        const message = `the provisioner of class ${companion?.spec.storageClassName} cannot make the volume on the node that was chosen; the events of claim ${namespace}/${name} say why`;
+        return { type: 'elsewhere', message };
       }
       case 'hold-volume':
       case 'hand-over':
@@ -115,6 +118,13 @@ export class HomeVolumes {
     }
   }
 
+  async #delete(companion: PersistentVolumeClaim | undefined): Promise<void> {
+    const { namespace, name = '', uid } = companion?.metadata ?? {};
+    await this.#deps.client
+      .delete(PERSISTENT_VOLUME_CLAIMS, { namespace, name }, uid === undefined ? {} : { uid })
+      .catch(ignoreGone);
+  }
+
   /** From the API server itself: what is deleted by it, and handed over, must not be decided by what was once so. */
   async #observe(claim: PersistentVolumeClaim) {
     const { client, namespace, volumes } = this.#deps;
@@ -123,10 +133,12 @@ export class HomeVolumes {
       client.get(PERSISTENT_VOLUME_CLAIMS, { namespace, name: companionName(uid) }),
     );
     const companion = found !== undefined && isCompanionOf(found, claim) ? found : undefined;
-    const held = volumes.list().find(({ metadata }) => metadata.annotations?.[FOR_CLAIM_ANNOTATION] === uid);
+    const held = volumes.list().find((volume) => isStillFor(volume, claim));
     const name = companion?.spec.volumeName ?? held?.metadata.name ?? '';
-    const volume = name === '' ? undefined : await find<PersistentVolume>(client.get(PERSISTENT_VOLUMES, { name }));
-    return { companion, volume };
+    const seen = name === '' ? undefined : await find<PersistentVolume>(client.get(PERSISTENT_VOLUMES, { name }));
+    const isFor = seen !== undefined && (name === companion?.spec.volumeName || isStillFor(seen, claim));
+    const companionClass = this.#deps.classes.get(companion?.spec.storageClassName ?? '');
+    return { companion, companionClass, volume: isFor ? seen : undefined };
   }
 }
 

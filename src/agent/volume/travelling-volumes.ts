@@ -255,6 +255,11 @@ export class TravellingVolumes {
       await this.#events.tell(claim, 'Warning', 'ProvisioningFailed', result.message);
       return { requeueAfterMs: REFUSED_MS };
     }
+    if (result.type === 'elsewhere') {
+      await this.#events.tell(claim, 'Warning', 'ProvisioningFailed', result.message);
+      await this.#deps.clock.sleep(LOOK_AGAIN_MS);
+      return this.#patchClaim(claim, { node: null });
+    }
     return { requeueAfterMs: LOOK_AGAIN_MS };
   }
 

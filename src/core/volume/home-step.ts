@@ -21,6 +21,8 @@ export interface HomeObservation {
   /** The class of the claim itself, which says what becomes of the volume in the end. */
   storageClass: StorageClass | undefined;
   companion: PersistentVolumeClaim | undefined;
+  /** The class of the companion. */
+  companionClass?: StorageClass | undefined;
   /** The volume that the companion has, or that was made for this claim. */
   volume: PersistentVolume | undefined;
 }
@@ -29,6 +31,8 @@ export type HomeStep =
   /** Others work, and their work is seen. */
   | { type: 'wait' }
   | { type: 'make-companion' }
+  /** The provisioner cannot make it on that node: the scheduler is to choose again. */
+  | { type: 'give-up' }
   /** Notes for whom the volume is, and what becomes of it; nobody deletes it from then on. */
   | { type: 'hold-volume'; patch: object }
   | { type: 'delete-companion' }
@@ -37,11 +41,18 @@ export type HomeStep =
   | { type: 'done' };
 
 /** @see HomeStep */
-export function nextHomeStep({ claim, storageClass, companion, volume }: HomeObservation): HomeStep {
+export function nextHomeStep(observed: HomeObservation): HomeStep {
+  const { claim, storageClass, companion, volume } = observed;
   const { uid = '' } = claim.metadata;
-  if (volume === undefined) return companion === undefined ? { type: 'make-companion' } : { type: 'wait' };
-  const { annotations = {} } = volume.metadata;
+  if (volume === undefined) {
+    if (companion === undefined) return { type: 'make-companion' };
+    return isGivenBack(observed) ? { type: 'give-up' } : { type: 'wait' };
+  }
+  const { annotations = {}, deletionTimestamp } = volume.metadata;
   const isTheClaims = volume.spec.claimRef?.uid === uid;
+  // What goes is nobody's any more: another one is made.
+  if (deletionTimestamp !== undefined && !isTheClaims)
+    return companion === undefined ? { type: 'make-companion' } : { type: 'delete-companion' };
   if (annotations[FOR_CLAIM_ANNOTATION] !== uid) {
     if (companion?.status?.phase !== 'Bound') return { type: 'wait' };
     return { type: 'hold-volume', patch: holding(volume, uid, storageClass?.reclaimPolicy ?? 'Delete') };
@@ -50,6 +61,24 @@ export function nextHomeStep({ claim, storageClass, companion, volume }: HomeObs
   if (!isTheClaims) return { type: 'hand-over', patch: handingOver(claim) };
   if (volume.status?.phase !== 'Bound') return { type: 'wait' };
   return withPolicy(volume) ?? { type: 'done' };
+}
+
+/** Who provisions for a class that waits for its consumer takes the node away when nothing can be made there. */
+function isGivenBack({ companion, companionClass }: HomeObservation): boolean {
+  if (companion === undefined || companionClass?.volumeBindingMode !== 'WaitForFirstConsumer') return false;
+  const { annotations = {}, deletionTimestamp } = companion.metadata;
+  const isBound = (companion.spec.volumeName ?? '') !== '';
+  return !isBound && deletionTimestamp === undefined && (annotations[SELECTED_NODE_ANNOTATION] ?? '') === '';
+}
+
+/** Whether a volume that was made for this claim is still for it: one that was given up is deleted by its provisioner. */
+export function isStillFor(
+  { metadata, spec }: PersistentVolume,
+  { metadata: { uid } }: PersistentVolumeClaim,
+): boolean {
+  const { annotations = {}, deletionTimestamp } = metadata;
+  if (annotations[FOR_CLAIM_ANNOTATION] !== uid) return false;
+  return spec.claimRef?.uid === uid || (deletionTimestamp === undefined && RECLAIM_ANNOTATION in annotations);
 }
 
 /** What is done about a volume at home whose claim goes before it has it. */

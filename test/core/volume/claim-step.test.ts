@@ -1,7 +1,7 @@
 import { describe, expect, test } from 'vitest';
 import type { ObjectMeta } from '../../../src/core/kube-objects.ts';
 import { nextClaimStep, nextVolumeStep } from '../../../src/core/volume/claim-step.ts';
-import { nextHomeStep, withdrawHomeStep } from '../../../src/core/volume/home-step.ts';
+import { isStillFor, nextHomeStep, withdrawHomeStep } from '../../../src/core/volume/home-step.ts';
 import {
   FOR_CLAIM_ANNOTATION,
   HOME_PLACE,
@@ -216,6 +216,34 @@ describe('a volume of this cluster for a claim', () => {
     expect(nextHomeStep(home(at('u1', held, 'Released'), undefined)).type).toBe('wait');
     expect(nextHomeStep(home(at('u1', held, 'Bound'), undefined)).type).toBe('give-policy');
     expect(nextHomeStep(home(at('u1', { [FOR_CLAIM_ANNOTATION]: 'u1' }, 'Bound'), undefined)).type).toBe('done');
+  });
+
+  test('is made anew where the one that was made is being deleted', () => {
+    const going = (uid: string, annotations: Record<string, string>) => {
+      const one = at(uid, annotations, 'Released');
+      return { ...one, metadata: { ...one.metadata, deletionTimestamp: '2026-01-01T00:00:00Z' } };
+    };
+    expect(nextHomeStep(home(going('c', held), undefined)).type).toBe('make-companion');
+    expect(nextHomeStep(home(going('c', {}), companion('Bound'))).type).toBe('delete-companion');
+    expect(isStillFor(going('c', held), claim({}))).toBe(false);
+    expect(isStillFor(going('u1', held), claim({}))).toBe(true);
+  });
+
+  test('is not the claim’s any more once its policy was given back', () => {
+    expect(isStillFor(at('c', { [FOR_CLAIM_ANNOTATION]: 'u1' }, 'Released'), claim({}))).toBe(false);
+    expect(isStillFor(at('c', held, 'Released'), claim({}))).toBe(true);
+    expect(isStillFor(at('u1', { [FOR_CLAIM_ANNOTATION]: 'u1' }, 'Bound'), claim({}))).toBe(true);
+  });
+
+  test('is made elsewhere when its provisioner gives the node back', () => {
+    const by = (volumeBindingMode: string, annotations: Record<string, string>): string => {
+      const waiting = { metadata: { name: 'c', annotations }, spec: {}, status: { phase: 'Pending' } };
+      const companionClass = { ...OTHER, volumeBindingMode };
+      return nextHomeStep({ ...home(undefined, waiting), companionClass }).type;
+    };
+    expect(by('WaitForFirstConsumer', { [SELECTED_NODE_ANNOTATION]: 'a' })).toBe('wait');
+    expect(by('WaitForFirstConsumer', {})).toBe('give-up');
+    expect(by('Immediate', {})).toBe('wait');
   });
 
   test('is taken back as long as it is not the claim’s', () => {

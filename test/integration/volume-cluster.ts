@@ -167,7 +167,13 @@ function startSides(client: KubeClient, signal: AbortSignal) {
     onChange: (listener) => peer.listeners.push(listener),
   };
   const ofStorage = { ...common, classes, links, namespace: NAMESPACE, settings: () => settings.now };
-  const travelling = new TravellingVolumes({ ...ofStorage, failoverMs: () => undefined, claims, volumes, nodes });
+  const travelling = new TravellingVolumes({
+    ...ofStorage,
+    failoverMs: () => settings.failoverMs,
+    claims,
+    volumes,
+    nodes,
+  });
   const capacities = createStorageCapacities({
     ...ofStorage,
     onSettings: (listener) => settings.listeners.push(listener),
@@ -180,6 +186,8 @@ function startSides(client: KubeClient, signal: AbortSignal) {
 /** `spec.storage` of both Federations. */
 class Settings {
   now: StorageSettings = {};
+  /** How long claims wait for the peer that makes their volumes. */
+  failoverMs: number | undefined;
   readonly listeners: (() => void)[] = [];
 
   change(next: StorageSettings): void {

@@ -2,6 +2,8 @@ import { afterAll, beforeAll, beforeEach, expect, test } from 'vitest';
 import type { KubeObject, Pod } from '../../src/core/kube-objects.ts';
 import { twinNamespaceName } from '../../src/core/shadow-pod/twin-namespace.ts';
 import {
+  LEFT_PLACES_ANNOTATION,
+  leftVolumeName,
   type PersistentVolume,
   type PersistentVolumeClaim,
   twinClaimName,
@@ -10,7 +12,7 @@ import {
 } from '../../src/core/volume/volume-objects.ts';
 import { EVENTS, NAMESPACES, PERSISTENT_VOLUME_CLAIMS, PERSISTENT_VOLUMES, PODS } from '../../src/kube/resources.ts';
 import { systemClock as clock } from '../../src/runtime/clock.ts';
-import { claimOf, eventually, nodeOf, podWith, startVolumeCluster, whatIs } from './volume-cluster.ts';
+import { claimOf, eventually, nodeOf, PEER, podWith, startVolumeCluster, whatIs } from './volume-cluster.ts';
 
 /** Volumes that travel, with the scheduler and the controllers of volumes of Kubernetes itself. */
 
@@ -162,6 +164,35 @@ test('a claim that is deleted while its volume is on its way leaves nothing behi
     // Kubernetes looks again at a volume that was not bound every 15 s.
   }, 45_000);
   provisioner.isAway = false;
+});
+
+test('a claim whose peer is lost on the way is served elsewhere, and nothing stays on the peer', async () => {
+  const { client, provisioner, peer, settings } = cluster;
+  provisioner.isAway = true;
+  const { metadata } = await client.create(PERSISTENT_VOLUME_CLAIMS, claimOf(namespace, 'data'));
+  await client.create(PODS, podWith(namespace, 'data', 'headcut-b'));
+  await eventually(async () => expect(await twinClaim(metadata.uid ?? '')).toBeDefined());
+  settings.failoverMs = 500;
+  peer.state = 'Unreachable';
+  peer.tell('state');
+  await eventually(async () =>
+    expect((await readClaim('data')).metadata.annotations?.[LEFT_PLACES_ANNOTATION]).toBe(PEER),
+  );
+  await remove(PODS, 'uses-data');
+  provisioner.isAway = false;
+  await client.create(PODS, { ...podWith(namespace, 'data', 'real'), metadata: { name: 'again', namespace } });
+  expect(await nodeOf(client, namespace, 'again')).toBe('real');
+  await remove(PODS, 'again');
+  await remove(PERSISTENT_VOLUME_CLAIMS, 'data');
+  await eventually(async () => expect(await whatIs(readClaim('data'))).toBeUndefined());
+  expect(await twinClaim(metadata.uid ?? '')).toBeDefined();
+  settings.failoverMs = undefined;
+  peer.state = 'Connected';
+  peer.tell('state');
+  await eventually(async () => {
+    expect(await twinClaim(metadata.uid ?? '')).toBeUndefined();
+    expect(await whatIs(readVolume(leftVolumeName(metadata.uid ?? '', PEER)))).toBeUndefined();
+  }, 45_000);
 });
 
 test('a claim is made larger, on the peer and at home', async () => {

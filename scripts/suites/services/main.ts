@@ -54,7 +54,7 @@ async function compile(suite: string): Promise<string> {
 }
 
 /** Its output goes to a file. @returns the exit code */
-async function runProgram(program: string, args: readonly string[], logFile: string, folder = root): Promise<number> {
+async function runProgram(program: string, args: readonly string[], logFile: string, folder: string): Promise<number> {
   await using log = await open(logFile, 'w');
   const env = { ...process.env, CGO_ENABLED: '0' };
   return new Promise((done, fail) => {
@@ -83,6 +83,8 @@ async function main(): Promise<void> {
       ...(values.focus ?? []).map((expression) => `-ginkgo.focus=${expression}`),
     ],
     `${report}.log`,
+    // Where it writes reports of its own.
+    out,
   );
   const results = await readGinkgoReport(`${report}.json`);
   const failed = results.filter(({ passed }) => !passed);

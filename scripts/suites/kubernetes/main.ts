@@ -8,11 +8,8 @@ import { join, resolve } from 'node:path';
 import { createInterface } from 'node:readline';
 import { parseArgs } from 'node:util';
 import { parse } from 'yaml';
-import { openLab } from '../../../src/lab/open-lab.ts';
-import { createProgress } from '../../../src/lab/progress.ts';
-import { systemClock } from '../../../src/runtime/clock.ts';
-import { runCommand } from '../../../src/runtime/command.ts';
-import { kubectl, kubectlCommand, labFolder, labName, run } from '../../../test/e2e/reach-lab.ts';
+import { kubectl, kubectlCommand, labFolder, run } from '../../../test/e2e/reach-lab.ts';
+import { loadImages } from '../load-images.ts';
 import { readGinkgoReport, type TestResult } from './ginkgo-report.ts';
 import { buildStandIns } from './stand-in-images.ts';
 
@@ -41,25 +38,14 @@ const tools = process.env.HEADCUT_TOOLS ?? '';
 const root = resolve(import.meta.dirname, '../../..');
 const out = join(root, 'dist', 'conformance');
 
-async function loadImages(): Promise<void> {
+async function loadStandIns(): Promise<void> {
   const { stdout } = await run(join(tools, 'e2e.test'), ['--list-images'], { maxBuffer: 1 << 24 });
   // Images of registries that tests expect to say no are not there on purpose.
   const references = stdout.split('\n').filter((line) => line.includes('/') && !/invalid|authenticated/.test(line));
   const context = { tools, cache: process.env.HEADCUT_CACHE ?? join(root, 'dist/cache'), out: join(out, 'images') };
   const { archives, missing } = await buildStandIns(references, context);
   say(`stand-ins for ${references.length - missing.length} images; none for ${missing.length}`);
-  const lab = openLab(labName(), {
-    clock: systemClock,
-    progress: createProgress(systemClock, (line) => process.stderr.write(line)),
-    root,
-    toolsFolder: tools,
-    k0sBinary: process.env.HEADCUT_K0S || undefined,
-    kind: { run: runCommand, kind: 'kind', engine: undefined },
-    signal: new AbortController().signal,
-  });
-  for (const cluster of lab.topology.clusters) {
-    for (const archive of archives) await lab.provider.loadImage(cluster, archive);
-  }
+  await loadImages(archives, { root, tools });
 }
 
 /** Runs the tests that match; their output goes to a file beside the report. */
@@ -132,7 +118,7 @@ async function main(): Promise<void> {
     },
   });
   await mkdir(join(out, 'images'), { recursive: true });
-  await loadImages();
+  await loadStandIns();
   const groups = (values.group ?? GROUPS).join('|');
   const focus = values.focus ?? [`\\[(${groups})\\].*\\[Conformance\\]`];
   const processes = Number(values.procs);

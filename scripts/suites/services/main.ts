@@ -6,13 +6,10 @@ import { spawn } from 'node:child_process';
 import { mkdir, open } from 'node:fs/promises';
 import { join, resolve } from 'node:path';
 import { parseArgs } from 'node:util';
-import { openLab } from '../../../src/lab/open-lab.ts';
-import { createProgress } from '../../../src/lab/progress.ts';
-import { systemClock } from '../../../src/runtime/clock.ts';
-import { runCommand } from '../../../src/runtime/command.ts';
-import { labFolder, labName } from '../../../test/e2e/reach-lab.ts';
+import { labFolder } from '../../../test/e2e/reach-lab.ts';
 import { readGinkgoReport } from '../kubernetes/ginkgo-report.ts';
 import { buildStandIns } from '../kubernetes/stand-in-images.ts';
+import { loadImages } from '../load-images.ts';
 
 /** What the suite's pods are made of (conformance/k8s_objects.go there). */
 const IMAGES = ['alpine/socat:1.7.4.4', 'nicolaka/netshoot:v0.15'];
@@ -24,21 +21,11 @@ const root = resolve(import.meta.dirname, '../../..');
 const out = join(root, 'dist', 'conformance');
 
 /** @param hub the host that a container runtime puts before short names of images */
-async function loadImages(hub: string): Promise<void> {
+async function loadStandIns(hub: string): Promise<void> {
   const context = { tools, cache: process.env.HEADCUT_CACHE ?? join(root, 'dist/cache'), out: join(out, 'images') };
   const names = IMAGES.map((image) => `${hub}/${image}`);
   const { archives } = await buildStandIns(names, context);
-  const lab = openLab(labName(), {
-    clock: systemClock,
-    progress: createProgress(systemClock, (line) => process.stderr.write(line)),
-    root,
-    toolsFolder: tools,
-    k0sBinary: process.env.HEADCUT_K0S || undefined,
-    kind: { run: runCommand, kind: 'kind', engine: undefined },
-    signal: new AbortController().signal,
-  });
-  for (const cluster of lab.topology.clusters)
-    for (const archive of archives) await lab.provider.loadImage(cluster, archive);
+  await loadImages(archives, { root, tools });
 }
 
 /** Compiles the suite with the versions that it names itself. */
@@ -72,7 +59,7 @@ async function main(): Promise<void> {
   if (values.hub === undefined)
     throw new Error('name the host that the container runtime puts before short names of images: --hub HOST');
   await mkdir(join(out, 'images'), { recursive: true });
-  await loadImages(values.hub);
+  await loadStandIns(values.hub);
   const program = await compile(resolve(values.suite));
   const report = join(out, 'services');
   await runProgram(

@@ -13,6 +13,7 @@ import type { ShadowPod } from '../../core/shadow-pod/shadow-pod.ts';
 import { isOfOrigin, twinNameAmong } from '../../core/shadow-pod/twin-namespace.ts';
 import { ApiError, ignoreGone, isAlreadyExists } from '../../kube/api-error.ts';
 import type { KubeClient } from '../../kube/client.ts';
+import { PodsByAddress } from '../../kube/pods-by-address.ts';
 import { ENDPOINT_SLICES, type ResourceType, SERVICES } from '../../kube/resources.ts';
 import type { Store } from '../../kube/store.ts';
 import { WrittenObjects } from '../../kube/written-objects.ts';
@@ -66,12 +67,13 @@ export class ServiceMirrors implements ServiceMirrorDesk {
   readonly #services: WrittenObjects<Service>;
   readonly #slices: WrittenObjects<EndpointSlice>;
   /** The running pods of peers here, by address. */
-  readonly #podsByAddress = new Map<string, Pod>();
+  readonly #podsByAddress: PodsByAddress;
 
   constructor(deps: ServiceMirrorsDeps) {
     this.#deps = deps;
     this.#services = new WrittenObjects(deps.services);
     this.#slices = new WrittenObjects(deps.slices);
+    this.#podsByAddress = new PodsByAddress(deps.pods, isGuest);
     this.controller = createController({
       name: 'service-mirrors',
       reconcile: (twin) => this.#reconcile(twin),
@@ -132,7 +134,7 @@ export class ServiceMirrors implements ServiceMirrorDesk {
 
   #listen(): void {
     const { services, slices, pods, shadowPods, links, addresses } = this.#deps;
-    pods.onChange((key, after, before) => this.#onPod(key, after, before));
+    pods.onChange((_key, after, before) => this.#onPod(after, before));
     shadowPods.onChange((_key, after, before) => {
       const twin = (after ?? before)?.metadata.namespace ?? '';
       if (after === undefined && !this.#hasPods(twin)) this.#drop(twin);
@@ -149,15 +151,9 @@ export class ServiceMirrors implements ServiceMirrorDesk {
     this.#deps.exported.onChange(() => this.#enqueueAll());
   }
 
-  #onPod(_key: string, after: Pod | undefined, before: Pod | undefined): void {
+  #onPod(after: Pod | undefined, before: Pod | undefined): void {
     const pod = after ?? before;
-    if (pod?.metadata.labels?.[ORIGIN_CLUSTER_LABEL] === undefined) return;
-    const known = before?.status?.podIP;
-    if (known !== undefined && this.#podsByAddress.get(known)?.metadata.uid === before?.metadata.uid)
-      this.#podsByAddress.delete(known);
-    const address = after?.status?.podIP;
-    if (after !== undefined && address !== undefined && !isTerminal(after.status))
-      this.#podsByAddress.set(address, after);
+    if (pod === undefined || !isGuest(pod)) return;
     if (endpointFactsOf(after) !== endpointFactsOf(before)) this.#enqueue(pod.metadata.namespace ?? '');
   }
 
@@ -334,4 +330,8 @@ function endpointFactsOf(pod: Pod | undefined): string {
   const { podIP = '', phase = '', conditions = [] } = pod?.status ?? {};
   const ready = conditions.find((one) => one.type === 'Ready')?.status ?? '';
   return [podIP, isTerminal(pod?.status) ? phase : '', ready, pod?.metadata.deletionTimestamp ?? ''].join(' ');
+}
+
+function isGuest({ metadata }: Pod): boolean {
+  return metadata.labels?.[ORIGIN_CLUSTER_LABEL] !== undefined;
 }

@@ -1,7 +1,6 @@
 import { isEqual } from '../../core/is-equal.ts';
 import { type KubeObject, type Pod, parseObjectKey } from '../../core/kube-objects.ts';
 import { ORIGIN_CLUSTER_LABEL } from '../../core/labels.ts';
-import { isTerminal } from '../../core/pod-phase.ts';
 import type { SentEndpoint } from '../../core/service/sent-service.ts';
 import type { Endpoint, EndpointSlice, Service } from '../../core/service/service-objects.ts';
 import { type ExportConflict, mergeExports } from '../../core/sharing/merge-exports.ts';
@@ -21,6 +20,7 @@ import {
 } from '../../core/sharing/sharing-objects.ts';
 import { exportKey, type SourceExport } from '../../core/sharing/told-export.ts';
 import type { KubeClient } from '../../kube/client.ts';
+import { PodsByAddress } from '../../kube/pods-by-address.ts';
 import { SERVICE_EXPORTS } from '../../kube/resources.ts';
 import type { Store } from '../../kube/store.ts';
 import { aborted } from '../../runtime/aborted.ts';
@@ -68,7 +68,7 @@ export class ServiceImports {
   readonly #deps: ServiceImportsDeps;
   readonly #objects: ImportObjects;
   /** The running pods here by address: of guests, and of this cluster's own. */
-  readonly #podsByAddress = new Map<string, Pod>();
+  readonly #podsByAddress: PodsByAddress;
   #isRunning = false;
   /** Imports that the API server refused, by key: what was to be, and until when (monotonic ms) it is not tried again. */
   readonly #refused = new Map<string, { text: string; until: number }>();
@@ -76,6 +76,7 @@ export class ServiceImports {
   constructor(deps: ServiceImportsDeps) {
     this.#deps = deps;
     const { client, services, slices, imports, exports, clock, logger } = deps;
+    this.#podsByAddress = new PodsByAddress(deps.pods);
     const onStale = (key: string): void => this.look(key);
     this.#objects = new ImportObjects({ client, services, slices, imports, exports, onStale });
     this.controller = createController({
@@ -123,7 +124,7 @@ export class ServiceImports {
   }
 
   #listen(): void {
-    const { own, known, exports, imports, services, slices, namespaces, pods, links, addresses } = this.#deps;
+    const { own, known, exports, imports, services, slices, namespaces, links, addresses } = this.#deps;
     own.onChange((key) => this.look(key));
     known.onChange((key) => (key === '' ? this.lookAgain() : this.look(key)));
     exports.onChange((key) => this.look(key));
@@ -144,7 +145,6 @@ export class ServiceImports {
       if (isEqual(facts(after), facts(before))) return;
       for (const key of this.#keys()) if (key.startsWith(`${name}/`)) this.look(key);
     });
-    pods.onChange((_key, after, before) => this.#onPod(after, before));
     links.onChange((id, change) => {
       const link = links.get(id);
       // A build that knows nothing of exports takes none back either.
@@ -153,15 +153,6 @@ export class ServiceImports {
       if (change === 'state' || change === 'removed' || change === 'pods') this.lookAgain();
     });
     addresses.onChange(() => this.lookAgain());
-  }
-
-  #onPod(after: Pod | undefined, before: Pod | undefined): void {
-    const known = before?.status?.podIP;
-    if (known !== undefined && this.#podsByAddress.get(known)?.metadata.uid === before?.metadata.uid)
-      this.#podsByAddress.delete(known);
-    const address = after?.status?.podIP;
-    if (after !== undefined && address !== undefined && !isTerminal(after.status))
-      this.#podsByAddress.set(address, after);
   }
 
   async #reconcile(key: string): Promise<ReconcileResult> {

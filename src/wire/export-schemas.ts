@@ -1,6 +1,7 @@
 import Type from 'typebox';
+import { LABEL_VALUE_PATTERN } from '../core/kube-names.ts';
 import { MAX_ANNOTATION_CHARS, MAX_EXPORTED_ANNOTATIONS, MAX_EXPORTED_LABELS } from '../core/sharing/told-export.ts';
-import { LABEL_VALUE, Label, Message, mapOf, QUALIFIED_NAME, Timestamp } from './schemas.ts';
+import { Label, Message, mapOf, QUALIFIED_NAME, Timestamp } from './schemas.ts';
 import { Endpoints, Ports } from './service-schemas.ts';
 
 /** What members tell each other of the Services that they export: closed, so that nothing but what is named here reaches an API server. */
@@ -16,7 +17,7 @@ const ExportedService = Type.Object(
     internalTrafficPolicy: Type.Optional(Type.Union([Type.Literal('Cluster'), Type.Literal('Local')])),
     trafficDistribution: Type.Optional(Type.String({ maxLength: 63, pattern: '^[A-Za-z]+$' })),
     ipFamilies: Type.Array(Type.Union([Type.Literal('IPv4'), Type.Literal('IPv6')]), { maxItems: 2 }),
-    labels: mapOf(QUALIFIED_NAME, Type.String({ maxLength: 63, pattern: LABEL_VALUE }), MAX_EXPORTED_LABELS),
+    labels: mapOf(QUALIFIED_NAME, Type.String({ maxLength: 63, pattern: LABEL_VALUE_PATTERN }), MAX_EXPORTED_LABELS),
     annotations: mapOf(QUALIFIED_NAME, Type.String({ maxLength: MAX_ANNOTATION_CHARS }), MAX_EXPORTED_ANNOTATIONS),
     endpoints: Endpoints,
   },

@@ -1,4 +1,5 @@
 import Type, { type TSchema } from 'typebox';
+import { LABEL_VALUE_PATTERN } from '../core/kube-names.ts';
 
 /** What texts and numbers between members may look like. Whatever is not here is bounded by the size of its message alone. */
 
@@ -33,8 +34,7 @@ export const Count = Type.Integer({ minimum: 0, maximum: Number.MAX_SAFE_INTEGER
 
 /** A label's or annotation's key, with its prefix. */
 export const QUALIFIED_NAME = '^([a-z0-9.-]{1,253}/)?[A-Za-z0-9]([A-Za-z0-9_.-]{0,61}[A-Za-z0-9])?$';
-export const LABEL_VALUE = '^([A-Za-z0-9]([A-Za-z0-9_.-]{0,61}[A-Za-z0-9])?)?$';
-export const Labels = mapOf(QUALIFIED_NAME, Type.String({ maxLength: 63, pattern: LABEL_VALUE }), 200);
+export const Labels = mapOf(QUALIFIED_NAME, Type.String({ maxLength: 63, pattern: LABEL_VALUE_PATTERN }), 200);
 
 /** An amount of a resource: no sign, since nobody has less than nothing, and a power of ten within ±18, as the suffixes have. */
 export const Quantity = Type.String({

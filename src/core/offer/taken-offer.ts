@@ -1,5 +1,6 @@
 import type { Offer } from '../exchange/offer.ts';
 import type { OfferedClass } from '../exchange/volume.ts';
+import { isLabelValue } from '../kube-names.ts';
 import type { NodeInfo, ResourceList } from '../kube-objects.ts';
 import { plainLine } from '../plain-text.ts';
 import { QUANTITY_PATTERN, quantityFrom } from '../quantities/quantity.ts';
@@ -21,7 +22,6 @@ const NODE_INFO = [
   'containerRuntimeVersion',
 ] as const;
 
-const LABEL_VALUE = /^(?=.{1,63}$)[A-Za-z0-9]([A-Za-z0-9._-]*[A-Za-z0-9])?$/;
 const NATIVE_RESOURCE = /^(cpu|memory|ephemeral-storage|pods|hugepages-[0-9]{1,6}[KMG]i)$/;
 /** As Kubernetes checks extended resources: a name in a domain of somebody else. */
 const EXTENDED_RESOURCE =
@@ -76,7 +76,7 @@ function takenLabels(labels: Record<string, string>): Record<string, string> {
   return Object.fromEntries(
     OFFERED_LABELS.flatMap((name) => {
       const value = Object.hasOwn(labels, name) ? labels[name] : undefined;
-      return value !== undefined && LABEL_VALUE.test(value) ? [[name, value]] : [];
+      return value !== undefined && isWholeLabelValue(value) ? [[name, value]] : [];
     }),
   );
 }
@@ -87,7 +87,12 @@ function takenInfo(info: NodeInfo): NodeInfo {
     if (typeof value !== 'string') return [];
     // These two become labels as well.
     const isName = name === 'architecture' || name === 'operatingSystem';
-    return isName && !LABEL_VALUE.test(value) ? [] : [[name, plainLine(value, MAX_INFO)]];
+    return isName && !isWholeLabelValue(value) ? [] : [[name, plainLine(value, MAX_INFO)]];
   });
   return Object.fromEntries(texts) as NodeInfo;
+}
+
+/** An empty value says nothing of a node. */
+function isWholeLabelValue(text: string): boolean {
+  return text !== '' && isLabelValue(text);
 }

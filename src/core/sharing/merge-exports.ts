@@ -1,6 +1,6 @@
 import { isEqual } from '../is-equal.ts';
+import { isDnsLabel, isQualifiedName } from '../kube-names.ts';
 import type { SentServicePort } from '../service/sent-service.ts';
-import { isDnsLabel, isQualifiedName } from './kube-names.ts';
 import type { ImportPort, ServiceImportSpec } from './sharing-objects.ts';
 import type { SourceExport, ToldExport } from './told-export.ts';
 

@@ -1,7 +1,7 @@
+import { isLabelValue, isQualifiedName } from '../kube-names.ts';
 import { RESERVED_PREFIX } from '../labels.ts';
 import { isHeadless, type Service } from '../service/service-objects.ts';
 import { type NamespaceServices, toSentServices } from '../service/to-sent-services.ts';
-import { isLabelValue, isQualifiedName } from './kube-names.ts';
 import type { ServiceExport } from './sharing-objects.ts';
 import {
   type IpFamily,

@@ -4,7 +4,9 @@ const LABEL = '[a-z0-9]([a-z0-9-]*[a-z0-9])?';
 const NAME = '[A-Za-z0-9]([A-Za-z0-9_.-]{0,61}[A-Za-z0-9])?';
 const DNS_LABEL = new RegExp(`^${LABEL}$`);
 const QUALIFIED_NAME = new RegExp(`^(?:(?=[^/]{1,253}/)${LABEL}(\\.${LABEL})*/)?${NAME}$`);
-const LABEL_VALUE = new RegExp(`^(${NAME})?$`);
+/** For schemas. */
+export const LABEL_VALUE_PATTERN = `^(${NAME})?$`;
+const LABEL_VALUE = new RegExp(LABEL_VALUE_PATTERN);
 /** A prefix, a slash and a name. */
 const LONGEST_QUALIFIED_NAME = 317;
 
@@ -18,6 +20,7 @@ export function isQualifiedName(text: string): boolean {
   return text.length <= LONGEST_QUALIFIED_NAME && QUALIFIED_NAME.test(text);
 }
 
+/** As for schemas; it may be empty. */
 export function isLabelValue(text: string): boolean {
   return LABEL_VALUE.test(text);
 }

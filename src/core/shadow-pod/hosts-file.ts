@@ -1,4 +1,5 @@
-import type { Container, PodSpec, PodStatus, Volume } from '../kube-objects.ts';
+import type { Container, PodSpec, PodStatus } from '../kube-objects.ts';
+import { withGateVolume } from './gate-volume.ts';
 
 /**
  * A pod with a subdomain finds its whole name in /etc/hosts, where `hostname -f` and databases look for it. The provider's kubelet
@@ -65,13 +66,7 @@ export function withHostsFile(spec: PodSpec): PodSpec {
       ? container
       : { ...container, volumeMounts: [...mounts, mount] };
   };
-  const volume: Volume = { name: HOSTS_VOLUME, emptyDir: { sizeLimit: '1Mi' } };
-  return {
-    ...spec,
-    containers: spec.containers.map(mounted),
-    ...(spec.initContainers === undefined ? {} : { initContainers: spec.initContainers.map(mounted) }),
-    volumes: [...(spec.volumes ?? []), volume],
-  };
+  return withGateVolume(spec, HOSTS_VOLUME, mounted);
 }
 
 /** Of the container that writes the file. */

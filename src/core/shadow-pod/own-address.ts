@@ -1,4 +1,5 @@
-import type { Container, EnvVar, PodSpec, Volume } from '../kube-objects.ts';
+import type { Container, EnvVar, PodSpec } from '../kube-objects.ts';
+import { withGateVolume } from './gate-volume.ts';
 
 /**
  * A pod that asks for its own address by the downward API gets the one by which all members reach it, as its home shows it: the gate asks
@@ -38,13 +39,7 @@ export function asksOwnAddress(spec: PodSpec, annotations: Readonly<Record<strin
 
 /** The pod with such variables from the file. */
 export function withOwnAddress(spec: PodSpec): PodSpec {
-  const volume: Volume = { name: ADDRESS_VOLUME, emptyDir: { sizeLimit: '1Mi' } };
-  return {
-    ...spec,
-    containers: spec.containers.map(fromFile),
-    ...(spec.initContainers === undefined ? {} : { initContainers: spec.initContainers.map(fromFile) }),
-    volumes: [...(spec.volumes ?? []), volume],
-  };
+  return withGateVolume(spec, ADDRESS_VOLUME, fromFile);
 }
 
 /** As a kubelet reads it (pkg/kubelet/util/env). */

@@ -11,6 +11,7 @@ import { problemOf } from '../../src/wire/check.ts';
 import type { CallDefinition } from '../../src/wire/definition.ts';
 import { ENDPOINTS, JOIN } from '../../src/wire/endpoints.ts';
 import { createMember } from '../core/membership/member-fixture.ts';
+import { failureOf } from '../wire/coded-failure.ts';
 import { anyJson, nearMiss } from '../wire/near-misses.ts';
 
 /** A peer that answers anything, to every call there is: a new one is covered by being defined. */
@@ -48,15 +49,6 @@ const CALLS = Object.entries({ ...ENDPOINTS, join: JOIN }).filter(([, { reply }]
 
 const call = (definition: CallDefinition, answer: (there: Duplex) => void, signal = AbortSignal.timeout(5_000)) =>
   clientOf(answer).call(definition, ASKED as Asked, signal);
-
-async function failureOf(promise: Promise<unknown>): Promise<CodedError> {
-  const error = await promise.then(
-    () => undefined,
-    (failure: unknown) => failure,
-  );
-  if (!(error instanceof CodedError)) throw new Error(`no coded error, but ${String(error)}`);
-  return error;
-}
 
 describe.each(CALLS)('the answer to %s', (_name, definition) => {
   const schema = definition.reply as object;

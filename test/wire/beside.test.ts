@@ -4,7 +4,6 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import fc from 'fast-check';
 import { afterAll, afterEach, describe, expect, it } from 'vitest';
-import { CodedError } from '../../src/core/coded-error.ts';
 import { systemClock } from '../../src/runtime/clock.ts';
 import { LocalCaller } from '../../src/runtime/local-http.ts';
 import { silentLogger } from '../../src/runtime/logger.ts';
@@ -13,6 +12,7 @@ import { askBeside } from '../../src/wire/ask-beside.ts';
 import { GUARD_CALLS, NETWORK_CALLS } from '../../src/wire/beside.ts';
 import { problemOf } from '../../src/wire/check.ts';
 import type { CallDefinition } from '../../src/wire/definition.ts';
+import { failureOf } from './coded-failure.ts';
 import { anyJson, nearMiss } from './near-misses.ts';
 
 /** A process beside the agent that answers anything, to every call there is: a new one is covered by being defined. */
@@ -44,15 +44,6 @@ async function start(definition: LocalCall, answer: (there: Socket) => void) {
 
 const http = (status: number, body: string): string =>
   `HTTP/1.1 ${status} x\r\ncontent-length: ${Buffer.byteLength(body)}\r\n\r\n${body}`;
-
-async function failureOf(promise: Promise<unknown>): Promise<CodedError> {
-  const error = await promise.then(
-    () => undefined,
-    (failure: unknown) => failure,
-  );
-  if (!(error instanceof CodedError)) throw new Error(`no coded error, but ${String(error)}`);
-  return error;
-}
 
 describe.each(CALLS)('the answer to %s from beside', (_name, definition) => {
   const schema = definition.reply as object;

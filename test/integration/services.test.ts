@@ -16,6 +16,7 @@ import { systemClock as clock } from '../../src/runtime/clock.ts';
 import { silentLogger as logger } from '../../src/runtime/logger.ts';
 import { FakeStore } from '../fake-store.ts';
 import { freshNamespace } from './cluster.ts';
+import { eventually } from './eventually.ts';
 
 const { server, ca, token } = inject('apiServer');
 const writes: string[] = [];
@@ -74,18 +75,6 @@ function run(...runnables: { run(signal: AbortSignal): Promise<void> }[]): void 
     end.abort();
     return running;
   });
-}
-
-async function eventually(check: () => Promise<void> | void): Promise<void> {
-  const end = clock.monotonic() + 10_000;
-  for (;;) {
-    try {
-      return await check();
-    } catch (error) {
-      if (clock.monotonic() > end) throw error;
-      await clock.sleep(50);
-    }
-  }
 }
 
 let count = 0;

@@ -12,6 +12,7 @@ import { CONFIG_MAPS, NAMESPACES, PODS, SECRETS, SERVICE_ACCOUNTS, SHADOW_PODS }
 import { systemClock as clock } from '../../src/runtime/clock.ts';
 import { createLogger } from '../../src/runtime/logger.ts';
 import { adminClient, applyManifests } from './cluster.ts';
+import { eventually } from './eventually.ts';
 
 const client = adminClient();
 const logger = createLogger('silent');
@@ -85,18 +86,6 @@ async function twinNamespace(cluster = HOME, nameOf = twinNamespaceName) {
   await client.create(NAMESPACES, toTwinNamespace({ name: twin, origin }, 'baseline'));
   await client.create(SERVICE_ACCOUNTS, { metadata: { name: 'default', namespace: twin } } as KubeObject);
   return { namespace, twin };
-}
-
-async function eventually(check: () => Promise<void> | void): Promise<void> {
-  const end = clock.monotonic() + 10_000;
-  for (;;) {
-    try {
-      return await check();
-    } catch (error) {
-      if (clock.monotonic() > end) throw error;
-      await clock.sleep(50);
-    }
-  }
 }
 
 const podOf = (namespace: string, uid: string, spec: Partial<PodSpec> = {}): Pod => ({

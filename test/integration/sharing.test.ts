@@ -24,6 +24,7 @@ import { silentLogger as logger } from '../../src/runtime/logger.ts';
 import { A, B, C, endpoint, tcp, told } from '../core/sharing/sharing-fixture.ts';
 import { FakeStore } from '../fake-store.ts';
 import { freshNamespace } from './cluster.ts';
+import { eventually } from './eventually.ts';
 
 const { server, ca, token } = inject('apiServer');
 const writes: string[] = [];
@@ -46,18 +47,6 @@ afterEach(async () => {
   for (const end of stop.splice(0)) await end();
 });
 afterAll(() => client.close());
-
-async function eventually(check: () => Promise<void> | void, withinMs = 10_000): Promise<void> {
-  const end = clock.monotonic() + withinMs;
-  for (;;) {
-    try {
-      return await check();
-    } catch (error) {
-      if (clock.monotonic() > end) throw error;
-      await clock.sleep(50);
-    }
-  }
-}
 
 /** This cluster is A; B and C are members. Everybody's pods are 10.244.0.x at home. */
 const PREFIX: Record<string, string> = { [A]: '100.64.1.', [B]: '100.64.2.', [C]: '100.64.3.' };

@@ -34,6 +34,7 @@ import { installObjects } from '../../src/ops/install-objects.ts';
 import { systemClock as clock } from '../../src/runtime/clock.ts';
 import { createLogger } from '../../src/runtime/logger.ts';
 import { startApiServer } from './api-server.ts';
+import { eventually as soon } from './eventually.ts';
 
 /** This cluster, which has the node `real`, and the ID of its one peer, behind the node `headcut-b`. */
 export const PEER = 'b'.repeat(52);
@@ -320,18 +321,8 @@ export function podWith(namespace: string, claimName: string, node?: 'real' | 'h
   };
 }
 
-/** Tries again until the expectations hold. */
-export async function eventually<T>(check: () => Promise<T>, withinMs = 15_000): Promise<T> {
-  const end = Date.now() + withinMs;
-  for (;;) {
-    try {
-      return await check();
-    } catch (error) {
-      if (Date.now() > end) throw error;
-      await clock.sleep(200);
-    }
-  }
-}
+/** Kubernetes' own controllers take their time. */
+export const eventually = <T>(check: () => Promise<T>, withinMs = 15_000): Promise<T> => soon(check, withinMs);
 
 export function whatIs<T extends KubeObject>(asked: Promise<T>): Promise<T | undefined> {
   return asked.catch((error) => {
